@@ -1,0 +1,49 @@
+import type { NostrEvent, VerifiedEvent } from './event.ts'
+
+/** Where an event came from. */
+export type Origin = {
+  /** The peer's address; behind a listed proxy, the address it reports. */
+  readonly ip: string
+  /** Keys that have authenticated on the connection (NIP-42); empty over HTTP. */
+  readonly authenticated: ReadonlySet<string>
+}
+
+/** What the host did with an event inside the write transaction. */
+export type Applied = {
+  /** The first two fields of the OK message; `message` carries a NIP-01 prefix when not empty. */
+  readonly accepted: boolean
+  readonly message: string
+  /** Events to index and, once durable, to deliver to live subscriptions. Deletion and expiry rules do not apply to them. */
+  readonly store: readonly NostrEvent[]
+  /** Events to deliver to live subscriptions once the transaction is durable, and to keep nowhere. */
+  readonly deliver: readonly NostrEvent[]
+}
+
+/** The host's word on an event that has a valid signature. */
+export type Admission =
+  /** An ordinary event: store it, or deliver it if it is ephemeral, by the rules of the NIPs. */
+  | { readonly kind: 'store' }
+  /** `OK false` with this message (NIP-01 prefix included). `auth-required:` makes the relay send its challenge too. */
+  | { readonly kind: 'refuse'; readonly message: string }
+  /** The host's own: run in the writer's next transaction, ahead of ordinary events. */
+  | { readonly kind: 'apply'; readonly apply: () => Applied }
+  /** Answered without writing anything: `OK true`, and these ephemeral events are delivered at once. */
+  | { readonly kind: 'answer'; readonly deliver: readonly NostrEvent[] }
+
+/**
+ * What an application adds to the relay. A relay without an application uses `openHost`.
+ * No method may do I/O other than reading the environment, and none returns a promise.
+ */
+export interface Host {
+  /** Whether the event may come in, and whose it is. Called once per event, after its signature was verified. */
+  admit(event: VerifiedEvent, origin: Origin): Admission
+  /**
+   * The answer to an event that the host has already dealt with, or `undefined`.
+   * Asked with the id alone, before the signature is verified, beside the relay's own duplicate check.
+   */
+  known(id: string): { readonly accepted: boolean; readonly message: string } | undefined
+  /** Kinds that only their author and the keys in their `p` tags may read (NIP-42). */
+  readonly restrictedKinds: ReadonlySet<number>
+  /** Whether this event may never be removed or hidden on a client's word (deletion, vanish, expiration). */
+  isProtected(event: Pick<NostrEvent, 'kind' | 'pubkey'>): boolean
+}
