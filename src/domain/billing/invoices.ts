@@ -1,0 +1,45 @@
+import { type RowOf, tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
+import { type Context, deriveRef } from '../context.ts'
+import { enqueueJob } from '../jobs.ts'
+import { msat } from './money.ts'
+
+export type Invoice = RowOf<'invoices'>
+
+/** What an invoice looks like to its customer. */
+export function presentInvoice(invoiceId: string, invoice: Invoice): object {
+  const { status, orderId, amountMsat, bolt11, paymentHash, expiresAt, receivedMsat, settledAt } = invoice
+  return { id: invoiceId, status, orderId, amountMsat, bolt11, paymentHash, expiresAt, receivedMsat, settledAt }
+}
+
+/** Records that an invoice is wanted and asks the wallet for it. Returns its id. */
+export function requestInvoice(
+  tx: Transactor,
+  context: Context,
+  wanted: { orderId: string; amountMsat: number; description: string },
+): string {
+  const invoiceId = deriveRef(context.commandId, 'invoice')
+  const amountMsat = msat(wanted.amountMsat)
+  tx.put(tables.invoices, [invoiceId], {
+    status: 'requested',
+    orderId: wanted.orderId,
+    account: context.author,
+    amountMsat,
+    createdAt: context.time,
+    bolt11: null,
+    paymentHash: null,
+    expiresAt: null,
+    receivedMsat: null,
+    settledAt: null,
+  })
+  enqueueJob(tx, context, {
+    type: 'create-invoice',
+    payload: {
+      invoiceId,
+      amountMsat,
+      description: wanted.description,
+      expirySeconds: context.settings.orders.invoiceExpirySeconds,
+    },
+  })
+  return invoiceId
+}

@@ -1,0 +1,49 @@
+import { tables } from '../../store/tables.ts'
+import type { Reader, Transactor } from '../../store/transaction.ts'
+import { type Context, deriveRef } from '../context.ts'
+import { msat } from './money.ts'
+
+/**
+ * Double-entry money. A posting moves an amount from the account it debits to the account it credits; balances are
+ * credits minus debits, so their sum over all accounts is always zero and what customers own is positive.
+ */
+
+/** What the Lightning wallet has taken in: negative, as everybody else's claim on it. */
+export const walletAccount = 'wallet'
+
+/** What has been earned. */
+export const revenueAccount = 'revenue'
+
+/** The ledger account of what a customer has prepaid or been credited. */
+export function customerAccount(publicKey: string): string {
+  return `customer:${publicKey}`
+}
+
+/** The balance of a ledger account in millisatoshi. */
+export function balanceOf(reader: Reader, account: string): number {
+  return reader.get(tables.balances, [account])?.msat ?? 0
+}
+
+/** Moves money. Throws when a customer would owe us: callers check the balance first. */
+export function post(
+  tx: Transactor,
+  context: Context,
+  posting: { debit: string; credit: string; amountMsat: number; reason: string; orderId: string | null },
+): void {
+  const { debit, credit, reason, orderId } = posting
+  const amountMsat = msat(posting.amountMsat)
+  const id = deriveRef(context.commandId, `posting:${reason}:${orderId ?? ''}`)
+  if (tx.has(tables.postings, [id])) throw new Error(`posting ${reason} stands twice in one command`)
+  tx.put(tables.postings, [id], { debit, credit, amountMsat, time: context.time, reason, orderId })
+  tx.put(tables.postingsByAccount, [debit, context.time, id], {})
+  tx.put(tables.postingsByAccount, [credit, context.time, id], {})
+  adjust(tx, debit, -amountMsat)
+  adjust(tx, credit, amountMsat)
+}
+
+function adjust(tx: Transactor, account: string, changeMsat: number): void {
+  const msatAfter = balanceOf(tx, account) + changeMsat
+  if (!Number.isSafeInteger(msatAfter)) throw new Error(`balance of ${account} left the safe integers`)
+  if (msatAfter < 0 && account.startsWith('customer:')) throw new Error(`${account} would be overdrawn`)
+  tx.put(tables.balances, [account], { msat: msatAfter })
+}

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { amountMsat, hash, page, ref } from '../../protocol/fields.ts'
+import { isRejection, reject } from '../../rejections.ts'
+import { tables } from '../../store/tables.ts'
+import { isOperator, ok } from '../context.ts'
+import { enqueueJob } from '../jobs.ts'
+import { defineCommand, defineQuery } from '../method.ts'
+import { schedule } from '../schedule.ts'
+import { presentInvoice } from './invoices.ts'
+import { balanceOf, customerAccount } from './ledger.ts'
+import { payFromBalance, placeOrder, presentOrder } from './orders.ts'
+import { toItem } from './sellable.ts'
+
+const orderView = z.looseObject({ id: ref, status: z.string(), totalMsat: z.int() })
+const invoiceView = z.looseObject({ id: ref, status: z.string(), bolt11: z.string().nullable() })
+
+export const invoicePay = defineCommand({
+  name: 'invoice.pay',
+  type: 'command',
+  caller: 'customer',
+  privacy: 'private',
+  summary: 'Pays an open invoice of the caller from the balance, or shows the preimage of a payment already made.',
+  params: z.discriminatedUnion('from', [
+    z.strictObject({ from: z.literal('balance'), invoiceId: ref }),
+    z.strictObject({ from: z.literal('preimage'), invoiceId: ref, preimage: hash }),
+  ]),
+  result: z.object({ order: orderView, invoice: invoiceView }),
+  handle: (params, tx, context) => {
+    const { invoiceId } = params
+    const invoice = tx.get(tables.invoices, [invoiceId])
+    if (invoice === undefined) return reject('NOT_FOUND', 'there is no such invoice')
+    if (invoice.account !== context.author) return reject('UNAUTHORIZED', 'this invoice belongs to another account')
+    const order = tx.get(tables.orders, [invoice.orderId])
+    if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
+    if (params.from === 'preimage') {
+      const { paymentHash } = invoice
+      const shown = createHash('sha256').update(Buffer.from(params.preimage, 'hex')).digest('hex')
+      if (paymentHash === null || shown !== paymentHash) {
+        return reject('PAYMENT_FAILED', 'this is not the preimage of that invoice')
+      }
+      if (invoice.status === 'settled') {
+        return ok({ order: presentOrder(invoice.orderId, order), invoice: presentInvoice(invoiceId, invoice) })
+      }
+      // The preimage proves that somebody paid somebody; what arrived here only the wallet knows.
+      enqueueJob(tx, context, {
+        type: 'look-up-invoice',
+        payload: { invoiceId, paymentHash, commandId: context.commandId },
+      })
+      schedule(tx, context.time + context.settings.orders.commandDeadlineSeconds, 'command-deadline', context.commandId)
+      return { status: 'pending', orderId: null }
+    }
+    if (order.items.some(item => item.sellable === 'top-up')) {
+      return reject('CONFLICT', 'a top-up cannot be paid from the balance')
+    }
+    if (order.status === 'fulfilled' || order.status === 'credited') {
+      return reject('ALREADY_PAID', 'the order of this invoice is settled')
+    }
+    const isOver = invoice.expiresAt !== null && context.time > invoice.expiresAt
+    if (order.status === 'expired' || isOver) return reject('INVOICE_EXPIRED', 'the invoice has expired')
+    const paid = payFromBalance(tx, context, invoice.orderId, order)
+    if (isRejection(paid)) return paid
+    return ok({ order: presentOrder(invoice.orderId, paid), invoice: presentInvoice(invoiceId, invoice) })
+  },
+})
+
+export const invoiceGet = defineQuery({
+  name: 'invoice.get',
+  type: 'query',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'One invoice of the caller.',
+  params: z.strictObject({ invoiceId: ref }),
+  result: invoiceView,
+  answer: ({ invoiceId }, reader, { author, settings }) => {
+    const invoice = reader.get(tables.invoices, [invoiceId])
+    if (invoice === undefined) return reject('NOT_FOUND', 'there is no such invoice')
+    if (invoice.account !== author && !isOperator(settings, author)) {
+      return reject('UNAUTHORIZED', 'this invoice belongs to another account')
+    }
+    return presentInvoice(invoiceId, invoice)
+  },
+})
+
+export const orderGet = defineQuery({
+  name: 'order.get',
+  type: 'query',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'One order of the caller.',
+  params: z.strictObject({ orderId: ref }),
+  result: orderView,
+  answer: ({ orderId }, reader, { author, settings }) => {
+    const order = reader.get(tables.orders, [orderId])
+    if (order === undefined) return reject('NOT_FOUND', 'there is no such order')
+    if (order.account !== author && !isOperator(settings, author)) {
+      return reject('UNAUTHORIZED', 'this order belongs to another account')
+    }
+    return presentOrder(orderId, order)
+  },
+})
+
+export const balanceGet = defineQuery({
+  name: 'balance.get',
+  type: 'query',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'The balance of the caller and its latest movements, newest first.',
+  params: z.strictObject({ limit: page.limit }),
+  result: z.object({ balanceMsat: z.int(), postings: z.array(z.looseObject({ id: ref, amountMsat: z.int() })) }),
+  answer: ({ limit }, reader, { author }) => {
+    const account = customerAccount(author)
+    const postings = reader.range(tables.postingsByAccount, [account], { limit, reverse: true }).map(({ key }) => {
+      const posting = reader.get(tables.postings, [key[2]])
+      if (posting === undefined) throw new Error(`posting ${key[2]} is listed but missing`)
+      const { debit, amountMsat: moved, time, reason, orderId } = posting
+      return { id: key[2], amountMsat: debit === account ? -moved : moved, time, reason, orderId }
+    })
+    return { balanceMsat: balanceOf(reader, account), postings }
+  },
+})
+
+export const balanceTopup = defineCommand({
+  name: 'balance.topup',
+  type: 'command',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'Asks for an invoice whose payment is added to the balance.',
+  params: z.strictObject({ amountMsat }),
+  result: z.object({ order: orderView, invoice: invoiceView }),
+  handle: (params, tx, context) =>
+    placeOrder(tx, context, {
+      items: [toItem('top-up', {}, [{ description: 'top-up', amountMsat: params.amountMsat }])],
+      pay: 'invoice',
+      description: 'Balance top-up',
+    }),
+})

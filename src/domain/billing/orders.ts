@@ -1,0 +1,109 @@
+import { isRejection, type Rejection, reject } from '../../rejections.ts'
+import { type Item, type RowOf, tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
+import { type Context, deriveRef, type Handled, ok } from '../context.ts'
+import { schedule } from '../schedule.ts'
+import { requestInvoice } from './invoices.ts'
+import { balanceOf, customerAccount, post } from './ledger.ts'
+import type { Ordered, Sellable } from './sellable.ts'
+
+export type Order = RowOf<'orders'>
+
+/** What an order looks like to its customer. */
+export function presentOrder(orderId: string, order: Order): object {
+  const { status, items, totalMsat, createdAt, invoiceId } = order
+  return { id: orderId, status, items, totalMsat, createdAt, ...(invoiceId === null ? {} : { invoiceId }) }
+}
+
+/**
+ * Places an order for the author. From the balance it is paid and fulfilled at once; by invoice the things are held,
+ * as far as holds are not used up, and the result waits for the invoice.
+ */
+export function placeOrder(
+  tx: Transactor,
+  context: Context,
+  wanted: { items: Item[]; pay: 'invoice' | 'balance'; description: string },
+): Handled {
+  const orderId = deriveRef(context.commandId, 'order')
+  let totalMsat = 0
+  for (const item of wanted.items) totalMsat += item.totalMsat
+  const order: Order = {
+    status: 'held',
+    account: context.author,
+    commandId: context.commandId,
+    items: wanted.items,
+    totalMsat,
+    createdAt: context.time,
+    invoiceId: null,
+  }
+  tx.put(tables.ordersByAccount, [order.account, order.createdAt, orderId], {})
+  if (wanted.pay === 'balance' || totalMsat === 0) {
+    const paid = payFromBalance(tx, context, orderId, order)
+    return isRejection(paid) ? paid : ok({ order: presentOrder(orderId, paid) })
+  }
+  const { invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = context.settings.orders
+  const until = context.time + commandDeadlineSeconds + invoiceExpirySeconds + holdSlackSeconds
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.hold(ordered, until, tx, context)
+  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat, description: wanted.description })
+  tx.put(tables.orders, [orderId], { ...order, invoiceId })
+  schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
+  return { status: 'pending', orderId }
+}
+
+/** Pays an order from its customer's balance and fulfils it. Refuses without changing anything. */
+export function payFromBalance(tx: Transactor, context: Context, orderId: string, order: Order): Order | Rejection {
+  const availableMsat = balanceOf(tx, customerAccount(order.account))
+  if (availableMsat < order.totalMsat) {
+    return reject('INSUFFICIENT_BALANCE', 'the balance does not cover the price', {
+      balanceMsat: availableMsat,
+      totalMsat: order.totalMsat,
+    })
+  }
+  const obstacle = findObstacle(tx, context, orderId, order)
+  return obstacle ?? fulfilOrder(tx, context, orderId, order)
+}
+
+/** The first reason why an order's things cannot be handed over now. */
+export function findObstacle(tx: Transactor, context: Context, orderId: string, order: Order): Rejection | null {
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
+    const obstacle = sellable.obstacle(ordered, tx, context)
+    if (obstacle !== null) return obstacle
+  }
+  return null
+}
+
+/** Charges the customer's balance and hands over every item. The caller has found neither obstacle nor want of money. */
+export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order): Order {
+  const revenues = new Map<string, number>()
+  for (const [sellable, ordered, item] of itemsOf(context, orderId, order)) {
+    sellable.release(ordered, false, tx, context)
+    sellable.fulfil(ordered, tx, context)
+    if (sellable.revenue !== null && item.totalMsat > 0) {
+      revenues.set(sellable.revenue, (revenues.get(sellable.revenue) ?? 0) + item.totalMsat)
+    }
+  }
+  for (const [credit, amountMsat] of revenues) {
+    post(tx, context, { debit: customerAccount(order.account), credit, amountMsat, reason: `sale:${credit}`, orderId })
+  }
+  const fulfilled: Order = { ...order, status: 'fulfilled' }
+  tx.put(tables.orders, [orderId], fulfilled)
+  return fulfilled
+}
+
+/** Gives back what an order holds and ends it unpaid, if it is still unpaid. */
+export function expireOrder(tx: Transactor, context: Context, orderId: string): void {
+  const order = tx.get(tables.orders, [orderId])
+  if (order === undefined || (order.status !== 'held' && order.status !== 'invoiced')) return
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
+    sellable.release(ordered, order.status === 'invoiced', tx, context)
+  }
+  tx.put(tables.orders, [orderId], { ...order, status: 'expired' })
+}
+
+function itemsOf(context: Context, orderId: string, order: Order): [Sellable, Ordered, Item][] {
+  return order.items.map(item => {
+    const sellable = context.sellables.get(item.sellable)
+    if (sellable === undefined) throw new Error(`nobody sells ${item.sellable}`)
+    return [sellable, { orderId, account: order.account, params: item.params }, item]
+  })
+}

@@ -1,0 +1,61 @@
+import { type RowOf, tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
+import type { Context } from '../context.ts'
+import type { Invoice } from './invoices.ts'
+import { customerAccount, post, walletAccount } from './ledger.ts'
+import { findObstacle, fulfilOrder, presentOrder } from './orders.ts'
+
+/**
+ * Takes in the money of a settled invoice, once: whatever arrived becomes the customer's balance, and if it was enough
+ * the order is charged to it and fulfilled. What cannot be fulfilled (too little, too late, already paid) stays credited.
+ */
+export function settleInvoice(
+  tx: Transactor,
+  context: Context,
+  invoiceId: string,
+  invoice: Invoice,
+  settlement: { receivedMsat: number; settledAt: number },
+): void {
+  if (invoice.status === 'settled') return
+  const { receivedMsat, settledAt } = settlement
+  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'settled', receivedMsat, settledAt })
+  if (invoice.expiresAt !== null) tx.delete(tables.unsettledInvoices, [invoice.expiresAt, invoiceId])
+  if (receivedMsat > 0) {
+    post(tx, context, {
+      debit: walletAccount,
+      credit: customerAccount(invoice.account),
+      amountMsat: receivedMsat,
+      reason: 'settlement',
+      orderId: invoice.orderId,
+    })
+  }
+  const order = tx.get(tables.orders, [invoice.orderId])
+  if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
+  const notice = (type: string, body: object) =>
+    context.emit({ kind: 'notice', type, to: invoice.account, about: order.commandId, body })
+  notice('invoice.settled', { invoiceId, orderId: invoice.orderId, receivedMsat, settledAt })
+
+  const outcome = completeOrder(tx, context, invoice, order, receivedMsat)
+  const body = { order: presentOrder(invoice.orderId, outcome.order), receivedMsat }
+  notice(outcome.type, outcome.reason === null ? body : { ...body, reason: outcome.reason })
+}
+
+/** Fulfils the order if it waits for money and got enough; otherwise leaves the money on the balance. */
+function completeOrder(
+  tx: Transactor,
+  context: Context,
+  invoice: Invoice,
+  order: RowOf<'orders'>,
+  receivedMsat: number,
+): { type: 'order.fulfilled' | 'order.credited'; order: RowOf<'orders'>; reason: string | null } {
+  const credited = (reason: string) => ({ type: 'order.credited' as const, order, reason })
+  if (order.status === 'fulfilled' || order.status === 'credited') return credited('the order was settled before')
+  if (receivedMsat < order.totalMsat) return credited('less arrived than the order costs')
+  const obstacle = findObstacle(tx, context, invoice.orderId, order)
+  if (obstacle === null) {
+    return { type: 'order.fulfilled', order: fulfilOrder(tx, context, invoice.orderId, order), reason: null }
+  }
+  const lost: RowOf<'orders'> = { ...order, status: 'credited' }
+  tx.put(tables.orders, [invoice.orderId], lost)
+  return { type: 'order.credited', order: lost, reason: obstacle.message }
+}

@@ -1,0 +1,11 @@
+import type { Sellable } from './sellable.ts'
+
+/** Money for the balance. What arrived is the customer's already when an order is fulfilled, so nothing more happens. */
+export const topUp: Sellable = {
+  kind: 'top-up',
+  revenue: null,
+  hold: () => true,
+  release: () => undefined,
+  obstacle: () => null,
+  fulfil: () => undefined,
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { time } from '../protocol/fields.ts'
+import { parseIdentifier } from '../protocol/names.ts'
+import { tables } from '../store/tables.ts'
+import type { Transactor } from '../store/transaction.ts'
+import { paymentUnavailable } from './billing/invoice-facts.ts'
+import { expireOrder } from './billing/orders.ts'
+import { type Context, ok } from './context.ts'
+import { beginGrace, releaseName, remindOfExpiry } from './identifiers/lifecycle.ts'
+import { defineCommand } from './method.ts'
+import { resolvePending } from './pending.ts'
+import type { DueKind } from './schedule.ts'
+
+/** How many due things one fact handles, so that no transaction grows with the backlog. */
+const maxDuePerFact = 100
+
+/** Time has come to matter: handles what is due up to now, oldest first, a bounded number at a time. */
+export const clockAdvance = defineCommand({
+  name: 'clock.advance',
+  type: 'fact',
+  caller: 'service',
+  privacy: 'public',
+  summary: 'Something was due.',
+  params: z.strictObject({ to: time }),
+  result: z.object({ handled: z.int() }),
+  handle: ({ to }, tx, context) => {
+    const due = tx.range(tables.due, [], { limit: maxDuePerFact, upTo: [Math.min(to, context.time)] })
+    for (const { key } of due) {
+      tx.delete(tables.due, key)
+      handleDue(tx, context, key[1] as DueKind, key[2])
+    }
+    return ok({ handled: due.length })
+  },
+})
+
+function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string): void {
+  switch (kind) {
+    case 'command-deadline': {
+      const orderId = tx.get(tables.pendingCommands, [id])?.orderId ?? null
+      if (orderId !== null) expireOrder(tx, context, orderId)
+      resolvePending(tx, context, id, paymentUnavailable())
+      break
+    }
+    case 'order-expiry':
+      expireOrderAndInvoice(tx, context, id)
+      break
+    case 'lapsed-hold-end': {
+      const { name, domain } = identifierOf(id)
+      const lapsed = tx.get(tables.lapsedHolds, [domain, name])
+      if (lapsed !== undefined && lapsed.until <= context.time) tx.delete(tables.lapsedHolds, [domain, name])
+      break
+    }
+    case 'identifier-notice':
+      remindOfExpiry(tx, context, identifierOf(id))
+      break
+    case 'identifier-expiry':
+      beginGrace(tx, context, identifierOf(id))
+      break
+    case 'identifier-release':
+      releaseName(tx, context, identifierOf(id))
+      break
+    default: {
+      const unknown: never = kind
+      throw new Error(`nothing is due as ${String(unknown)}`)
+    }
+  }
+}
+
+function expireOrderAndInvoice(tx: Transactor, context: Context, orderId: string): void {
+  const order = tx.get(tables.orders, [orderId])
+  if (order?.status !== 'invoiced') return
+  expireOrder(tx, context, orderId)
+  const invoice = order.invoiceId === null ? undefined : tx.get(tables.invoices, [order.invoiceId])
+  if (order.invoiceId !== null && invoice?.status === 'open') {
+    tx.put(tables.invoices, [order.invoiceId], { ...invoice, status: 'expired' })
+  }
+}
+
+function identifierOf(id: string) {
+  const identifier = parseIdentifier(id)
+  if (identifier === null) throw new Error(`${id} is due but no identifier`)
+  return identifier
+}

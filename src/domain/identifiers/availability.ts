@@ -1,0 +1,66 @@
+import { formatIdentifier, type Identifier, nameFault } from '../../protocol/names.ts'
+import { type Rejection, reject } from '../../rejections.ts'
+import { type Line, type RowOf, type Settings, tables } from '../../store/tables.ts'
+import type { Reader } from '../../store/transaction.ts'
+
+/** What a name costs, or why it cannot be had. `status` is for a quote; `rejection` says the same to a buyer. */
+export type Availability =
+  | { readonly status: 'available' | 'premium'; readonly lines: Line[] }
+  | { readonly status: 'invalid' | 'reserved' | 'taken' | 'held' | 'closed' | 'unknown'; readonly rejection: Rejection }
+
+/** Whether `account` could register a name for some years now, and the price line by line, per `product.md`'s policy. */
+export function availabilityOf(
+  reader: Reader,
+  settings: Settings,
+  wanted: Identifier & { years: number; account: string },
+): Availability {
+  const { name, domain, years, account } = wanted
+  const full = formatIdentifier(wanted)
+  const policy = reader.get(tables.domains, [domain])
+  if (policy === undefined) {
+    return { status: 'unknown', rejection: reject('NOT_FOUND', `${domain} is not a domain of this service`) }
+  }
+  const fault = nameFault(name, settings.identifiers)
+  if (fault !== null) return { status: 'invalid', rejection: reject('NAME_INVALID', fault) }
+
+  const reservation = reader.get(tables.reservations, [domain, name])
+  const isReserved =
+    reservation === undefined ? settings.identifiers.reserved.includes(name) : !isClaimable(reservation, account)
+  if (isReserved) {
+    const details = reservation === undefined ? undefined : { reason: reservation.reason }
+    return { status: 'reserved', rejection: reject('NAME_RESERVED', `${full} is reserved`, details) }
+  }
+  if (reader.has(tables.identifiers, [domain, name])) {
+    return { status: 'taken', rejection: reject('NAME_TAKEN', `${full} is taken`) }
+  }
+  const hold = reader.get(tables.holds, [domain, name])
+  if (hold !== undefined) {
+    const rejection = reject('NAME_HELD', `${full} is held for an unpaid order`, { until: hold.until })
+    return { status: 'held', rejection }
+  }
+  if (!policy.open) return { status: 'closed', rejection: reject('DOMAIN_CLOSED', `${domain} sells no names now`) }
+  const premiumMsat = reservation?.priceMsat ?? null
+  if (premiumMsat !== null) {
+    return {
+      status: 'premium',
+      lines: [{ description: `${full}, premium, ${years} × year`, amountMsat: premiumMsat * years }],
+    }
+  }
+  return { status: 'available', lines: ordinaryLines(full, name, years, policy) }
+}
+
+/** Price per year = base + per character × length. */
+function ordinaryLines(full: string, name: string, years: number, policy: RowOf<'domains'>): Line[] {
+  return [
+    { description: `${full}, ${years} × year`, amountMsat: policy.basePriceMsat * years },
+    {
+      description: `${name.length} characters, ${years} × year`,
+      amountMsat: policy.pricePerCharMsat * name.length * years,
+    },
+  ]
+}
+
+/** A reservation is claimable by the one it is for, or, when it has a price and is for nobody, by anyone at that price. */
+function isClaimable(reservation: RowOf<'reservations'>, account: string): boolean {
+  return reservation.reservedFor === null ? reservation.priceMsat !== null : reservation.reservedFor === account
+}

@@ -1,0 +1,209 @@
+import { z } from 'zod'
+import { hash, identifier, page, publicKey, relayUrl } from '../../protocol/fields.ts'
+import { formatIdentifier, nameFault, parseIdentifier } from '../../protocol/names.ts'
+import { type Record, record, recordInputs, recordsFault } from '../../protocol/records.ts'
+import { type Rejection, reject } from '../../rejections.ts'
+import { type RowOf, tables } from '../../store/tables.ts'
+import type { Reader } from '../../store/transaction.ts'
+import { placeOrder } from '../billing/orders.ts'
+import { toItem } from '../billing/sellable.ts'
+import { ok } from '../context.ts'
+import { defineCommand, defineQuery } from '../method.ts'
+import { wouldLoop } from './aliases.ts'
+import { availabilityOf } from './availability.ts'
+import { publishName } from './name-event.ts'
+
+const years = z.int().min(1).max(10)
+const relays = z.array(relayUrl).max(10)
+const view = z.object({
+  identifier: z.string(),
+  status: z.enum(['active', 'grace']),
+  owner: hash,
+  since: z.int(),
+  expiresAt: z.int(),
+  version: z.int(),
+  relays: z.array(z.string()),
+  records: z.array(record),
+})
+
+export const identifierQuote = defineQuery({
+  name: 'identifier.quote',
+  type: 'query',
+  caller: 'anyone',
+  privacy: 'public',
+  summary: 'Whether a name can be registered, and its price line by line.',
+  params: z.strictObject({ identifier, years: years.default(1) }),
+  result: z.object({
+    identifier: z.string(),
+    status: z.enum(['available', 'premium', 'invalid', 'reserved', 'taken', 'held', 'closed', 'unknown']),
+    lines: z.array(z.object({ description: z.string(), amountMsat: z.int() })),
+    totalMsat: z.int(),
+    reason: z.string().optional(),
+  }),
+  answer: (params, reader, { settings, author }) => {
+    const wanted = { ...split(params.identifier), years: params.years, account: author }
+    const availability = availabilityOf(reader, settings, wanted)
+    if ('rejection' in availability) {
+      const reason = availability.rejection.message
+      return { identifier: params.identifier, status: availability.status, lines: [], totalMsat: 0, reason }
+    }
+    const { status, lines } = availability
+    return { identifier: params.identifier, status, lines, totalMsat: toItem('identifier', {}, lines).totalMsat }
+  },
+})
+
+export const identifierRegister = defineCommand({
+  name: 'identifier.register',
+  type: 'command',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'Orders a name for 1 to 10 years, paid by invoice (held meanwhile, if holds are not used up) or balance.',
+  params: z.strictObject({
+    identifier,
+    years: years.default(1),
+    records: recordInputs.default([]),
+    relays: relays.default([]),
+    pay: z.enum(['invoice', 'balance']).default('invoice'),
+  }),
+  result: z.object({
+    order: z.looseObject({ id: z.string() }),
+    invoice: z.looseObject({ bolt11: z.string() }).optional(),
+  }),
+  mayHoldUnpaid: ({ pay }) => pay === 'invoice',
+  handle: (params, tx, context) => {
+    const wanted = split(params.identifier)
+    const availability = availabilityOf(tx, context.settings, {
+      ...wanted,
+      years: params.years,
+      account: context.author,
+    })
+    if ('rejection' in availability) return availability.rejection
+    const fault = recordsRejection(tx, wanted, params.records)
+    if (fault !== null) return fault
+    const { years: term, records, relays: hints } = params
+    const item = toItem(
+      'identifier',
+      { identifier: params.identifier, years: term, records, relays: hints },
+      availability.lines,
+    )
+    return placeOrder(tx, context, { items: [item], pay: params.pay, description: params.identifier })
+  },
+})
+
+export const identifierSetRecords = defineCommand({
+  name: 'identifier.set_records',
+  type: 'command',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary:
+    'Replaces all records of an own name (and its relays, when given), optionally only if its version is as expected.',
+  params: z.strictObject({
+    identifier,
+    records: recordInputs,
+    relays: relays.optional(),
+    expectedVersion: z.int().min(1).optional(),
+  }),
+  result: z.object({ identifier: view }),
+  handle: (params, tx, context) => {
+    const target = split(params.identifier)
+    const row = tx.get(tables.identifiers, [target.domain, target.name])
+    if (row === undefined) return reject('NOT_FOUND', `${params.identifier} is not registered`)
+    if (row.owner !== context.author) return reject('UNAUTHORIZED', `${params.identifier} belongs to another account`)
+    if (params.expectedVersion !== undefined && params.expectedVersion !== row.version) {
+      return reject('CONFLICT', 'the records have changed since', { version: row.version })
+    }
+    const fault = recordsRejection(tx, target, params.records)
+    if (fault !== null) return fault
+    const changed = { ...row, records: params.records, relays: params.relays ?? row.relays, version: row.version + 1 }
+    tx.put(tables.identifiers, [target.domain, target.name], changed)
+    publishName(tx, context, target, changed)
+    return ok({ identifier: present(params.identifier, changed) })
+  },
+})
+
+export const identifierGet = defineQuery({
+  name: 'identifier.get',
+  type: 'query',
+  caller: 'anyone',
+  privacy: 'public',
+  summary: 'Owner, status and public records of a name.',
+  params: z.strictObject({ identifier }),
+  result: view,
+  answer: (params, reader) => {
+    const { domain, name } = split(params.identifier)
+    const row = reader.get(tables.identifiers, [domain, name])
+    return row === undefined
+      ? reject('NOT_FOUND', `${params.identifier} is not registered`)
+      : present(params.identifier, row)
+  },
+})
+
+export const identifierList = defineQuery({
+  name: 'identifier.list',
+  type: 'query',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'The names of the caller, in order of domain and name, a page at a time.',
+  params: z.strictObject({ limit: page.limit, after: identifier.optional() }),
+  result: z.object({ identifiers: z.array(view), next: z.string().nullable() }),
+  answer: ({ limit, after }, reader, { author }) => {
+    const from = after === undefined ? undefined : split(after)
+    const rows = reader.range(tables.identifiersByOwner, [author], {
+      limit: limit + 1,
+      ...(from === undefined ? {} : { after: [author, from.domain, from.name] }),
+    })
+    const identifiers = rows.slice(0, limit).map(({ key: [, domain, name] }) => {
+      const row = reader.get(tables.identifiers, [domain, name])
+      if (row === undefined) throw new Error(`${name}@${domain} is listed but missing`)
+      return present(formatIdentifier({ name, domain }), row)
+    })
+    return { identifiers, next: rows.length > limit ? (identifiers.at(-1)?.identifier ?? null) : null }
+  },
+})
+
+export const identifierReserve = defineCommand({
+  name: 'identifier.reserve',
+  type: 'command',
+  caller: 'operator',
+  privacy: 'sealed',
+  summary: 'Keeps a name from being registered: by anyone, by anyone but one key, or for less than a price per year.',
+  params: z.strictObject({
+    identifier,
+    reason: z.string().min(1).max(256),
+    priceMsat: z.int().min(0).max(100_000_000_000_000).nullable().default(null),
+    reservedFor: publicKey.nullable().default(null),
+  }),
+  result: z.object({ identifier: z.string() }),
+  handle: ({ identifier: full, reason, priceMsat, reservedFor }, tx, context) => {
+    const { domain, name } = split(full)
+    if (!tx.has(tables.domains, [domain])) return reject('NOT_FOUND', `${domain} is not a domain of this service`)
+    const fault = nameFault(name, context.settings.identifiers)
+    if (fault !== null) return reject('NAME_INVALID', fault)
+    if (tx.has(tables.identifiers, [domain, name])) return reject('NAME_TAKEN', `${full} is taken`)
+    tx.put(tables.reservations, [domain, name], { reason, priceMsat, reservedFor, createdAt: context.time })
+    return ok({ identifier: full })
+  },
+})
+
+function split(full: string) {
+  const parsed = parseIdentifier(full)
+  if (parsed === null) throw new Error(`${full} passed as an identifier`)
+  return parsed
+}
+
+function present(full: string, row: RowOf<'identifiers'>): z.infer<typeof view> {
+  return { identifier: full, ...row }
+}
+
+/** What is wrong with the records of a name as a whole: their combination, or where an alias leads. */
+function recordsRejection(reader: Reader, name: ReturnType<typeof split>, records: Record[]): Rejection | null {
+  const fault = recordsFault(records)
+  if (fault !== null) return reject('CONFLICT', fault)
+  const alias = records.find(entry => entry.type === 'CNAME')
+  if (alias === undefined) return null
+  const target = split(alias.value)
+  if (!reader.has(tables.domains, [target.domain])) {
+    return reject('CONFLICT', 'a CNAME points to a name in a domain of this service')
+  }
+  return wouldLoop(reader, name, target) ? reject('CONFLICT', 'this CNAME would make a loop or too long a chain') : null
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { parseIdentifier } from '../../protocol/names.ts'
+import { record } from '../../protocol/records.ts'
+import { reject } from '../../rejections.ts'
+import { tables } from '../../store/tables.ts'
+import { revenueAccount } from '../billing/ledger.ts'
+import type { Ordered, Sellable } from '../billing/sellable.ts'
+import { holdName, releaseHold } from './holds.ts'
+import { activateName } from './lifecycle.ts'
+
+/** What an order for a name needs to know. */
+export const registrationParams = z.object({
+  identifier: z.string(),
+  years: z.int(),
+  records: z.array(record),
+  relays: z.array(z.string()),
+})
+
+/** The registration of a name, as something that can be bought. */
+export const registration: Sellable = {
+  kind: 'identifier',
+  revenue: revenueAccount,
+  hold: (ordered, until, tx, context) => {
+    const { orderId, account } = ordered
+    return holdName(tx, context, wantedOf(ordered).identifier, { orderId, account, until })
+  },
+  release: (ordered, lapsed, tx, context) => {
+    releaseHold(tx, context, wantedOf(ordered).identifier, ordered.orderId, lapsed)
+  },
+  obstacle: (ordered, tx) => {
+    const { name, domain } = wantedOf(ordered).identifier
+    if (!tx.has(tables.domains, [domain])) return reject('DOMAIN_CLOSED', `${domain} is no longer sold here`)
+    if (tx.has(tables.identifiers, [domain, name])) return reject('NAME_TAKEN', `${name}@${domain} is taken`)
+    const hold = tx.get(tables.holds, [domain, name])
+    if (hold === undefined || hold.orderId === ordered.orderId) return null
+    return reject('NAME_HELD', `${name}@${domain} is held for another order`)
+  },
+  fulfil: (ordered, tx, context) => {
+    const { identifier, years, records, relays } = wantedOf(ordered)
+    activateName(tx, context, identifier, { owner: ordered.account, years, records, relays })
+  },
+}
+
+function wantedOf(ordered: Ordered) {
+  const params = ordered.params as z.infer<typeof registrationParams>
+  const identifier = parseIdentifier(params.identifier)
+  if (identifier === null) throw new Error(`an order for ${params.identifier}, which is no identifier`)
+  return { ...params, identifier }
+}

@@ -1,0 +1,67 @@
+import type { z } from 'zod'
+import type { MethodDeclaration } from '../protocol/method.ts'
+import type { Rejection } from '../rejections.ts'
+import type { Reader, Transactor } from '../store/transaction.ts'
+import type { Context, Handled, QueryContext } from './context.ts'
+
+/** What params that did not fit get back: every fault with its path. */
+export type ParamsFault = { readonly path: string; readonly message: string }
+
+/** A handler that waits for its store and context only, or what is wrong with the params. */
+export type Bound<Run> =
+  | { readonly ok: true; readonly run: Run; readonly mayHoldUnpaid: boolean }
+  | { readonly ok: false; readonly faults: ParamsFault[] }
+
+/** A command or fact: its declaration, and its handler behind the check of the params. */
+export type CommandMethod = {
+  readonly declaration: MethodDeclaration
+  bind(params: unknown): Bound<(tx: Transactor, context: Context) => Handled>
+}
+
+/** A query, which reads only. */
+export type QueryMethod = {
+  readonly declaration: MethodDeclaration
+  bind(params: unknown): Bound<(reader: Reader, context: QueryContext) => object | Rejection>
+}
+
+/** Defines a command or a fact: declaration and handler in one place. */
+export function defineCommand<Params extends z.ZodType>(
+  method: MethodDeclaration<Params> & {
+    type: 'command' | 'fact'
+    /** Whether such params may hold something for an order that is not paid yet; those are rationed by address. */
+    mayHoldUnpaid?: (params: z.infer<Params>) => boolean
+    handle(params: z.infer<Params>, tx: Transactor, context: Context): Handled
+  },
+): CommandMethod {
+  const { handle, mayHoldUnpaid = () => false, ...declaration } = method
+  return { declaration, bind: params => bind(method.params, params, handle, mayHoldUnpaid) }
+}
+
+/** Defines a query: declaration and handler in one place. */
+export function defineQuery<Params extends z.ZodType>(
+  method: MethodDeclaration<Params> & {
+    type: 'query'
+    answer(params: z.infer<Params>, reader: Reader, context: QueryContext): object | Rejection
+  },
+): QueryMethod {
+  const { answer, ...declaration } = method
+  return { declaration, bind: params => bind(method.params, params, answer, () => false) }
+}
+
+function bind<Params extends z.ZodType, Store, Ctx, Out>(
+  schema: Params,
+  params: unknown,
+  handler: (params: z.infer<Params>, store: Store, context: Ctx) => Out,
+  mayHoldUnpaid: (params: z.infer<Params>) => boolean,
+): Bound<(store: Store, context: Ctx) => Out> {
+  const parsed = schema.safeParse(params)
+  if (parsed.success) {
+    const { data } = parsed
+    return { ok: true, run: (store, context) => handler(data, store, context), mayHoldUnpaid: mayHoldUnpaid(data) }
+  }
+  const faults = parsed.error.issues.map(issue => ({
+    path: ['params', ...issue.path].join('.'),
+    message: issue.message,
+  }))
+  return { ok: false, faults }
+}

@@ -1,0 +1,21 @@
+import { tables } from '../store/tables.ts'
+import type { Transactor } from '../store/transaction.ts'
+
+/** What can fall due. `clock.advance` hands each to its handler. */
+export type DueKind =
+  | 'command-deadline'
+  | 'order-expiry'
+  | 'lapsed-hold-end'
+  | 'identifier-notice'
+  | 'identifier-expiry'
+  | 'identifier-release'
+
+/** Puts something on the time index; the same thing at the same time twice is one entry. */
+export function schedule(tx: Transactor, time: number, kind: DueKind, id: string): void {
+  tx.put(tables.due, [time, kind, id], {})
+}
+
+/** Takes something off the time index. */
+export function unschedule(tx: Transactor, time: number, kind: DueKind, id: string): void {
+  tx.delete(tables.due, [time, kind, id])
+}

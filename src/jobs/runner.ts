@@ -1,0 +1,110 @@
+import type { JobRequest } from '../domain/jobs.ts'
+import type { AppendFact, Fact } from '../pipeline/facts.ts'
+import type { Environment } from '../store/environment.ts'
+import { tables } from '../store/tables.ts'
+
+/** A job as it stands in its table. */
+export type Job = JobRequest & { readonly id: string; readonly createdAt: number }
+
+/** Work that a transaction asked for: does the I/O, idempotently, and says what came of it. */
+export type JobWorker<Type extends JobRequest['type'] = JobRequest['type']> = {
+  /** Tries once. `null`: no answer yet, try again later. */
+  attempt(job: Job & { type: Type }, signal: AbortSignal): Promise<Fact | null>
+  /** What to record when the time for tries is over, or `null` to go on trying. */
+  giveUp(job: Job & { type: Type }): Fact | null
+}
+
+/** One worker for every type of job. */
+export type JobWorkers = { readonly [Type in JobRequest['type']]: JobWorker<Type> }
+
+/** Runs the jobs in the table until stopped. */
+export type JobRunner = { wake(): void; stop(): Promise<void> }
+
+const maxAtOnce = 16
+const attemptTimeoutMs = 15_000
+const firstRetryMs = 250
+const longestRetryMs = 10_000
+
+/** Starts the runner. `wake` tells it that a durable transaction may have asked for work; it also looks by itself on retries. */
+export function startJobRunner(options: {
+  environment: Environment
+  appendFact: AppendFact
+  workers: JobWorkers
+  /** Log time, Unix seconds. */
+  now(): number
+  /** How long a job is tried before it is given up, in seconds from its creation. */
+  tryForSeconds(): number
+  onError(error: unknown, job: { id: string; type: string }): void
+}): JobRunner {
+  const { environment, appendFact, now, tryForSeconds, onError } = options
+  const workers = options.workers as Readonly<Record<string, JobWorker>>
+  const running = new Map<string, Promise<void>>()
+  const retries = new Map<string, number>()
+  const timers = new Set<NodeJS.Timeout>()
+  const waiting = new Set<string>()
+  const stopping = new AbortController()
+
+  const wake = () => {
+    if (stopping.signal.aborted) return
+    const free = maxAtOnce - running.size
+    if (free <= 0) return
+    const limit = maxAtOnce + running.size + waiting.size
+    for (const { key, row } of environment.reader.range(tables.jobs, [], { limit })) {
+      const [id] = key
+      if (running.size >= maxAtOnce) return
+      if (running.has(id) || waiting.has(id)) continue
+      const job = { id, type: row.type, payload: row.payload, createdAt: row.createdAt } as Job
+      const run = work(job).finally(() => {
+        running.delete(id)
+        wake()
+      })
+      running.set(id, run)
+    }
+  }
+
+  const work = async (job: Job): Promise<void> => {
+    try {
+      const fact = (await attempt(job)) ?? (isOver(job) ? (workers[job.type]?.giveUp(job) ?? null) : null)
+      if (fact === null) return retryLater(job.id)
+      await appendFact(fact)
+      retries.delete(job.id)
+    } catch (error) {
+      onError(error, job)
+      retryLater(job.id)
+    }
+  }
+
+  const attempt = async (job: Job): Promise<Fact | null> => {
+    const worker = workers[job.type]
+    if (worker === undefined) throw new Error(`nobody works on ${job.type}`)
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(attemptTimeoutMs)])
+    return worker.attempt(job, signal)
+  }
+
+  const isOver = (job: Job) => now() >= job.createdAt + tryForSeconds()
+
+  const retryLater = (id: string) => {
+    if (stopping.signal.aborted) return
+    const tries = retries.get(id) ?? 0
+    retries.set(id, tries + 1)
+    waiting.add(id)
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer)
+        waiting.delete(id)
+        wake()
+      },
+      Math.min(longestRetryMs, firstRetryMs * 2 ** tries),
+    )
+    timers.add(timer)
+  }
+
+  return {
+    wake,
+    stop: async () => {
+      stopping.abort()
+      for (const timer of timers) clearTimeout(timer)
+      await Promise.allSettled(running.values())
+    },
+  }
+}

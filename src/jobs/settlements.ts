@@ -1,0 +1,75 @@
+import type { LightningBackend } from '../adapters/lightning/port.ts'
+import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
+import type { AppendFact } from '../pipeline/facts.ts'
+import type { Environment } from '../store/environment.ts'
+import { tables } from '../store/tables.ts'
+import { pause } from './pause.ts'
+
+/** How far back a sweep looks at invoices that have expired: a payment under way may still land. */
+const recentSeconds = 2 * 86_400
+const sweepPage = 100
+const longestPauseMs = 30_000
+
+type Options = {
+  environment: Environment
+  backend: LightningBackend
+  appendFact: AppendFact
+  signal: AbortSignal
+  onError(error: unknown): void
+}
+
+/** Follows the wallet's settlements from the cursor in the tables and records each, until the signal aborts. */
+export async function followSettlements({ environment, backend, appendFact, signal, onError }: Options): Promise<void> {
+  let pauseMs = 250
+  while (!signal.aborted) {
+    try {
+      const from = environment.reader.get(tables.walletCursors, [backend.name])?.cursor ?? null
+      for await (const { paymentHash, receivedMsat, settledAt, cursor } of backend.settlements(from, signal)) {
+        const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor }
+        await appendFact({
+          method: invoiceSettled,
+          params,
+          dedupeKey: settledKey(backend, paymentHash),
+        })
+        pauseMs = 250
+      }
+    } catch (error) {
+      if (!signal.aborted) onError(error)
+    }
+    await pause(pauseMs, signal)
+    pauseMs = Math.min(longestPauseMs, pauseMs * 2)
+  }
+}
+
+/**
+ * Asks the wallet about every invoice that is unsettled as far as we know and did not expire long ago: what the stream
+ * missed. One at a time, so that a sweep never gets in the way.
+ */
+export async function sweepInvoices(
+  { environment, backend, appendFact, signal }: Options,
+  now: number,
+): Promise<number> {
+  let after: readonly (string | number)[] = [Math.max(0, now - recentSeconds), '0'.repeat(32)]
+  let found = 0
+  for (;;) {
+    const page = environment.reader.range(tables.unsettledInvoices, [], { limit: sweepPage, after })
+    for (const { key } of page) {
+      if (signal.aborted) return found
+      after = key
+      const paymentHash = environment.reader.get(tables.invoices, [key[1]])?.paymentHash
+      if (!paymentHash) continue
+      const state = await backend.lookUpInvoice(paymentHash, signal)
+      if (state.status !== 'settled') continue
+      const { receivedMsat, settledAt } = state
+      const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor: null }
+      if (await appendFact({ method: invoiceSettled, params, dedupeKey: settledKey(backend, paymentHash) }))
+        found++
+    }
+    if (page.length < sweepPage) return found
+  }
+}
+
+/** The stream and a sweep that report the same settlement make one fact. */
+function settledKey(backend: LightningBackend, paymentHash: string): string {
+  return `${backend.name}:${paymentHash}:settled`
+}

@@ -1,0 +1,96 @@
+import { ABORT } from 'lmdb'
+import { encodeEvent, type NostrEvent } from '../../relay/event.ts'
+import type { Applied } from '../../relay/host.ts'
+import type { Signer } from '../protocol/signer.ts'
+import { isRejection, type Rejection, reject } from '../rejections.ts'
+import type { Environment } from '../store/environment.ts'
+import { appendEntry, type Head, isHead, readHead } from '../store/log.ts'
+import { tables } from '../store/tables.ts'
+import type { Decoded } from './decode.ts'
+import { type CommandRun, dedupeKeyOf, handle, type Outcome, rulesVersion } from './handle.ts'
+import { refusalReply, signEffects, signResult } from './publish.ts'
+import { refusalLifetimeSeconds, rememberRefusal } from './refusals.ts'
+
+/** Puts commands and facts into the log with all that follows from them. */
+export type Applier = {
+  /** Applies a command inside the writer's transaction. */
+  command(command: Decoded<CommandRun>): Applied
+  /** Applies a fact inside the writer's transaction; one whose dedupe key is used up changes nothing. */
+  fact(fact: Decoded<CommandRun>): Applied
+}
+
+/** Makes the applier. `report` hears of bugs, with the id of the command that met them. */
+export function createApplier(options: {
+  environment: Environment
+  signer: Signer
+  now(): number
+  report(error: unknown, commandId: string): void
+}): Applier {
+  const { environment, signer, now, report } = options
+  let head: Head | undefined
+
+  /** Runs and logs in a child transaction, which alone can be undone; a refusal or a bug leaves nothing behind. */
+  const commit = (command: Decoded<CommandRun>): { outcome: Outcome | Rejection; time: number } => {
+    if (head === undefined || !isHead(environment, head)) head = readHead(environment)
+    const before = head
+    const time = Math.max(now(), before.time)
+    const at = { seq: before.seq + 1, time, service: signer.publicKey }
+    let outcome: Outcome | Rejection = reject('INTERNAL', 'the service failed at this command')
+    try {
+      void environment.root.childTransaction(() => {
+        outcome = handle(environment, command, at)
+        if (isRejection(outcome)) return ABORT
+        const { digest } = outcome
+        head = appendEntry(environment, before, { time, rulesVersion, digest, event: encodeEvent(command.event) })
+      })
+    } catch (error) {
+      head = undefined
+      report(error, command.event.id)
+      outcome = reject('INTERNAL', 'the service failed at this command')
+    }
+    return { outcome, time }
+  }
+
+  const command = (decoded: Decoded<CommandRun>): Applied => {
+    const { event, declaration } = decoded
+    if (environment.reader.has(tables.outcomes, [event.id]) || environment.reader.has(tables.refusals, [event.id])) {
+      return { accepted: true, message: 'duplicate: this command was handled before', store: [], deliver: [] }
+    }
+    const { outcome, time } = commit(decoded)
+    if (isRejection(outcome)) return refuse(environment, signer, time, decoded, outcome)
+    const published: NostrEvent[] = [event, ...signEffects(signer, time, event.id, outcome.effects)]
+    if (outcome.handled.status !== 'pending') {
+      const { status, body } = outcome.handled
+      published.push(
+        signResult(signer, time, { about: event.id, to: event.pubkey, method: declaration.name, status, body }),
+      )
+    }
+    return { accepted: true, message: '', store: published, deliver: [] }
+  }
+
+  const fact = (decoded: Decoded<CommandRun>): Applied => {
+    if (environment.reader.has(tables.factKeys, [dedupeKeyOf(decoded.event.tags)])) {
+      return { accepted: true, message: 'duplicate: this fact is known', store: [], deliver: [] }
+    }
+    const { outcome, time } = commit(decoded)
+    if (isRejection(outcome)) return { accepted: false, message: outcome.message, store: [], deliver: [] }
+    const store = signEffects(signer, time, decoded.event.id, outcome.effects)
+    return { accepted: true, message: '', store, deliver: [] }
+  }
+
+  return { command, fact }
+}
+
+function refuse(
+  environment: Environment,
+  signer: Signer,
+  time: number,
+  { event, declaration }: Decoded<CommandRun>,
+  rejection: Rejection,
+): Applied {
+  const expiresAt = time + refusalLifetimeSeconds
+  rememberRefusal(environment, event.id, { author: event.pubkey, code: rejection.code, expiresAt })
+  const reply = refusalReply(rejection, event, declaration.name)
+  const result = signResult(signer, time, reply, [['expiration', String(expiresAt)]])
+  return { accepted: true, message: '', store: [result], deliver: [] }
+}

@@ -1,0 +1,52 @@
+import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
+import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderGet } from '../domain/billing/methods.ts'
+import type { Sellable } from '../domain/billing/sellable.ts'
+import { topUp } from '../domain/billing/top-up.ts'
+import { clockAdvance } from '../domain/clock.ts'
+import { domainAdd, domainSetPolicy } from '../domain/domains/methods.ts'
+import {
+  identifierGet,
+  identifierList,
+  identifierQuote,
+  identifierRegister,
+  identifierReserve,
+  identifierSetRecords,
+} from '../domain/identifiers/methods.ts'
+import { registration } from '../domain/identifiers/registration.ts'
+import type { CommandMethod, QueryMethod } from '../domain/method.ts'
+import { configApplied } from '../domain/settings.ts'
+import { ticketClose, ticketGet, ticketList, ticketOpen, ticketReply } from '../domain/support/methods.ts'
+
+/** Everything that can be asked for, in the order in which it is documented. */
+export const commandMethods: readonly CommandMethod[] = [
+  identifierRegister,
+  identifierSetRecords,
+  identifierReserve,
+  domainAdd,
+  domainSetPolicy,
+  invoicePay,
+  balanceTopup,
+  ticketOpen,
+  ticketReply,
+  ticketClose,
+  configApplied,
+  clockAdvance,
+  invoiceCreated,
+  invoiceFailed,
+  invoiceSettled,
+  invoiceLookedUp,
+]
+
+export const queryMethods: readonly QueryMethod[] = [
+  identifierQuote,
+  identifierGet,
+  identifierList,
+  orderGet,
+  invoiceGet,
+  balanceGet,
+  ticketGet,
+  ticketList,
+]
+
+/** Everything that can be bought. */
+export const sellables: ReadonlyMap<string, Sellable> = new Map([registration, topUp].map(one => [one.kind, one]))

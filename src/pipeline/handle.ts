@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import type { Context, Effect, Handled } from '../domain/context.ts'
+import type { CommandMethod } from '../domain/method.ts'
+import { initialSettings } from '../domain/settings.ts'
+import { isRejection, type Rejection, reject } from '../rejections.ts'
+import type { Environment } from '../store/environment.ts'
+import { type Settings, tables } from '../store/tables.ts'
+import { authorise } from './authorise.ts'
+import { sellables } from './catalog.ts'
+import type { Decoded } from './decode.ts'
+
+/** The handler of a command, bound to its params. */
+export type CommandRun = Extract<ReturnType<CommandMethod['bind']>, { ok: true }>['run']
+
+/** What a command did: its answer, what it makes known, and the digest that a replay must reproduce. */
+export type Outcome = {
+  readonly handled: Exclude<Handled, Rejection>
+  readonly effects: readonly Effect[]
+  readonly digest: Buffer
+}
+
+/** The version of what handlers mean. Raised when a change would give another outcome for an entry already in a log. */
+export const rulesVersion = 1
+
+/**
+ * Runs one command against the tables, inside the caller's child transaction, which the caller undoes on a refusal.
+ * The live writer and `verify` both come through here, so that they cannot differ.
+ */
+export function handle(
+  environment: Environment,
+  command: Decoded<CommandRun>,
+  at: { seq: number; time: number; service: string },
+): Outcome | Rejection {
+  const { event, declaration } = command
+  const digest = createHash('sha256')
+  const tx = environment.transactor((table, key, value) => {
+    digest.update(`\n${table.name} ${key.length} ${value === null ? 'removed' : value.length}\n`).update(key)
+    if (value !== null) digest.update(value)
+  })
+  const settings = tx.get(tables.settings, ['current']) ?? initialSettings
+  const refused = authorise(declaration, event.pubkey, at.service, settings)
+  if (refused !== null) return refused
+  if (settings.suspended.includes(event.pubkey)) return reject('SUSPENDED', 'this account is suspended')
+
+  const effects: Effect[] = []
+  const context: Context = {
+    time: at.time,
+    commandId: event.id,
+    author: event.pubkey,
+    settings,
+    sellables,
+    emit: effect => effects.push(effect),
+  }
+  if (declaration.type === 'command') {
+    if (!tx.has(tables.accounts, [event.pubkey])) tx.put(tables.accounts, [event.pubkey], { createdAt: at.time })
+  } else {
+    tx.put(tables.factKeys, [dedupeKeyOf(event.tags)], { seq: at.seq })
+  }
+  const handled = command.run(tx, context)
+  if (isRejection(handled)) return handled
+  if (declaration.type === 'command') {
+    tx.put(tables.outcomes, [event.id], { seq: at.seq, status: handled.status })
+    if (handled.status === 'pending') {
+      const { orderId } = handled
+      tx.put(tables.pendingCommands, [event.id], { author: event.pubkey, method: declaration.name, orderId })
+    }
+  }
+  digest.update(`\n${JSON.stringify([handled, effects])}`)
+  return { handled, effects, digest: digest.digest() }
+}
+
+/** The settings in force, for what reads outside a command. */
+export function currentSettings(environment: Environment): Settings {
+  return environment.reader.get(tables.settings, ['current']) ?? initialSettings
+}
+
+/** The key that makes a fact happen once: source, object, state. Every fact carries one. */
+export function dedupeKeyOf(tags: readonly string[][]): string {
+  const key = tags.find(tag => tag[0] === 'dedupe')?.[1]
+  if (key === undefined) throw new Error('a fact without dedupe key')
+  return key
+}

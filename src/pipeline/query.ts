@@ -1,0 +1,28 @@
+import type { NostrEvent } from '../../relay/event.ts'
+import type { QueryMethod } from '../domain/method.ts'
+import type { Signer } from '../protocol/signer.ts'
+import { isRejection } from '../rejections.ts'
+import type { Settings } from '../store/tables.ts'
+import type { Reader } from '../store/transaction.ts'
+import { authorise } from './authorise.ts'
+import type { Decoded } from './decode.ts'
+import { refusalReply, signAnswer } from './publish.ts'
+
+/** The handler of a query, bound to its params. */
+export type QueryRun = Extract<ReturnType<QueryMethod['bind']>, { ok: true }>['run']
+
+/** Answers a query from the tables as they are now. Writes nothing. */
+export function answerQuery(
+  reader: Reader,
+  signer: Signer,
+  { event, declaration, run }: Decoded<QueryRun>,
+  { time, settings }: { time: number; settings: Settings },
+): NostrEvent {
+  const author = event.pubkey
+  const answer = authorise(declaration, author, signer.publicKey, settings) ?? run(reader, { time, author, settings })
+  const { name: method, privacy } = declaration
+  const reply = isRejection(answer)
+    ? refusalReply(answer, event, method)
+    : { about: event.id, to: author, method, status: 'ok' as const, body: answer }
+  return signAnswer(signer, time, privacy, reply)
+}

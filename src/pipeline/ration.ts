@@ -1,0 +1,24 @@
+/** Takes one from the ration of a key; `false` when it is used up. */
+export type Ration = (key: string) => boolean
+
+/** How many keys a ration remembers; the least lately seen is forgotten first. */
+const maxKeys = 50_000
+
+/** A token bucket per key: `burst` at once, refilled at `perSecond`. Memory is bounded. `nowMs` is monotonic. */
+export function createRation(options: { perSecond: number; burst: number; nowMs(): number }): Ration {
+  const { perSecond, burst, nowMs } = options
+  const buckets = new Map<string, { tokens: number; atMs: number }>()
+  return key => {
+    const atMs = nowMs()
+    const bucket = buckets.get(key) ?? { tokens: burst, atMs }
+    const tokens = Math.min(burst, bucket.tokens + ((atMs - bucket.atMs) / 1_000) * perSecond)
+    // Put back at the end, so that the map is in order of last use.
+    buckets.delete(key)
+    if (buckets.size >= maxKeys) {
+      const oldest = buckets.keys().next()
+      if (!oldest.done) buckets.delete(oldest.value)
+    }
+    buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs })
+    return tokens >= 1
+  }
+}

@@ -1,0 +1,48 @@
+import type { Environment } from '../store/environment.ts'
+import { tables } from '../store/tables.ts'
+
+/**
+ * Refusals change nothing, so they are not in the log; their ids are kept here for longer than a command can be resent,
+ * so that a resend gets the same answer. Their number is bounded: see `isFull`.
+ */
+
+/** Longer than the longest window of a command: 24 hours and what it may be ahead or late. */
+export const refusalLifetimeSeconds = 2 * 86_400
+
+/** About 100 bytes each, and a signed result of about 1 KB. */
+const maxRefusals = 200_000
+
+const counter = ['refusals'] as const
+
+/** Remembers a refusal. Call inside the writer's transaction. */
+export function rememberRefusal(
+  environment: Environment,
+  commandId: string,
+  refusal: { author: string; code: string; expiresAt: number },
+): void {
+  const tx = environment.transactor(() => undefined)
+  tx.put(tables.refusals, [commandId], refusal)
+  tx.put(tables.refusalsByExpiry, [refusal.expiresAt, commandId], {})
+  tx.put(tables.local, counter, { value: countOf(environment) + 1 })
+}
+
+/** Whether no more refusals fit; then only accounts that exist may still be refused anything. */
+export function isFull(environment: Environment): boolean {
+  return countOf(environment) >= maxRefusals
+}
+
+/** Forgets refusals that can no longer be asked for, at most `limit`. Call inside the writer's transaction. */
+export function forgetRefusals(environment: Environment, now: number, limit: number): number {
+  const tx = environment.transactor(() => undefined)
+  const over = tx.range(tables.refusalsByExpiry, [], { limit, upTo: [now] })
+  for (const { key } of over) {
+    tx.delete(tables.refusalsByExpiry, key)
+    tx.delete(tables.refusals, [key[1]])
+  }
+  if (over.length > 0) tx.put(tables.local, counter, { value: Math.max(0, countOf(environment) - over.length) })
+  return over.length
+}
+
+function countOf(environment: Environment): number {
+  return environment.reader.get(tables.local, counter)?.value ?? 0
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { EventTemplate } from '../../relay/event.ts'
+import { window } from '../protocol/command.ts'
+import { kinds } from '../protocol/kinds.ts'
+import type { MethodDeclaration } from '../protocol/method.ts'
+import type { Settings } from '../store/tables.ts'
+
+/** The JSON Schemas of a method's params and result, as documented and announced. */
+export function methodSchemas(declaration: MethodDeclaration): { params: object; result: object } {
+  const options = { io: 'input', unrepresentable: 'any' } as const
+  return {
+    params: z.toJSONSchema(declaration.params, options),
+    result: z.toJSONSchema(declaration.result, { ...options, io: 'output' }),
+  }
+}
+
+/** Identifies a method's schemas, so that a client sees a change without fetching them. */
+export function schemaHash(declaration: MethodDeclaration): string {
+  return createHash('sha256')
+    .update(JSON.stringify(methodSchemas(declaration)))
+    .digest('hex')
+}
+
+/** The service info event: what can be asked here, where, and for which domains. Facts are not announced. */
+export function serviceInfo(options: {
+  methods: readonly MethodDeclaration[]
+  settings: Settings
+  domains: readonly { name: string; basePriceMsat: number; pricePerCharMsat: number; open: boolean }[]
+  urls: { http: string; websocket: string }
+  createdAt: number
+}): EventTemplate {
+  const { methods, settings, domains, urls, createdAt } = options
+  const callable = methods.filter(method => method.type !== 'fact')
+  return {
+    kind: kinds.serviceInfo,
+    created_at: createdAt,
+    tags: [
+      ['relay', urls.websocket],
+      ['http', urls.http],
+      ['encryption', 'nip44_v2'],
+      ...domains.map(({ name, basePriceMsat, pricePerCharMsat, open }) => [
+        'domain',
+        name,
+        String(basePriceMsat),
+        String(pricePerCharMsat),
+        open ? 'open' : 'closed',
+      ]),
+    ],
+    content: JSON.stringify({
+      methods: callable.map(method => ({
+        name: method.name,
+        type: method.type,
+        caller: method.caller,
+        privacy: method.privacy,
+        schema: schemaHash(method),
+      })),
+      schemas: `${urls.http}/v1/methods`,
+      limits: {
+        createdAtAheadSeconds: window.aheadSeconds,
+        createdAtBehindSeconds: window.behindSeconds,
+        executeBySeconds: window.executeBySeconds,
+        name: { minLength: settings.identifiers.minLength, maxLength: settings.identifiers.maxLength },
+      },
+    }),
+  }
+}

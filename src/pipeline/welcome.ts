@@ -1,0 +1,36 @@
+import { kindClass, type NostrEvent } from '../../relay/event.ts'
+import { tables } from '../store/tables.ts'
+import type { Reader } from '../store/transaction.ts'
+
+/** Which ordinary events the relay takes: none, those of and for its customers, or all. */
+export type WelcomePolicy = 'commands' | 'members' | 'open'
+
+/** Sets of NIP-51 and the kinds that go with a profile, beyond the replaceable ones. */
+const setKinds: ReadonlySet<number> = new Set([
+  30_000, 30_002, 30_003, 30_004, 30_005, 30_006, 30_007, 30_008, 30_015, 30_030, 30_063, 30_267, 39_089, 39_092,
+])
+const messageKinds: ReadonlySet<number> = new Set([4, 1059, 21_059])
+
+/** Why an ordinary event is not welcome, with its NIP-01 prefix, or `null`. */
+export function unwelcome(
+  event: Pick<NostrEvent, 'kind' | 'pubkey' | 'tags'>,
+  policy: WelcomePolicy,
+  reader: Reader,
+  service: string,
+): string | null {
+  if (policy === 'open') return null
+  if (policy === 'commands') return 'blocked: this relay takes commands and queries for its service only'
+  const { kind } = event
+  if (kind === 5 || kindClass(kind) === 'replaceable' || setKinds.has(kind)) return null
+  if (messageKinds.has(kind) && event.tags.some(tag => tag[0] === 'p' && isAddressee(reader, tag[1], service))) {
+    return null
+  }
+  const owned = reader.range(tables.identifiersByOwner, [event.pubkey], { limit: 1 })
+  if (owned.length > 0) return null
+  return 'restricted: this kind is taken from owners of a name here, or when it is for one of our customers'
+}
+
+function isAddressee(reader: Reader, key: string | undefined, service: string): boolean {
+  if (key === undefined || !/^[0-9a-f]{64}$/.test(key)) return false
+  return key === service || reader.has(tables.accounts, [key])
+}

@@ -1,0 +1,266 @@
+import { z } from 'zod'
+import { record } from '../protocol/records.ts'
+import { defineTable } from './table.ts'
+
+/**
+ * Every database of the environment and its key, in one place; the relay's own are listed in `relay/databases.ts` and
+ * are `local`, since what they hold is a view. Rows are stored by `row-codec.ts` with the fields in this order,
+ * so a field is appended, never moved, and a change of shape is a migration.
+ */
+
+const int = z.int()
+const text = z.string()
+const nothing = z.object({})
+
+const price = { basePriceMsat: int, pricePerCharMsat: int }
+
+/** What handlers depend on besides the tables; enters the log as `config.applied`. */
+export const settingsRow = z.object({
+  operators: z.array(text),
+  staff: z.array(text),
+  suspended: z.array(text),
+  websocketUrl: text,
+  domains: z.array(z.object({ name: text, ...price, ttlSeconds: int, open: z.boolean() })),
+  orders: z.object({
+    invoiceExpirySeconds: int,
+    holdSlackSeconds: int,
+    commandDeadlineSeconds: int,
+    unpaidHoldsPerAccount: int,
+    unpaidHoldsTotal: int,
+    lapsedHoldSeconds: int,
+  }),
+  identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
+})
+
+/** One line of a price, as shown in a quote and kept on the order. */
+export const lineRow = z.object({ description: text, amountMsat: int })
+
+/** Something being bought: `sellable` names who quotes and fulfils it, `params` is what that one needs. */
+export const itemRow = z.object({ sellable: text, params: z.unknown(), lines: z.array(lineRow), totalMsat: int })
+
+export const tables = {
+  /** seq → entry; the truth (see `log.ts` for the bytes). */
+  log: defineTable({ name: 'log', mark: 'log', key: ['uint'], row: z.unknown() }),
+
+  /** 'current' → the settings last applied. */
+  settings: defineTable({ name: 'settings', mark: 'fold', key: ['text'], row: settingsRow }),
+  /** dedupe key → log entry of the fact that used it. */
+  factKeys: defineTable({ name: 'fact-keys', mark: 'fold', key: ['text'], row: z.object({ seq: int }) }),
+  /** command id → its outcome; `pending` until a fact brings the result. */
+  outcomes: defineTable({
+    name: 'outcomes',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ seq: int, status: z.enum(['pending', 'ok', 'payment-required', 'error']) }),
+  }),
+  /** command id → who waits for its result, and for which order. */
+  pendingCommands: defineTable({
+    name: 'pending-commands',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ author: text, method: text, orderId: text.nullable() }),
+  }),
+  /** time, kind, id → something is due then. */
+  due: defineTable({ name: 'due', mark: 'fold', key: ['uint', 'text', 'text'], row: nothing }),
+  /** job id → work asked for and not yet reported done. */
+  jobs: defineTable({
+    name: 'jobs',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({ type: text, payload: z.unknown(), createdAt: int }),
+  }),
+  /** kind, `d` → `created_at` of our newest event there, so that the next is newer. */
+  published: defineTable({ name: 'published', mark: 'fold', key: ['uint', 'text'], row: z.object({ createdAt: int }) }),
+  /** name → the next number of a sequence. */
+  counters: defineTable({ name: 'counters', mark: 'fold', key: ['text'], row: z.object({ value: int }) }),
+
+  /** key → account, made by its first accepted command. */
+  accounts: defineTable({ name: 'accounts', mark: 'fold', key: ['hash'], row: z.object({ createdAt: int }) }),
+  /** domain → its price policy. */
+  domains: defineTable({
+    name: 'domains',
+    mark: 'fold',
+    key: ['text'],
+    row: z.object({ ...price, ttlSeconds: int, open: z.boolean(), createdAt: int }),
+  }),
+  /** domain, name → identifier. */
+  identifiers: defineTable({
+    name: 'identifiers',
+    mark: 'fold',
+    key: ['text', 'text'],
+    row: z.object({
+      status: z.enum(['active', 'grace']),
+      owner: text,
+      since: int,
+      expiresAt: int,
+      version: int,
+      relays: z.array(text),
+      records: z.array(record),
+    }),
+  }),
+  /** owner, domain, name */
+  identifiersByOwner: defineTable({
+    name: 'identifiers-by-owner',
+    mark: 'fold',
+    key: ['hash', 'text', 'text'],
+    row: nothing,
+  }),
+  /** domain, name → who holds it unpaid, and until when at most. */
+  holds: defineTable({
+    name: 'holds',
+    mark: 'fold',
+    key: ['text', 'text'],
+    row: z.object({ orderId: text, account: text, until: int }),
+  }),
+  /** domain, name → until when it cannot be held unpaid again. */
+  lapsedHolds: defineTable({
+    name: 'lapsed-holds',
+    mark: 'fold',
+    key: ['text', 'text'],
+    row: z.object({ until: int }),
+  }),
+  /** account key or 'total' → unpaid holds at the moment. */
+  holdCounts: defineTable({ name: 'hold-counts', mark: 'fold', key: ['text'], row: z.object({ count: int }) }),
+  /** domain, name → reservation. */
+  reservations: defineTable({
+    name: 'reservations',
+    mark: 'fold',
+    key: ['text', 'text'],
+    row: z.object({ reason: text, priceMsat: int.nullable(), reservedFor: text.nullable(), createdAt: int }),
+  }),
+
+  /** order id → order. */
+  orders: defineTable({
+    name: 'orders',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['held', 'invoiced', 'fulfilled', 'credited', 'expired']),
+      account: text,
+      commandId: text,
+      items: z.array(itemRow),
+      totalMsat: int,
+      createdAt: int,
+      invoiceId: text.nullable(),
+    }),
+  }),
+  /** account, time, order id */
+  ordersByAccount: defineTable({
+    name: 'orders-by-account',
+    mark: 'fold',
+    key: ['hash', 'uint', 'ref'],
+    row: nothing,
+  }),
+  /** invoice id → invoice; kept for ever, whatever becomes of it. */
+  invoices: defineTable({
+    name: 'invoices',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['requested', 'open', 'settled', 'expired', 'failed']),
+      orderId: text,
+      account: text,
+      amountMsat: int,
+      createdAt: int,
+      bolt11: text.nullable(),
+      paymentHash: text.nullable(),
+      expiresAt: int.nullable(),
+      receivedMsat: int.nullable(),
+      settledAt: int.nullable(),
+    }),
+  }),
+  /** payment hash → invoice. */
+  invoicesByHash: defineTable({
+    name: 'invoices-by-hash',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ invoiceId: text }),
+  }),
+  /** expiry, invoice id: not settled as far as we know. */
+  unsettledInvoices: defineTable({ name: 'unsettled-invoices', mark: 'fold', key: ['uint', 'ref'], row: nothing }),
+  /** backend name → cursor of its settlements, moved by the facts that carry them. */
+  walletCursors: defineTable({
+    name: 'wallet-cursors',
+    mark: 'fold',
+    key: ['text'],
+    row: z.object({ cursor: text }),
+  }),
+  /** posting id → one movement of money; never changed. */
+  postings: defineTable({
+    name: 'postings',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({ debit: text, credit: text, amountMsat: int, time: int, reason: text, orderId: text.nullable() }),
+  }),
+  /** ledger account, time, posting id */
+  postingsByAccount: defineTable({
+    name: 'postings-by-account',
+    mark: 'fold',
+    key: ['text', 'uint', 'ref'],
+    row: nothing,
+  }),
+  /** ledger account → balance; the sum over all accounts is zero. */
+  balances: defineTable({ name: 'balances', mark: 'fold', key: ['text'], row: z.object({ msat: int }) }),
+
+  /** ticket id → ticket. */
+  tickets: defineTable({
+    name: 'tickets',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['open', 'answered', 'closed']),
+      number: int,
+      account: text,
+      subject: text,
+      category: text,
+      priority: text,
+      createdAt: int,
+      updatedAt: int,
+      messages: int,
+    }),
+  }),
+  /** account, time, ticket id */
+  ticketsByAccount: defineTable({
+    name: 'tickets-by-account',
+    mark: 'fold',
+    key: ['hash', 'uint', 'ref'],
+    row: nothing,
+  }),
+  /** status, number, ticket id: the queue that staff works on. */
+  ticketsByStatus: defineTable({
+    name: 'tickets-by-status',
+    mark: 'fold',
+    key: ['text', 'uint', 'ref'],
+    row: nothing,
+  }),
+  /** ticket id, number → message. */
+  ticketMessages: defineTable({
+    name: 'ticket-messages',
+    mark: 'fold',
+    key: ['ref', 'uint'],
+    row: z.object({ author: text, fromStaff: z.boolean(), content: text, time: int }),
+  }),
+
+  /** 'schema' → version of the shapes in this file; 'heartbeat' → when the service last ran; 'refusals' → how many are kept. */
+  local: defineTable({ name: 'local', mark: 'local', key: ['text'], row: z.object({ value: int }) }),
+  /** command id → its signed refusal, kept longer than a command can be resent. */
+  refusals: defineTable({
+    name: 'refusals',
+    mark: 'local',
+    key: ['hash'],
+    row: z.object({ expiresAt: int, author: text, code: text }),
+  }),
+  /** expiry, command id */
+  refusalsByExpiry: defineTable({
+    name: 'refusals-by-expiry',
+    mark: 'local',
+    key: ['uint', 'hash'],
+    row: nothing,
+  }),
+} as const
+
+export type Settings = z.infer<typeof settingsRow>
+export type Line = z.infer<typeof lineRow>
+export type Item = z.infer<typeof itemRow>
+/** The row type of a table. */
+export type RowOf<Name extends keyof typeof tables> = ReturnType<(typeof tables)[Name]['codec']['decode']>

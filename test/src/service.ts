@@ -1,0 +1,216 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { finalizeEvent, getPublicKey, nip44, verifyEvent } from 'nostr-tools'
+import type { NostrEvent } from '../../relay/event.ts'
+import type { Applied } from '../../relay/host.ts'
+import { loadSecp256k1 } from '../../relay/secp256k1-load.ts'
+import { invoiceCreated, invoiceFailed, invoiceSettled } from '../../src/domain/billing/invoice-facts.ts'
+import { clockAdvance } from '../../src/domain/clock.ts'
+import { configApplied } from '../../src/domain/settings.ts'
+import { createApplier } from '../../src/pipeline/apply.ts'
+import { commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
+import { decode, methodIndex } from '../../src/pipeline/decode.ts'
+import { createFactAppender } from '../../src/pipeline/facts.ts'
+import { currentSettings } from '../../src/pipeline/handle.ts'
+import { answerQuery } from '../../src/pipeline/query.ts'
+import { createSigner } from '../../src/protocol/signer.ts'
+import { isRejection, type Rejection } from '../../src/rejections.ts'
+import { openEnvironment } from '../../src/store/environment.ts'
+import { type Settings, tables } from '../../src/store/tables.ts'
+
+/** A customer, operator or member of staff: a key. */
+export type Key = { secretKey: Uint8Array; publicKey: string }
+
+/** A result, notice or answer, decrypted with the key of the one it is for. */
+export type Reply = { status: string; type: string; body: Record<string, unknown>; event: NostrEvent }
+
+export const startTime = 1_790_000_000
+
+/** A key made of a small number, so that failures are reproducible. */
+export function keyOf(seed: number): Key {
+  const secretKey = new Uint8Array(32).fill(1)
+  new DataView(secretKey.buffer).setUint32(28, seed)
+  return { secretKey, publicKey: getPublicKey(secretKey) }
+}
+
+export const operator = keyOf(900)
+export const staff = keyOf(901)
+
+/** Settings as a small operator would have them: `example.com` at 1,000 sats and 100 per character. */
+export const testSettings: Settings = {
+  operators: [operator.publicKey],
+  staff: [staff.publicKey],
+  suspended: [keyOf(666).publicKey],
+  websocketUrl: 'wss://relay.example.com',
+  domains: [
+    { name: 'example.com', basePriceMsat: 1_000_000, pricePerCharMsat: 100_000, ttlSeconds: 3_600, open: true },
+    { name: 'closed.example', basePriceMsat: 1_000_000, pricePerCharMsat: 0, ttlSeconds: 3_600, open: false },
+    { name: 'free.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 60, open: true },
+  ],
+  orders: {
+    invoiceExpirySeconds: 900,
+    holdSlackSeconds: 300,
+    commandDeadlineSeconds: 60,
+    unpaidHoldsPerAccount: 3,
+    unpaidHoldsTotal: 50,
+    lapsedHoldSeconds: 86_400,
+  },
+  identifiers: { minLength: 2, maxLength: 32, graceDays: 30, noticeDays: 7, reserved: ['admin', 'root'] },
+}
+
+export type TestService = Awaited<ReturnType<typeof openService>>
+
+/**
+ * The pipeline, the tables and a clock that stands still, without relay, network or wallet: commands go straight into
+ * a transaction, and what would be published is kept for `sent`.
+ */
+export async function openService(settings: Settings = testSettings) {
+  const directory = mkdtempSync(join(tmpdir(), 'panda-service-'))
+  const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 28 })
+  const secp = await loadSecp256k1()
+  const serviceSecret = keyOf(1).secretKey
+  const signer = createSigner(secp, serviceSecret)
+  const clock = { time: startTime }
+  const sent: NostrEvent[] = []
+  const errors: unknown[] = []
+  const now = () => clock.time
+  const applier = createApplier({ environment, signer, now, report: error => errors.push(error) })
+  const commands = methodIndex(commandMethods)
+  const queries = methodIndex(queryMethods)
+  let salt = 0
+
+  const run = (apply: () => Applied): Applied => {
+    const applied = environment.root.transactionSync(apply)
+    sent.push(...applied.store)
+    return applied
+  }
+  const appendFact = createFactAppender({
+    signer,
+    applier,
+    now,
+    applyLocally: (apply, done) => done({ ok: true, value: run(apply) }),
+  })
+
+  const open = (event: NostrEvent, key: Key): Reply => {
+    if (!verifyEvent(event)) throw new Error('an event of the service has a bad signature')
+    const tag = (name: string) => event.tags.find(one => one[0] === name)?.[1] ?? ''
+    const conversation = nip44.v2.utils.getConversationKey(key.secretKey, signer.publicKey)
+    const content = tag('encryption') === 'nip44_v2' ? nip44.v2.decrypt(event.content, conversation) : event.content
+    return { status: tag('status'), type: tag('type'), body: JSON.parse(content) as Record<string, unknown>, event }
+  }
+
+  const sign = (key: Key, kind: number, method: string, params: unknown): NostrEvent => {
+    const conversation = nip44.v2.utils.getConversationKey(key.secretKey, signer.publicKey)
+    const tags = [
+      ['p', signer.publicKey],
+      ['method', method],
+      ['encryption', 'nip44_v2'],
+      ['salt', String(salt++)],
+    ]
+    const content = nip44.v2.encrypt(JSON.stringify(params), conversation)
+    const { id, pubkey, created_at, sig } = finalizeEvent(
+      { kind, created_at: clock.time, tags, content },
+      key.secretKey,
+    )
+    return { id, pubkey, created_at, kind, tags, content, sig }
+  }
+
+  /** Applies a signed command; a refusal at admission comes back as a value. */
+  const apply = (event: NostrEvent): Applied | Rejection => {
+    const command = decode(event, commands, signer)
+    return isRejection(command) ? command : run(() => applier.command(command))
+  }
+
+  const resultOf = (commandId: string, key: Key): Reply | undefined => {
+    const event = sent.find(one => one.kind === 2411 && one.tags.some(tag => tag[0] === 'e' && tag[1] === commandId))
+    return event === undefined ? undefined : open(event, key)
+  }
+
+  /** Sends a command, encrypted, and gives its result, which may be pending. */
+  const send = (key: Key, method: string, params: unknown): Reply & { id: string } => {
+    const event = sign(key, 2410, method, params)
+    const applied = apply(event)
+    if ('rejected' in applied) throw new Error(`refused at admission: ${applied.code}: ${applied.message}`)
+    const result = resultOf(event.id, key) ?? { status: 'pending', type: '', body: {}, event }
+    return { ...result, id: event.id }
+  }
+
+  const query = (key: Key, method: string, params: unknown): Reply => {
+    const decoded = decode(sign(key, 22_410, method, params), queries, signer)
+    if (isRejection(decoded)) throw new Error(`refused at admission: ${decoded.code}: ${decoded.message}`)
+    const context = { time: clock.time, settings: currentSettings(environment) }
+    return open(answerQuery(environment.reader, signer, decoded, context), key)
+  }
+
+  const notices = (key: Key): Reply[] =>
+    sent
+      .filter(event => event.kind === 2412 && event.tags.some(tag => tag[0] === 'p' && tag[1] === key.publicKey))
+      .map(event => open(event, key))
+
+  /** Answers the only open invoice job as the wallet would; gives the payment hash. */
+  const walletAnswers = async (outcome: 'created' | 'failed' = 'created'): Promise<string> => {
+    const [job] = environment.reader.range(tables.jobs, [])
+    if (job?.row.type !== 'create-invoice') throw new Error('no invoice was asked for')
+    const { invoiceId } = job.row.payload as { invoiceId: string }
+    const jobId = job.key[0]
+    const paymentHash = invoiceId.repeat(2)
+    if (outcome === 'failed') {
+      await appendFact({ method: invoiceFailed, params: { jobId, invoiceId }, dedupeKey: `test:${invoiceId}` })
+    } else {
+      const params = { jobId, invoiceId, bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900 }
+      await appendFact({ method: invoiceCreated, params, dedupeKey: `test:${invoiceId}` })
+    }
+    return paymentHash
+  }
+
+  const settle = (paymentHash: string, receivedMsat: number): Promise<boolean> => {
+    const params = { backend: 'test', paymentHash, receivedMsat, settledAt: clock.time, cursor: null }
+    return appendFact({ method: invoiceSettled, params, dedupeKey: `test:${paymentHash}:settled` })
+  }
+
+  /** Moves the clock and lets everything happen that is due by then, each at its own time. */
+  const advance = async (seconds: number): Promise<void> => {
+    const end = clock.time + seconds
+    for (;;) {
+      const [next] = environment.reader.range(tables.due, [], { limit: 1, upTo: [end] })
+      if (next === undefined) break
+      clock.time = Math.max(clock.time, next.key[0])
+      const dedupeKey = `clock:${clock.time}:${next.key.join(':')}`
+      await appendFact({ method: clockAdvance, params: { to: clock.time }, dedupeKey })
+    }
+    clock.time = end
+  }
+
+  await appendFact({ method: configApplied, params: { settings }, dedupeKey: 'config:1' })
+  return {
+    environment,
+    directory,
+    secp,
+    signer,
+    serviceSecret,
+    clock,
+    sent,
+    errors,
+    applier,
+    appendFact,
+    sign,
+    apply,
+    send,
+    query,
+    notices,
+    resultOf,
+    walletAnswers,
+    settle,
+    advance,
+    /** Gives a key a balance the way customers get one: a top-up that is paid. */
+    fund: async (key: Key, amountMsat: number) => {
+      send(key, 'balance.topup', { amountMsat })
+      await settle(await walletAnswers(), amountMsat)
+    },
+    close: async () => {
+      await environment.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
