@@ -17,6 +17,8 @@ export type Applied = {
   readonly store: readonly NostrEvent[]
   /** Events to deliver to live subscriptions once the transaction is durable, and to keep nowhere. */
   readonly deliver: readonly NostrEvent[]
+  /** Called once the transaction is durable, before the OK is sent. */
+  readonly committed?: () => void
 }
 
 /** The host's word on an event that has a valid signature. */

@@ -62,8 +62,7 @@ export async function sweepInvoices(
       if (state.status !== 'settled') continue
       const { receivedMsat, settledAt } = state
       const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor: null }
-      if (await appendFact({ method: invoiceSettled, params, dedupeKey: settledKey(backend, paymentHash) }))
-        found++
+      if (await appendFact({ method: invoiceSettled, params, dedupeKey: settledKey(backend, paymentHash) })) found++
     }
     if (page.length < sweepPage) return found
   }
@@ -72,4 +71,17 @@ export async function sweepInvoices(
 /** The stream and a sweep that report the same settlement make one fact. */
 function settledKey(backend: LightningBackend, paymentHash: string): string {
   return `${backend.name}:${paymentHash}:settled`
+}
+
+/** Sweeps at once and then at intervals, until the signal aborts: what was settled while we were down must be found. */
+export async function sweepRegularly(options: Options & { now(): number; everyMs: number }): Promise<void> {
+  const { now, everyMs, signal, onError } = options
+  while (!signal.aborted) {
+    try {
+      await sweepInvoices(options, now())
+    } catch (error) {
+      if (!signal.aborted) onError(error)
+    }
+    await pause(everyMs, signal)
+  }
 }

@@ -25,8 +25,17 @@ export function createApplier(options: {
   signer: Signer
   now(): number
   report(error: unknown, commandId: string): void
+  /** Hears of what has been published, once it is durable. */
+  published(events: readonly NostrEvent[]): void
 }): Applier {
   const { environment, signer, now, report } = options
+  const publish = (store: readonly NostrEvent[]): Applied => ({
+    accepted: true,
+    message: '',
+    store,
+    deliver: [],
+    committed: () => options.published(store),
+  })
   let head: Head | undefined
 
   /** Runs and logs in a child transaction, which alone can be undone; a refusal or a bug leaves nothing behind. */
@@ -57,7 +66,7 @@ export function createApplier(options: {
       return { accepted: true, message: 'duplicate: this command was handled before', store: [], deliver: [] }
     }
     const { outcome, time } = commit(decoded)
-    if (isRejection(outcome)) return refuse(environment, signer, time, decoded, outcome)
+    if (isRejection(outcome)) return publish([refuse(environment, signer, time, decoded, outcome)])
     const published: NostrEvent[] = [event, ...signEffects(signer, time, event.id, outcome.effects)]
     if (outcome.handled.status !== 'pending') {
       const { status, body } = outcome.handled
@@ -65,7 +74,7 @@ export function createApplier(options: {
         signResult(signer, time, { about: event.id, to: event.pubkey, method: declaration.name, status, body }),
       )
     }
-    return { accepted: true, message: '', store: published, deliver: [] }
+    return publish(published)
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {
@@ -74,23 +83,22 @@ export function createApplier(options: {
     }
     const { outcome, time } = commit(decoded)
     if (isRejection(outcome)) return { accepted: false, message: outcome.message, store: [], deliver: [] }
-    const store = signEffects(signer, time, decoded.event.id, outcome.effects)
-    return { accepted: true, message: '', store, deliver: [] }
+    return publish(signEffects(signer, time, decoded.event.id, outcome.effects))
   }
 
   return { command, fact }
 }
 
+/** Remembers a refusal and signs it. It expires, since nothing depends on it once the command cannot be resent. */
 function refuse(
   environment: Environment,
   signer: Signer,
   time: number,
   { event, declaration }: Decoded<CommandRun>,
   rejection: Rejection,
-): Applied {
+): NostrEvent {
   const expiresAt = time + refusalLifetimeSeconds
   rememberRefusal(environment, event.id, { author: event.pubkey, code: rejection.code, expiresAt })
   const reply = refusalReply(rejection, event, declaration.name)
-  const result = signResult(signer, time, reply, [['expiration', String(expiresAt)]])
-  return { accepted: true, message: '', store: [result], deliver: [] }
+  return signResult(signer, time, reply, [['expiration', String(expiresAt)]])
 }

@@ -1,3 +1,4 @@
+import { ABORT } from 'lmdb'
 import type { NostrEvent } from '../../relay/event.ts'
 import type { Signer } from '../protocol/signer.ts'
 import { isRejection } from '../rejections.ts'
@@ -52,11 +53,23 @@ function foldEntry(
   if (entry.time < head.time) return 'time goes backwards'
   const command = decode(event, commands, signer)
   if (isRejection(command)) return `the command is refused now: ${command.message}`
-  const outcome = handle(target, command, { seq: entry.seq, time: entry.time, service: signer.publicKey })
-  if (isRejection(outcome)) return `the command is refused now: ${outcome.message}`
-  const { time, rulesVersion } = entry
-  appendEntry(target, head, { time, rulesVersion, digest: outcome.digest, event: entry.event.toString('utf8') })
-  return outcome.digest.equals(entry.digest) ? null : 'the outcome differs'
+  const { seq, time, rulesVersion, digest } = entry
+  let fault: string | null = null
+  try {
+    void target.root.childTransaction(() => {
+      const outcome = handle(target, command, { seq, time, service: signer.publicKey })
+      if (isRejection(outcome)) {
+        fault = `the command is refused now: ${outcome.message}`
+        return ABORT
+      }
+      appendEntry(target, head, { time, rulesVersion, digest: outcome.digest, event: entry.event.toString('utf8') })
+      if (!outcome.digest.equals(digest)) fault = 'the outcome differs'
+    })
+  } catch (error) {
+    // After a difference further up, a handler may meet what cannot be; that is one more finding, not the end.
+    fault = `the command cannot be handled: ${error instanceof Error ? error.message : String(error)}`
+  }
+  return fault
 }
 
 /** Compares every `fold` table of two environments key by key. */

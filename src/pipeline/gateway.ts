@@ -1,4 +1,6 @@
-import type { NostrEvent } from '../../relay/event.ts'
+import { type NostrEvent, tagValue } from '../../relay/event.ts'
+import type { Origin } from '../../relay/host.ts'
+import { kinds } from '../protocol/kinds.ts'
 
 /** What became of a command within the time that its sender was ready to wait. */
 export type CommandOutcome =
@@ -20,4 +22,89 @@ export interface Gateway {
   /** Runs a signed command; `waitMs` bounds how long the result is waited for. */
   command(event: unknown, ip: string, waitMs: number): Promise<CommandOutcome>
   query(event: unknown, ip: string): Promise<QueryOutcome>
+}
+
+/** Told of every event that has become durable, so that whoever waits for a result gets it. */
+export type ResultWaiters = {
+  published(events: readonly NostrEvent[]): void
+  /** The result of a command, or `null` when it did not come in time. */
+  wait(commandId: string, waitMs: number): Promise<NostrEvent | null>
+}
+
+/** Keeps those who wait for the result of a command over HTTP. */
+export function createResultWaiters(): ResultWaiters {
+  const waiting = new Map<string, Set<(result: NostrEvent) => void>>()
+  return {
+    published: events => {
+      if (waiting.size === 0) return
+      for (const event of events) {
+        if (event.kind !== kinds.result) continue
+        const commandId = tagValue(event, 'e')
+        for (const give of waiting.get(commandId ?? '') ?? []) give(event)
+      }
+    },
+    wait: (commandId, waitMs) =>
+      new Promise(resolve => {
+        const waiters = waiting.get(commandId) ?? new Set()
+        waiting.set(commandId, waiters)
+        const give = (result: NostrEvent | null) => {
+          clearTimeout(timer)
+          waiters.delete(give)
+          if (waiters.size === 0) waiting.delete(commandId)
+          resolve(result)
+        }
+        const timer = setTimeout(() => give(null), waitMs)
+        waiters.add(give)
+      }),
+  }
+}
+
+/** The relay's way in, as the gateway uses it: the same that a websocket EVENT takes. */
+export type Submit = (event: unknown, origin: Origin, done: (outcome: Submitted) => void) => void
+
+/** What the relay said, with what it delivers for a query. */
+export type Submitted = {
+  readonly accepted: boolean
+  readonly message: string
+  readonly delivered: readonly NostrEvent[]
+}
+
+/** Makes the gateway. A command that was handled before gets its stored result, whoever sends it again: it is encrypted. */
+export function createGateway(options: {
+  submit: Submit
+  waiters: ResultWaiters
+  findResult(commandId: string): NostrEvent | null
+}): Gateway {
+  const { submit, waiters, findResult } = options
+  const send = (event: unknown, ip: string): Promise<Submitted> =>
+    new Promise(resolve => submit(event, { ip, authenticated: nobody }, resolve))
+
+  return {
+    command: async (event, ip, waitMs) => {
+      if (!isOfKind(event, kinds.command)) return refusedAs(`a command has kind ${kinds.command}`)
+      const { accepted, message } = await send(event, ip)
+      if (!accepted) return { status: 'refused', message }
+      const commandId = event.id
+      const result = findResult(commandId) ?? (await waiters.wait(commandId, waitMs))
+      return result === null ? { status: 'pending', commandId } : { status: 'result', event: result }
+    },
+    query: async (event, ip) => {
+      if (!isOfKind(event, kinds.query)) return refusedAs(`a query has kind ${kinds.query}`)
+      const { accepted, message, delivered } = await send(event, ip)
+      const [answer] = delivered
+      if (!accepted || answer === undefined)
+        return { status: 'refused', message: message || 'error: INTERNAL: no answer' }
+      return { status: 'answer', event: answer }
+    },
+  }
+}
+
+const nobody: ReadonlySet<string> = new Set()
+
+function refusedAs(message: string): { status: 'refused'; message: string } {
+  return { status: 'refused', message: `invalid: INVALID_PARAMS: ${message}` }
+}
+
+function isOfKind(event: unknown, kind: number): event is { id: string } {
+  return typeof event === 'object' && event !== null && 'kind' in event && event.kind === kind && 'id' in event
 }

@@ -28,13 +28,11 @@ export function serviceInfo(options: {
   settings: Settings
   domains: readonly { name: string; basePriceMsat: number; pricePerCharMsat: number; open: boolean }[]
   urls: { http: string; websocket: string }
-  createdAt: number
-}): EventTemplate {
-  const { methods, settings, domains, urls, createdAt } = options
+}): Omit<EventTemplate, 'created_at'> {
+  const { methods, settings, domains, urls } = options
   const callable = methods.filter(method => method.type !== 'fact')
   return {
     kind: kinds.serviceInfo,
-    created_at: createdAt,
     tags: [
       ['relay', urls.websocket],
       ['http', urls.http],
@@ -63,5 +61,32 @@ export function serviceInfo(options: {
         name: { minLength: settings.identifiers.minLength, maxLength: settings.identifiers.maxLength },
       },
     }),
+  }
+}
+
+/** What methods take and give, as JSON Schema: what the service info event's hashes are of. */
+export function describeMethods(methods: readonly MethodDeclaration[]): object {
+  const callable = methods.filter(method => method.type !== 'fact')
+  return Object.fromEntries(
+    callable.map(method => [method.name, { hash: schemaHash(method), ...methodSchemas(method) }]),
+  )
+}
+
+/** Tells clients which service handles the kinds of commands and queries (NIP-89). */
+export function handlerInformation(options: {
+  publicKey: string
+  name: string
+  urls: { http: string; websocket: string }
+}): Omit<EventTemplate, 'created_at'> {
+  const { publicKey, name, urls } = options
+  return {
+    kind: 31_990,
+    tags: [
+      ['d', publicKey.slice(0, 16)],
+      ['k', String(kinds.command)],
+      ['k', String(kinds.query)],
+      ['relay', urls.websocket],
+    ],
+    content: JSON.stringify({ name, website: urls.http }),
   }
 }

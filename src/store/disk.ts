@@ -38,6 +38,7 @@ export function watchDisk(options: {
   directory: string
   limits: { maxDataBytes: number; diskReserveBytes: number }
   onChange(room: Room): void
+  onError(error: unknown): void
 }): { room(): Room; look(): Promise<Room>; stop(): void } {
   let room: Room = 'events'
   const look = async () => {
@@ -48,7 +49,7 @@ export function watchDisk(options: {
     room = now
     return room
   }
-  const timer = setInterval(() => void look(), 1_000)
+  const timer = setInterval(() => void look().catch(options.onError), 1_000)
   timer.unref()
   return { room: () => room, look, stop: () => clearInterval(timer) }
 }

@@ -75,7 +75,13 @@ export async function openService(settings: Settings = testSettings) {
   const sent: NostrEvent[] = []
   const errors: unknown[] = []
   const now = () => clock.time
-  const applier = createApplier({ environment, signer, now, report: error => errors.push(error) })
+  const applier = createApplier({
+    environment,
+    signer,
+    now,
+    report: error => errors.push(error),
+    published: () => undefined,
+  })
   const commands = methodIndex(commandMethods)
   const queries = methodIndex(queryMethods)
   let salt = 0

@@ -1,0 +1,38 @@
+import type { Database, RootDatabase } from 'lmdb'
+
+/**
+ * The databases of the relay. Positions are `~created_at (6 bytes, inverted) | first 8 bytes of the id | seq (6 bytes)`,
+ * so that a forward scan gives NIP-01's order, newest first and lower ids first; `seq` keeps crafted ids apart.
+ * Authors and tag values stand in keys by 8 bytes of theirs: matches are checked against the whole event, always.
+ */
+export const relayDatabaseNames = {
+  /** seq → header and JSON (see `record.ts`). */
+  events: 'relay.events',
+  /** id → seq */
+  ids: 'relay.ids',
+  /** position */
+  byTime: 'relay.by-time',
+  /** author (8), position */
+  byAuthor: 'relay.by-author',
+  /** kind (2), position */
+  byKind: 'relay.by-kind',
+  /** author (8), kind (2), position */
+  byAuthorKind: 'relay.by-author-kind',
+  /** letter (1), value (8), position */
+  byTag: 'relay.by-tag',
+  /** kind (2), author (32), `d` → seq, created_at and id of the current version */
+  addresses: 'relay.addresses',
+  /** 'e', id, author → nothing; 'a', address → created_at up to which it is deleted */
+  deletions: 'relay.deletions',
+  /** expiration (6), seq → nothing */
+  expirations: 'relay.expirations',
+} as const
+
+export type RelayDatabases = { readonly [Name in keyof typeof relayDatabaseNames]: Database<Buffer, Buffer> }
+
+/** Opens the relay's databases in an environment, making those that are missing. */
+export function openDatabases(root: RootDatabase): RelayDatabases {
+  const open = (name: string) => root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' })
+  const opened = Object.entries(relayDatabaseNames).map(([key, name]) => [key, open(name)])
+  return Object.fromEntries(opened) as RelayDatabases
+}

@@ -1,0 +1,98 @@
+import type { NostrEvent } from './event.ts'
+
+/** A subscription filter (NIP-01), checked. Absent fields do not restrict. */
+export type Filter = {
+  readonly ids?: readonly string[]
+  readonly authors?: readonly string[]
+  readonly kinds?: readonly number[]
+  /** Letter → values. */
+  readonly tags: ReadonlyMap<string, readonly string[]>
+  readonly since?: number
+  readonly until?: number
+  readonly limit: number
+}
+
+/** Bounds on what a filter may ask. */
+export type FilterLimits = { readonly maxLimit: number; readonly maxValues: number; readonly maxTagKeys: number }
+
+export type ParsedFilter =
+  | { readonly ok: true; readonly filter: Filter }
+  | { readonly ok: false; readonly reason: string }
+
+const hex64 = /^[0-9a-f]{64}$/
+const tagKey = /^#[A-Za-z]$/
+const hexTags = new Set(['#e', '#p'])
+const maxTime = 2 ** 47
+
+/** Checks a filter as a client sent it. Unknown fields are refused, so that nobody takes their absence from the answer for an answer. */
+export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return no('a filter is an object')
+  const filter: { -readonly [K in keyof Filter]: Filter[K] } = { tags: new Map(), limit: limits.maxLimit }
+  const tags = new Map<string, readonly string[]>()
+  for (const [key, field] of Object.entries(value)) {
+    if (key === 'ids' || key === 'authors') {
+      if (!isListOf(field, isHex64, limits.maxValues))
+        return no(`${key}: up to ${limits.maxValues} of 64 lower-case hex digits`)
+      filter[key] = field
+    } else if (key === 'kinds') {
+      if (!isListOf(field, isKind, limits.maxValues))
+        return no(`kinds: up to ${limits.maxValues} integers from 0 to 65535`)
+      filter.kinds = field
+    } else if (key === 'since' || key === 'until') {
+      if (!isTime(field)) return no(`${key}: Unix seconds`)
+      filter[key] = field
+    } else if (key === 'limit') {
+      if (!isTime(field)) return no('limit: an integer that is not negative')
+      filter.limit = Math.min(field, limits.maxLimit)
+    } else if (tagKey.test(key)) {
+      const isValue = hexTags.has(key) ? isHex64 : isText
+      if (!isListOf(field, isValue, limits.maxValues)) return no(`${key}: up to ${limits.maxValues} tag values`)
+      tags.set(key.slice(1), field)
+    } else {
+      return no(`${key.slice(0, 32)}: this filter field is not known here`)
+    }
+  }
+  if (tags.size > limits.maxTagKeys) return no(`up to ${limits.maxTagKeys} kinds of tags in a filter`)
+  filter.tags = tags
+  return { ok: true, filter }
+}
+
+/** Whether an event is what a filter asks for; `limit` is not looked at. */
+export function matches(
+  filter: Filter,
+  event: Pick<NostrEvent, 'id' | 'pubkey' | 'created_at' | 'kind' | 'tags'>,
+): boolean {
+  if (filter.since !== undefined && event.created_at < filter.since) return false
+  if (filter.until !== undefined && event.created_at > filter.until) return false
+  if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false
+  if (filter.authors !== undefined && !filter.authors.includes(event.pubkey)) return false
+  if (filter.ids !== undefined && !filter.ids.includes(event.id)) return false
+  for (const [letter, values] of filter.tags) {
+    if (!event.tags.some(tag => tag[0] === letter && tag[1] !== undefined && values.includes(tag[1]))) return false
+  }
+  return true
+}
+
+function no(reason: string): ParsedFilter {
+  return { ok: false, reason }
+}
+
+function isListOf<T>(value: unknown, is: (item: unknown) => item is T, max: number): value is T[] {
+  return Array.isArray(value) && value.length <= max && value.every(is)
+}
+
+function isHex64(value: unknown): value is string {
+  return typeof value === 'string' && hex64.test(value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 1_024
+}
+
+function isKind(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maxTime
+}

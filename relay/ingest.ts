@@ -1,0 +1,195 @@
+import { authKind } from './auth.ts'
+import { encodeEvent, kindClass, type NostrEvent, type VerifiedEvent } from './event.ts'
+import type { Applied, Host, Origin } from './host.ts'
+import type { Limits } from './limits.ts'
+import { protectionFault } from './protected.ts'
+import { expirationOf } from './record.ts'
+import type { Secp256k1 } from './secp256k1.ts'
+import type { EventStore, Stored } from './store.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import { hasRightId, parseEvent, verifySignature } from './verify.ts'
+import type { Outcome, Writer } from './writer.ts'
+
+/** What came of an event: the OK's two fields, and what was delivered in answer to it. */
+export type Submitted = {
+  readonly accepted: boolean
+  readonly message: string
+  readonly delivered: readonly NostrEvent[]
+}
+
+/** The way of an event from the wire to disk and to subscribers. */
+export type Ingester = {
+  submit(event: unknown, origin: Origin, done: (outcome: Submitted) => void): void
+  applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
+}
+
+type Done = (outcome: Submitted) => void
+type Written = { readonly applied: Applied; readonly stored: readonly { event: NostrEvent; seq: number }[] }
+
+const storageFault = 'error: the relay could not store this now, try again later'
+
+/** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, disk. */
+export function createIngester(options: {
+  store: EventStore
+  subscriptions: Subscriptions
+  writer: Writer
+  secp: Secp256k1
+  host: Host
+  limits: Limits
+  now(): number
+  onError(error: unknown): void
+}): Ingester {
+  const { store, subscriptions, writer, secp, host, limits, now, onError } = options
+  /** Events under way, with all who wait for their OK: a duplicate is answered when the first is durable. */
+  const inFlight = new Map<string, Done[]>()
+
+  const submit: Ingester['submit'] = (value, origin, done) => {
+    const parsed = parseEvent(value, limits)
+    if (!parsed.ok) return done(refusal(`invalid: ${parsed.reason}`))
+    const { event } = parsed
+    if (!hasRightId(event)) return done(refusal('invalid: the id is not the hash of this event'))
+    const known = knownOutcome(event.id, done)
+    if (known !== undefined) return known === 'waits' ? undefined : done(known)
+    const verified = verifySignature(event, secp)
+    if (verified === null) return done(refusal('invalid: the signature is not of this author'))
+    if (event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
+    dispatch(verified, origin, done)
+  }
+
+  const knownOutcome = (id: string, done: Done): Submitted | 'waits' | undefined => {
+    const waiting = inFlight.get(id)
+    if (waiting !== undefined) {
+      waiting.push(({ accepted, message }) => {
+        done({ accepted, message: accepted && message === '' ? duplicate : message, delivered: [] })
+      })
+      return 'waits'
+    }
+    if (store.has(id)) return { accepted: true, message: duplicate, delivered: [] }
+    const dealtWith = host.known(id)
+    return dealtWith === undefined ? undefined : { ...dealtWith, delivered: [] }
+  }
+
+  const dispatch = (event: VerifiedEvent, origin: Origin, done: Done) => {
+    const admission = host.admit(event, origin)
+    switch (admission.kind) {
+      case 'refuse':
+        return done(refusal(admission.message))
+      case 'answer':
+        for (const answer of admission.deliver) publish(answer)
+        return done({ accepted: true, message: '', delivered: admission.deliver })
+      case 'apply':
+        return write(event.id, () => putAll(admission.apply()), true, done)
+      case 'store': {
+        const fault = ordinaryFault(event, origin)
+        if (fault !== null) return done(refusal(fault))
+        if (kindClass(event.kind) === 'ephemeral') {
+          publish(event)
+          return done({ accepted: true, message: '', delivered: [] })
+        }
+        return write(event.id, () => storeOrdinary(event), false, done)
+      }
+      default: {
+        const unknown: never = admission
+        throw new Error(`no such admission ${JSON.stringify(unknown)}`)
+      }
+    }
+  }
+
+  /** What the NIPs ask of an event that the application has no say in. */
+  const ordinaryFault = (event: NostrEvent, origin: Origin): string | null => {
+    const time = now()
+    const expiration = expirationOf(event)
+    if (expiration > 0 && expiration <= time) return 'invalid: this event has expired'
+    if (event.created_at > time + limits.createdAtAheadSeconds) return 'invalid: created_at is too far in the future'
+    const isEphemeral = kindClass(event.kind) === 'ephemeral'
+    const behindSeconds = isEphemeral ? limits.ephemeralBehindSeconds : limits.createdAtBehindSeconds
+    if (event.created_at < time - behindSeconds) return 'invalid: created_at is too long ago'
+    return protectionFault(event, origin.authenticated)
+  }
+
+  const storeOrdinary = (event: NostrEvent): Written => {
+    const put = store.put(event)
+    if (put.status === 'stored' && event.kind === 5) store.applyDeletion(event, host.isProtected)
+    const accepted = put.status === 'stored' || put.status === 'duplicate'
+    const applied: Applied = { accepted, message: messages[put.status], store: [], deliver: [] }
+    return { applied, stored: put.status === 'stored' ? [{ event, seq: put.seq }] : [] }
+  }
+
+  const write = (id: string, run: () => Written, atomic: boolean, done: Done) => {
+    inFlight.set(id, [done])
+    const answer = (outcome: Submitted) => {
+      const waiting = inFlight.get(id) ?? []
+      inFlight.delete(id)
+      for (const tell of waiting) tell(outcome)
+    }
+    writer.submit<Written>({
+      lane: atomic ? 'first' : 'events',
+      atomic,
+      run,
+      done: outcome => {
+        if (!outcome.ok) {
+          onError(outcome.error)
+          return answer(refusal(storageFault))
+        }
+        finish(outcome.value)
+        const { accepted, message } = outcome.value.applied
+        answer({ accepted, message, delivered: [] })
+      },
+    })
+  }
+
+  const putAll = (applied: Applied): Written => {
+    const stored: { event: NostrEvent; seq: number }[] = []
+    for (const event of applied.store) {
+      const put = store.put(event)
+      if (put.status === 'stored') stored.push({ event, seq: put.seq })
+    }
+    return { applied, stored }
+  }
+
+  /** After durability: subscribers first hear of what is stored, then of what is not kept. */
+  const finish = ({ applied, stored }: Written) => {
+    for (const { event, seq } of stored) {
+      store.markDelivered(seq)
+      publish(event)
+    }
+    for (const event of applied.deliver) publish(event)
+    applied.committed?.()
+  }
+
+  const publish = (event: NostrEvent) => {
+    let json: Buffer | undefined
+    subscriptions.publish(event, () => {
+      json ??= Buffer.from(encodeEvent(event))
+      return json
+    })
+  }
+
+  return {
+    submit,
+    applyLocally: (apply, done) => {
+      writer.submit<Written>({
+        lane: 'first',
+        atomic: true,
+        run: () => putAll(apply()),
+        done: outcome => {
+          if (!outcome.ok) return done(outcome)
+          finish(outcome.value)
+          done({ ok: true, value: outcome.value.applied })
+        },
+      })
+    },
+  }
+}
+
+const duplicate = 'duplicate: this event is here already'
+const messages = {
+  stored: '',
+  duplicate,
+  superseded: 'invalid: there is a newer version of this event',
+  deleted: 'blocked: the author has deleted this event',
+} as const satisfies Record<Stored['status'], string>
+
+function refusal(message: string): Submitted {
+  return { accepted: false, message, delivered: [] }
+}

@@ -1,0 +1,147 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { RootDatabase } from 'lmdb'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type Connection, openConnection } from './connection.ts'
+import { createConnectionCounter } from './connection-counter.ts'
+import type { NostrEvent } from './event.ts'
+import { parseFilter } from './filter.ts'
+import type { Applied, Host, Origin } from './host.ts'
+import { informationDocument, type RelayIdentity } from './info.ts'
+import { createIngester, type Submitted } from './ingest.ts'
+import type { Limits } from './limits.ts'
+import { openScan } from './query.ts'
+import type { Secp256k1 } from './secp256k1.ts'
+import { openEventStore } from './store.ts'
+import { createSubscriptions } from './subscriptions.ts'
+import type { Outcome, Writer } from './writer.ts'
+
+/** A relay that runs. */
+export type Relay = {
+  /** Takes a websocket handshake; refuses with 429 or 503 when there are too many. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** The relay information document (NIP-11), from the limits in force. */
+  document(): object
+  /** Takes an event as a websocket EVENT would. `done` is called once, when what came of it is durable. */
+  submit(event: unknown, origin: Origin, done: (outcome: Submitted) => void): void
+  /** The application's own append: ahead of ordinary events, all or nothing, delivered once durable. */
+  applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
+  /** Stored events that a filter asks for, as the service itself sees them, newest first, at most 500. */
+  find(filter: object): NostrEvent[]
+  stats(): { connections: number; subscriptions: number; queued: number }
+  /** Ends every connection and stops the timers. The writer is the caller's. */
+  close(): Promise<void>
+}
+
+const sweepEveryMs = 10_000
+const sweepAtOnce = 200
+
+/** Makes a relay in an environment that it shares with its application. `now` is in Unix seconds. */
+export function createRelay(options: {
+  root: RootDatabase
+  writer: Writer
+  secp: Secp256k1
+  host: Host
+  limits: Limits
+  identity: RelayIdentity
+  /** The websocket URLs by which clients know this relay; authentication is for these only (NIP-42). */
+  urls: readonly string[]
+  now(): number
+  clientIp(request: IncomingMessage): string
+  onError(error: unknown): void
+}): Relay {
+  const { root, writer, secp, host, limits, identity, urls, now, clientIp, onError } = options
+  const store = openEventStore(root)
+  const subscriptions = createSubscriptions()
+  const ingester = createIngester({ store, subscriptions, writer, secp, host, limits, now, onError })
+  const connections = new Set<Connection>()
+  const counter = createConnectionCounter(limits)
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.maxMessageBytes,
+    perMessageDeflate: false,
+    clientTracking: false,
+  })
+
+  const onOpen = (socket: WebSocket, stream: Duplex, ip: string) => {
+    const connection = openConnection({
+      socket,
+      stream,
+      ip,
+      store,
+      subscriptions,
+      ingester,
+      secp,
+      host,
+      limits,
+      urls,
+      now,
+      onError,
+    })
+    connections.add(connection)
+    socket.once('close', () => {
+      connections.delete(connection)
+      counter.leave(ip)
+    })
+  }
+
+  const pinging = setInterval(() => {
+    for (const connection of connections) connection.check()
+  }, limits.pingSeconds * 1_000)
+  const sweeping = setInterval(() => {
+    // A look costs a read; the writer is asked only when something has expired.
+    if (!store.hasExpired(now())) return
+    writer.submit({
+      lane: 'events',
+      atomic: true,
+      run: () => store.sweepExpired(now(), sweepAtOnce),
+      done: outcome => {
+        if (!outcome.ok) onError(outcome.error)
+      },
+    })
+  }, sweepEveryMs)
+  for (const timer of [pinging, sweeping]) timer.unref()
+
+  return {
+    handleUpgrade: (request, socket, head) => {
+      const ip = clientIp(request)
+      const refusal = counter.enter(ip)
+      if (refusal !== null) {
+        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+        return
+      }
+      let opened = false
+      socket.once('close', () => {
+        if (!opened) counter.leave(ip)
+      })
+      server.handleUpgrade(request, socket, head, websocket => {
+        opened = true
+        onOpen(websocket, socket, ip)
+      })
+    },
+    document: () => informationDocument(identity, limits),
+    submit: ingester.submit,
+    applyLocally: ingester.applyLocally,
+    find: wanted => {
+      const parsed = parseFilter(wanted, {
+        maxLimit: limits.maxLimit,
+        maxValues: limits.maxFilterValues,
+        maxTagKeys: 3,
+      })
+      if (!parsed.ok) throw new Error(parsed.reason)
+      const scan = openScan(store, parsed.filter, { now: now(), visible: () => true, seen: null })
+      const events: NostrEvent[] = []
+      for (let json = scan.next(() => false); json; json = scan.next(() => false)) {
+        events.push(JSON.parse(json.toString('utf8')) as NostrEvent)
+      }
+      return events
+    },
+    stats: () => ({ connections: connections.size, subscriptions: subscriptions.count(), queued: writer.queued() }),
+    close: async () => {
+      clearInterval(pinging)
+      clearInterval(sweeping)
+      for (const connection of connections) connection.close()
+      await new Promise<void>(done => server.close(() => done()))
+    },
+  }
+}

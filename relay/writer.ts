@@ -1,0 +1,148 @@
+import type { RootDatabase } from 'lmdb'
+
+/** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
+export type Task<T> = {
+  /** Tasks of `first` (commands, facts) run before all of `events`. */
+  readonly lane: 'first' | 'events'
+  /** Whether it can leave half its writes behind when it throws, and so needs a child transaction of its own. */
+  readonly atomic?: boolean
+  run(): T
+  done(outcome: Outcome<T>): void
+}
+
+/** What became of a task. */
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+
+/** The one writer of an environment: group commit in bounded slices. */
+export type Writer = {
+  submit<T>(task: Task<T>): void
+  /** How many tasks wait. */
+  queued(): number
+  /** Resolves when nothing is queued or under way. */
+  idle(): Promise<void>
+  /** Finishes what is queued; what comes later fails. */
+  close(): Promise<void>
+}
+
+/** A slice ends after so much work, so that reads are never late by more, and so many tasks. */
+const sliceMs = 4
+const sliceTasks = 1_000
+
+type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
+
+/**
+ * Makes the writer. A slice of tasks is one transaction, run on one turn of the event loop; the next begins while the
+ * former is still being flushed. A task that throws in `atomic` mode fails alone; any other throw is taken for a fault of
+ * the storage, undoes the slice and fails all its tasks.
+ */
+export function createWriter(options: {
+  root: RootDatabase
+  nowMs?: () => number
+  onError(error: unknown): void
+}): Writer {
+  const { root, nowMs = () => performance.now(), onError } = options
+  const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
+  let taking = false
+  let flushing = 0
+  let closed = false
+  const waiters: (() => void)[] = []
+
+  const queued = () => lanes.first.length + lanes.events.length
+
+  const runSlice = (ran: Ran[]): void => {
+    const endMs = nowMs() + sliceMs
+    for (const lane of [lanes.first, lanes.events]) {
+      let taken = 0
+      while (taken < lane.length && ran.length < sliceTasks && nowMs() < endMs) {
+        const task = lane[taken++]
+        if (task === undefined) break
+        const entry: Ran = { task, outcome: { ok: false, error: new Error('the task was not run') } }
+        ran.push(entry)
+        entry.outcome = task.atomic ? runAtomic(root, task) : { ok: true, value: task.run() }
+      }
+      lane.splice(0, taken)
+    }
+  }
+
+  const settle = (ran: Ran[], failure?: { error: unknown }) => {
+    for (const { task, outcome } of ran) {
+      try {
+        task.done(failure === undefined ? outcome : { ok: false, error: failure.error })
+      } catch (error) {
+        onError(error)
+      }
+    }
+    if (queued() === 0 && !taking && flushing === 0) for (const wake of waiters.splice(0)) wake()
+  }
+
+  const pump = async (): Promise<void> => {
+    if (taking || queued() === 0) return
+    taking = true
+    flushing++
+    const ran: Ran[] = []
+    let fault: { error: unknown } | undefined
+    let flushed: Promise<unknown> | undefined
+    try {
+      await root.transaction(() => {
+        try {
+          void root.childTransaction(() => runSlice(ran))
+        } catch (error) {
+          fault = { error }
+          dropTaken(lanes, ran)
+        }
+      })
+      flushed = root.flushed
+    } catch (error) {
+      fault = { error }
+      dropTaken(lanes, ran)
+    }
+    taking = false
+    if (queued() > 0) setImmediate(() => void pump())
+    try {
+      await flushed
+    } catch (error) {
+      fault ??= { error }
+    }
+    flushing--
+    if (fault !== undefined) onError(fault.error)
+    settle(ran, fault)
+  }
+
+  return {
+    submit: task => {
+      if (closed) {
+        queueMicrotask(() => task.done({ ok: false, error: new Error('the writer is closed') }))
+        return
+      }
+      lanes[task.lane].push(task as Task<unknown>)
+      if (!taking) void pump()
+    },
+    queued,
+    idle: () => {
+      if (queued() === 0 && !taking && flushing === 0) return Promise.resolve()
+      return new Promise(resolve => waiters.push(resolve))
+    },
+    close: async () => {
+      closed = true
+      if (queued() > 0 || taking || flushing > 0) await new Promise<void>(resolve => waiters.push(resolve))
+    },
+  }
+}
+
+function runAtomic(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
+  let value: unknown
+  try {
+    void root.childTransaction(() => {
+      value = task.run()
+    })
+  } catch (error) {
+    return { ok: false, error }
+  }
+  return { ok: true, value }
+}
+
+/** Takes tasks that began in an undone slice off their lanes: each has its failure and is not run again. */
+function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: readonly Ran[]): void {
+  const begun = new Set(ran.map(({ task }) => task))
+  for (const name of ['first', 'events'] as const) lanes[name] = lanes[name].filter(task => !begun.has(task))
+}

@@ -1,0 +1,77 @@
+import { decode, encode, sign } from 'bolt11'
+import type { InvoiceRequest } from './port.ts'
+
+/** A tagged field holds 1,023 words of 5 bits (BOLT 11, tagged fields). */
+const maxDescriptionBytes = 639
+/** A year: what common nodes allow. */
+const maxExpirySeconds = 31_536_000
+/** Longer than any invoice that this project makes or pays; the format itself has no limit. */
+const maxInvoiceCharacters = 4_096
+
+const regtest = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
+
+/** What a payer must support, and in how many words it is written: the highest bit, 17, needs four (BOLT 9). */
+const features = {
+  word_length: 4,
+  var_onion_optin: { required: true, supported: false },
+  payment_secret: { required: true, supported: false },
+  basic_mpp: { required: false, supported: true },
+}
+
+/** What an invoice says, times in Unix seconds; hash and secret are 32 bytes, hex. */
+export type InvoiceFields = {
+  readonly paymentHash: string
+  readonly paymentSecret: string
+  readonly amountMsat: number
+  readonly description: string
+  readonly timestamp: number
+  readonly expirySeconds: number
+}
+
+/** Throws a RangeError when a request cannot be written as an invoice: the caller should not have asked. */
+export function checkInvoiceRequest(request: InvoiceRequest): void {
+  const { idempotencyKey, amountMsat, description, expirySeconds } = request
+  if (idempotencyKey === '') throw new RangeError('an invoice needs an idempotency key')
+  checkPayable(amountMsat)
+  if (Buffer.byteLength(description) > maxDescriptionBytes) {
+    throw new RangeError(`the description of an invoice is longer than ${maxDescriptionBytes} bytes`)
+  }
+  if (!Number.isSafeInteger(expirySeconds) || expirySeconds < 1 || expirySeconds > maxExpirySeconds) {
+    throw new RangeError(`an invoice cannot expire after ${expirySeconds} seconds`)
+  }
+}
+
+/** Throws a RangeError unless the amount can be paid: a safe integer above zero, in millisatoshi. */
+export function checkPayable(amountMsat: number): void {
+  if (!Number.isSafeInteger(amountMsat) || amountMsat < 1) {
+    throw new RangeError(`${amountMsat} is not an amount in millisatoshi that can be paid`)
+  }
+}
+
+/** A signed regtest invoice (BOLT 11); the payee is the key's node, found by recovery. */
+export function signInvoice(fields: InvoiceFields, secretKey: Buffer): string {
+  const tags = [
+    { tagName: 'payment_hash', data: fields.paymentHash },
+    { tagName: 'payment_secret', data: fields.paymentSecret },
+    { tagName: 'description', data: fields.description },
+    { tagName: 'expire_time', data: fields.expirySeconds },
+    { tagName: 'min_final_cltv_expiry', data: 18 },
+    { tagName: 'feature_bits', data: features },
+  ]
+  const { timestamp, amountMsat } = fields
+  const unsigned = encode({ network: regtest, timestamp, millisatoshis: String(amountMsat), tags }, false)
+  const { paymentRequest } = sign(unsigned, secretKey)
+  if (paymentRequest === undefined) throw new Error('an invoice was left unsigned')
+  return paymentRequest
+}
+
+/** The payment hash of an invoice in any case and of any network, or `null` when the text is no signed invoice. */
+export function paymentHashOf(invoice: string): string | null {
+  if (invoice.length > maxInvoiceCharacters) return null
+  try {
+    return decode(invoice).tagsObject.payment_hash ?? null
+  } catch {
+    // The package throws on whatever is not an invoice.
+    return null
+  }
+}

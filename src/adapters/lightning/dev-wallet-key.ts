@@ -1,0 +1,54 @@
+import { createECDH, createHash, createHmac, randomBytes } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** The key of the wallet's node and what follows from it; bytes in hex unless they are a Buffer. */
+export type NodeKey = {
+  readonly secretKey: Buffer
+  /** Compressed public key, 33 bytes. */
+  readonly nodeId: string
+  /** The same for the same idempotency key, for ever: so a lost answer never makes a second invoice. */
+  paymentOf(idempotencyKey: string): {
+    readonly preimage: string
+    readonly paymentHash: string
+    readonly paymentSecret: string
+  }
+}
+
+/** Reads the node's key (64 hex digits) from a file of mode 600, or creates it. Throws when others can read it. */
+export function openNodeKey(file: string): NodeKey {
+  if (!existsSync(file)) createKeyFile(file)
+  if ((statSync(file).mode & 0o077) !== 0) throw new Error(`${file} can be read by others: chmod 600 it`)
+  const text = readFileSync(file, 'utf8').trim()
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new Error(`${file} does not hold a key of 64 hex digits`)
+  const secretKey = Buffer.from(text, 'hex')
+  const curve = createECDH('secp256k1')
+  curve.setPrivateKey(secretKey)
+  const derive = (purpose: string, idempotencyKey: string) =>
+    createHmac('sha256', secretKey).update(`${purpose}:${idempotencyKey}`).digest()
+  return {
+    secretKey,
+    nodeId: curve.getPublicKey('hex', 'compressed'),
+    paymentOf: idempotencyKey => {
+      const preimage = derive('preimage', idempotencyKey)
+      return {
+        preimage: preimage.toString('hex'),
+        paymentHash: createHash('sha256').update(preimage).digest('hex'),
+        paymentSecret: derive('payment-secret', idempotencyKey).toString('hex'),
+      }
+    },
+  }
+}
+
+/** Written aside and renamed, so that a crash leaves a whole key or none. */
+function createKeyFile(file: string): void {
+  const draft = `${file}.new`
+  const descriptor = openSync(draft, 'w', 0o600)
+  writeSync(descriptor, `${randomBytes(32).toString('hex')}\n`)
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+  renameSync(draft, file)
+  const directory = openSync(dirname(file), 'r')
+  fsyncSync(directory)
+  closeSync(directory)
+}

@@ -1,0 +1,50 @@
+import { pino } from 'pino'
+import { type Panda, startPanda } from '../main.ts'
+import { type CommandLine, configure, exitCodes, expectNoMore } from './command-line.ts'
+import { messageOf } from './failure.ts'
+import { welcome } from './welcome.ts'
+
+/** `panda start`: runs the service until SIGINT or SIGTERM; a second signal does not wait for anything. */
+export async function start(args: readonly string[], line: CommandLine): Promise<number> {
+  const configured = configure(args, line, { takesPort: true })
+  if ('exitCode' in configured) return configured.exitCode
+  if (!expectNoMore(configured.rest, line)) return exitCodes.usage
+  const { config } = configured
+  // The log goes where complaints go: standard output is the welcome, for people and scripts.
+  const log = pino({ level: config.log.level }, pino.destination({ dest: 2, sync: true }))
+  const stop = onStop()
+  let panda: Panda
+  try {
+    panda = await startPanda(config, { log })
+  } catch (error) {
+    line.complain(`panda: cannot start: ${messageOf(error)}`)
+    stop.forget()
+    return exitCodes.failed
+  }
+  for (const text of welcome(panda, config.domains[0]?.name ?? 'localhost')) line.print(text)
+  await stop.asked
+  line.print('Stopping…')
+  await panda.close()
+  stop.forget()
+  line.print('Stopped.')
+  return exitCodes.done
+}
+
+/** Resolves `asked` at the first signal; the second ends the process at once, with the code that shells give it. */
+function onStop(): { readonly asked: Promise<void>; forget(): void } {
+  let asked = () => {}
+  let count = 0
+  const promise = new Promise<void>(resolve => {
+    asked = resolve
+  })
+  const onSignal = (signal: NodeJS.Signals) => {
+    count++
+    if (count > 1) process.exit(signal === 'SIGINT' ? 130 : 143)
+    asked()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return {
+    asked: promise,
+    forget: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
+  }
+}

@@ -1,0 +1,111 @@
+import type { z } from 'zod'
+import { isTree, leafPaths, type Tree, valueAt } from './tree.ts'
+
+/** Something in the configuration that cannot be used. No field holds a secret. */
+export type Problem = {
+  /** `listen.port`, or the name of an environment variable or flag. */
+  readonly path: string
+  readonly value: string
+  readonly expected: string
+  /** The file, environment variable or flag that said it. */
+  readonly source: string
+}
+
+/** Whatever is kept under such a key, or looks like this, is not repeated in a message that ends up in a log. */
+const secretKey = /secret|password|passphrase|token|seed|mnemonic|macaroon|private|credential|nsec|apikey|wallet/i
+const secretText = /nsec1|ncryptsec1|secret=|:\/\/[^/]*@/i
+const maxValueLength = 80
+
+/** A problem as one line. */
+export function formatProblem({ path, value, expected, source }: Problem): string {
+  const where = source === path ? path : `${path} (${source})`
+  return `${where}: ${value === '' ? '' : `${value} — `}expected ${expected}`
+}
+
+/** zod's issues as problems: one for each wrong value and each key that does not exist, in the order found. */
+export function toProblems(
+  issues: readonly z.core.$ZodIssue[],
+  context: { tree: Tree; defaults: Tree; sourceOf(path: readonly PropertyKey[]): string },
+): Problem[] {
+  const problems = new Map<string, Problem>()
+  const add = (path: readonly PropertyKey[], expected: string) => {
+    const text = formatPath(path)
+    const value = describe(String(path.at(-1)), valueAt(context.tree, path))
+    // A value that breaks two rules is one mistake.
+    if (!problems.has(text)) problems.set(text, { path: text, value, expected, source: context.sourceOf(path) })
+  }
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') {
+      add(issue.path, issue.message)
+      continue
+    }
+    for (const key of issue.keys) {
+      const meant = suggestKey(key, issue.path, context.defaults)
+      add([...issue.path, key], meant === null ? 'a known key' : `a known key (did you mean ${meant}?)`)
+    }
+  }
+  return [...problems.values()]
+}
+
+/** A value as it may be shown: scalars cut to a line, nothing that is or may hold a secret. */
+export function describe(key: string, value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (Array.isArray(value)) return '(a list)'
+  if (typeof value === 'object' && value !== null) return '(a section)'
+  if (secretKey.test(key) || secretText.test(String(value))) return '(not shown)'
+  const text = JSON.stringify(value)
+  return text.length > maxValueLength ? `${text.slice(0, maxValueLength)}…` : text
+}
+
+/** The candidate that was probably meant, or `null`. Case and `_` or `-` do not count, and one slip in three characters is forgiven. */
+export function closest(word: string, candidates: readonly string[]): string | null {
+  const plain = (text: string) => text.toLowerCase().replace(/[_-]/g, '')
+  let best: { candidate: string; distance: number } | null = null
+  for (const candidate of candidates) {
+    const distance = editDistance(plain(word), plain(candidate))
+    if (distance <= Math.max(1, candidate.length / 3) && (best === null || distance < best.distance))
+      best = { candidate, distance }
+  }
+  return best?.candidate ?? null
+}
+
+/** A sibling that is spelt similarly, else a key of that name in another section. */
+function suggestKey(key: string, parent: readonly PropertyKey[], defaults: Tree): string | null {
+  const siblings = valueAt(
+    defaults,
+    parent.map(part => (typeof part === 'number' ? 0 : part)),
+  )
+  const sibling = closest(key, isTree(siblings) ? Object.keys(siblings) : [])
+  if (sibling !== null) return formatPath([...parent, sibling])
+  const elsewhere = leafPaths(defaults).find(path => path.at(-1) === key)
+  return elsewhere === undefined ? null : formatPath(elsewhere)
+}
+
+/** `domains[0].name` */
+function formatPath(path: readonly PropertyKey[]): string {
+  let text = ''
+  for (const part of path) text += typeof part === 'number' ? `[${part}]` : `${text === '' ? '' : '.'}${String(part)}`
+  return text === '' ? '(the whole file)' : text
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours between two short words. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = at(last, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(beforeLast, j - 2) + 1 : replaced
+      row.push(Math.min(replaced, swapped, at(last, j) + 1, at(row, j - 1) + 1))
+    }
+    beforeLast = last
+    last = row
+  }
+  return at(last, b.length)
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] ?? Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,199 @@
+import { z } from 'zod'
+import { parseNetwork } from '../http/network.ts'
+import { isUrlOf, toHexKey } from '../protocol/fields.ts'
+import { domainFault, nameFault } from '../protocol/names.ts'
+import { relayLimits } from './limits.ts'
+
+/** The shape of the configuration with its defaults. Every message is what was expected, as the end of a sentence. */
+
+const mebibyte = 1024 ** 2
+const gibibyte = 1024 ** 3
+const day = 86_400
+
+/** Nobody registers these: they speak for the domain, or mail to them must reach its operator (RFC 2142). */
+const reservedNames = [
+  ...['_', 'abuse', 'admin', 'administrator', 'api', 'billing', 'contact', 'dns', 'ftp', 'help', 'hostmaster', 'imap'],
+  ...[
+    'info',
+    'mail',
+    'mailer-daemon',
+    'marketing',
+    'news',
+    'nobody',
+    'noc',
+    'no-reply',
+    'noreply',
+    'ns1',
+    'ns2',
+    'owner',
+  ],
+  ...[
+    'panda',
+    'pop',
+    'postmaster',
+    'register',
+    'relay',
+    'root',
+    'sales',
+    'security',
+    'service',
+    'smtp',
+    'ssl',
+    'staff',
+  ],
+  ...['status', 'support', 'sysadmin', 'system', 'usenet', 'uucp', 'webmaster', 'www'],
+]
+
+const urls = {
+  http: publicUrl(['https:', 'http:'], 'an http:// or https:// URL without query, or null'),
+  websocket: publicUrl(['wss:', 'ws:'], 'a ws:// or wss:// URL without query, or null'),
+}
+
+const domain = section({
+  name: z.string('a domain name').superRefine((name, context) => {
+    const fault = domainFault(name)
+    if (fault !== null) context.addIssue({ code: 'custom', message: `a domain name in lower case (${fault})` })
+  }),
+  basePriceSat: whole(0, 100_000_000).default(1_000),
+  pricePerCharSat: whole(0, 100_000_000).default(100),
+  ttlSeconds: whole(1, 7 * day).default(3_600),
+  open: z.boolean('true or false').default(true),
+})
+
+/** Everything that an operator can set. */
+export const configSchema = section({
+  listen: section({
+    host: line(253, 'an address or host name to listen on').default('127.0.0.1'),
+    port: whole(0, 65_535).default(4_848),
+  }).prefault({}),
+  data: line(4_096, 'the path of a directory').default('./data'),
+  publicUrls: section({ http: urls.http.default(null), websocket: urls.websocket.default(null) }).prefault({}),
+  network: choice(['regtest', 'signet', 'testnet', 'mainnet']).default('regtest'),
+  wallet: z.literal('dev:', 'dev: (the development wallet, the only one so far)').default('dev:'),
+  domains: z
+    .array(domain, 'a list of domains')
+    .max(1_000, 'at most 1000 domains')
+    .superRefine(namedOnce)
+    .prefault([{ name: 'localhost' }]),
+  operators: keys(),
+  staff: keys(),
+  suspended: keys(),
+  orders: section({
+    invoiceExpirySeconds: whole(60, 7 * day).default(900),
+    holdSlackSeconds: whole(0, 7 * day).default(300),
+    commandDeadlineSeconds: whole(1, 3_600).default(60),
+    unpaidHoldsPerAccount: whole(0, 1_000_000).default(3),
+    unpaidHoldsPerIp: whole(0, 1_000_000).default(10),
+    unpaidHoldsTotal: whole(0, 10_000_000).default(10_000),
+    lapsedHoldSeconds: whole(0, 365 * day).default(day),
+  }).prefault({}),
+  rations: section({
+    commandsPerKeyPerMinute: whole(1, 1_000_000).default(60),
+    commandsPerIpPerMinute: whole(1, 1_000_000).default(600),
+    decryptionsPerIpPerMinute: whole(1, 1_000_000).default(600),
+    decryptionsPerSecond: whole(1, 1_000_000).default(1_000),
+  }).prefault({}),
+  identifiers: section({
+    minLength: whole(1, 64).default(1),
+    maxLength: whole(1, 64).default(64),
+    graceDays: whole(0, 365).default(30),
+    noticeDays: whole(0, 365).default(14),
+    reserved: z.array(reservedName(), 'a list of names').max(100_000, 'at most 100000 names').default(reservedNames),
+  })
+    .refine(({ minLength, maxLength }) => minLength <= maxLength, {
+      path: ['minLength'],
+      message: 'at most identifiers.maxLength',
+    })
+    .prefault({}),
+  relay: section({
+    policy: choice(['commands', 'members', 'open']).default('members'),
+    name: line(64, 'a short name').default('Panda'),
+    description: line(1_000, 'a sentence').default('Names on Nostr, sold and hosted by a Panda name service.'),
+    contact: line(256, 'a way to reach the operator, or null').nullable().default(null),
+    limits: relayLimits,
+  }).prefault({}),
+  storage: section({
+    maxDataBytes: whole(mebibyte, 1_024 * gibibyte).default(16 * gibibyte),
+    diskReserveBytes: whole(0, 1_024 * gibibyte).default(gibibyte),
+    mapSizeBytes: whole(16 * mebibyte, 16_384 * gibibyte).default(64 * gibibyte),
+  })
+    .refine(({ maxDataBytes, mapSizeBytes }) => maxDataBytes <= mapSizeBytes, {
+      path: ['mapSizeBytes'],
+      message: 'at least storage.maxDataBytes',
+    })
+    .prefault({}),
+  trustedProxies: z
+    .array(
+      line(64, 'an IP address or CIDR network').refine(
+        text => parseNetwork(text) !== null,
+        'an IP address or CIDR network',
+      ),
+      'a list of IP addresses and CIDR networks',
+    )
+    .max(1_000, 'at most 1000 networks')
+    .default([]),
+  log: section({
+    level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  }).prefault({}),
+}).refine(({ network, wallet }) => network !== 'mainnet' || wallet !== 'dev:', {
+  path: ['wallet'],
+  message: 'a real wallet on mainnet: the money of the development wallet is invented',
+})
+
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, 'a section of keys and values')
+}
+
+/** Units are in the key's name. */
+function whole(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`
+  return z.int(expected).min(min, expected).max(max, expected)
+}
+
+function choice<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, `one of ${values.join(', ')}`)
+}
+
+/** Text of one line. */
+function line(maxLength: number, expected: string) {
+  return z
+    .string(expected)
+    .regex(/^[^\p{Cc}]+$/u, expected)
+    .max(maxLength, `${expected}, of at most ${maxLength} characters`)
+}
+
+/** Other software compares these with what a client signed (NIP-42, NIP-98), so one spelling: no slash at the end. */
+function publicUrl(protocols: readonly string[], expected: string) {
+  return line(2_048, expected)
+    .refine(text => isUrlOf(text, protocols) && !text.includes('?') && !text.includes('#'), expected)
+    .transform(text => (text.endsWith('/') ? text.slice(0, -1) : text))
+    .nullable()
+}
+
+/** Public keys as npub or hex; becomes hex, each once. */
+function keys() {
+  const expected = 'a public key as npub or 64 hex digits'
+  const key = z.string(expected).transform((text, context) => {
+    const hex = toHexKey(text.toLowerCase())
+    if (hex === null) context.addIssue({ code: 'custom', message: expected })
+    return hex ?? z.NEVER
+  })
+  return z
+    .array(key, 'a list of public keys')
+    .max(10_000, 'at most 10000 keys')
+    .transform(list => [...new Set(list)])
+    .default([])
+}
+
+function reservedName() {
+  const expected = 'a name in lower case'
+  return z.string(expected).refine(name => nameFault(name, { minLength: 1, maxLength: 64 }) === null, expected)
+}
+
+function namedOnce(domains: readonly { name: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>()
+  for (const [index, { name }] of domains.entries()) {
+    if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: 'each domain once' })
+    seen.add(name)
+  }
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http'
+import { type Context, Hono } from 'hono'
+import { type ApiCall, type ApiDeps, postCommand, postQuery } from './api.ts'
+import { preflight } from './cors.ts'
+import { type Check, health, readinessReply } from './health.ts'
+import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
+import { internalError, refusal } from './refusal.ts'
+import { json, type Reply, toResponse } from './reply.ts'
+import { rootReply } from './root.ts'
+
+/** What the HTTP front asks of the rest of the service. */
+export type HttpDeps = ApiDeps & {
+  readonly resolveNip05: ResolveNip05
+  /** The relay information document (NIP-11). */
+  relayDocument(): object
+  readiness(): Promise<readonly Check[]>
+  /** The methods with the JSON Schemas of their params and results, as announced in the service info event. */
+  methods(): object
+  /** Told of every exception, which is a bug; the client gets a 500 without particulars. */
+  onError(error: unknown): void
+}
+
+/** A path that is served; GET comes with HEAD, and both with OPTIONS. */
+type Route = {
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly handle: (c: Context) => Reply | Promise<Reply>
+}
+
+/**
+ * The HTTP routes without a socket: `app.request('/…')` in tests, `serveHttp(server, app, …)` in production.
+ * Every response may be read by any web page and none is a redirect.
+ */
+export function createHttpApp(deps: HttpDeps): Hono {
+  const routes: readonly Route[] = [
+    { path: nip05Path, method: 'GET', handle: c => lookUp(deps.resolveNip05, c) },
+    { path: '/v1/commands', method: 'POST', handle: c => postCommand(deps, callOf(c), c.req.query('wait')) },
+    { path: '/v1/queries', method: 'POST', handle: c => postQuery(deps, callOf(c)) },
+    { path: '/v1/methods', method: 'GET', handle: () => json(200, deps.methods()) },
+    { path: '/', method: 'GET', handle: c => rootReply(c.req.header('accept'), deps.relayDocument) },
+    { path: '/healthz', method: 'GET', handle: health },
+    { path: '/readyz', method: 'GET', handle: async () => readinessReply(await deps.readiness()) },
+  ]
+  const app = new Hono()
+  const allowed = new Map<string, string>()
+  for (const { path, method, handle } of routes) {
+    const allow = method === 'GET' ? 'GET, HEAD, OPTIONS' : 'POST, OPTIONS'
+    allowed.set(path, allow)
+    app.on(method, path, async c => toResponse(await handle(c)))
+    app.on('OPTIONS', path, () => toResponse(preflight(allow)))
+  }
+  app.notFound(c => {
+    const allow = allowed.get(c.req.path)
+    if (allow === undefined) return toResponse(refusal(404, 'NOT_FOUND', 'nothing is served at this path'))
+    return toResponse(refusal(405, 'METHOD_NOT_ALLOWED', `this path takes ${allow}`, { allow }))
+  })
+  app.onError(error => {
+    deps.onError(error)
+    return toResponse(internalError)
+  })
+  return app
+}
+
+/** The host is taken from the URL, where the server has put the Host header. */
+function lookUp(resolve: ResolveNip05, c: Context): Reply {
+  const { url } = c.req
+  const authority = url.indexOf('//') + 2
+  const host = url.slice(authority, url.indexOf('/', authority))
+  const reply = replyToNip05(resolve, { host, url, ifNoneMatch: c.req.header('if-none-match') })
+  const headers: Record<string, string> = {}
+  for (let index = 0; index < reply.headers.length; index += 2) {
+    headers[reply.headers[index] ?? ''] = reply.headers[index + 1] ?? ''
+  }
+  return { status: reply.status, headers, body: reply.body }
+}
+
+function callOf(c: Context): ApiCall {
+  const env: { incoming?: IncomingMessage } | undefined = c.env
+  return { request: c.req.raw, incoming: env?.incoming }
+}

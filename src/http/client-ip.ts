@@ -1,0 +1,50 @@
+import { BlockList, isIP } from 'node:net'
+import { normalizeAddress, parseNetwork } from './network.ts'
+
+/** What of a request says where it came from; node's IncomingMessage fits. */
+export type Peer = {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+/** Stands for an address that is not known: all such requests share one quota. */
+const unknownAddress = 'unknown'
+
+/**
+ * The address of a request's sender. `X-Forwarded-For` counts only from a listed proxy (addresses or CIDR networks):
+ * read from the right, the first address that is not itself a listed proxy. Throws on an entry that is no address.
+ */
+export function createClientIp(trustedProxies: readonly string[]): (request: Peer | undefined) => string {
+  const proxies = new BlockList()
+  for (const entry of trustedProxies) {
+    const network = parseNetwork(entry)
+    if (network === null) throw new RangeError('a trusted proxy is an IP address or a CIDR network')
+    proxies.addSubnet(network.address, network.prefix, network.family)
+  }
+  const isProxy = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return request => {
+    const peer = normalizeAddress(request?.socket.remoteAddress ?? '')
+    if (peer === null || trustedProxies.length === 0 || !isProxy(peer)) return peer ?? unknownAddress
+    const header = request?.headers['x-forwarded-for'] ?? ''
+    const hops = (typeof header === 'string' ? header : header.join(',')).split(',')
+    let nearest = peer
+    for (let index = hops.length - 1; index >= 0; index--) {
+      const address = normalizeAddress(withoutPort((hops[index] ?? '').trim()))
+      // A hop that is no address ends what can be believed: everything to its left may be made up.
+      if (address === null) return nearest
+      if (!isProxy(address)) return address
+      nearest = address
+    }
+    return nearest
+  }
+}
+
+/** Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(text: string): string {
+  if (text.startsWith('[')) {
+    const end = text.indexOf(']')
+    return end === -1 ? text : text.slice(1, end)
+  }
+  const colon = text.indexOf(':')
+  return colon !== -1 && colon === text.lastIndexOf(':') ? text.slice(0, colon) : text
+}

@@ -1,0 +1,109 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { getRequestListener, RequestError } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
+import { internalError, refusal } from './refusal.ts'
+import { type Reply, toResponse } from './reply.ts'
+
+/** Takes a websocket handshake over, or ends the socket. */
+export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** What the server does itself, before the app sees a request. */
+export type ServerDeps = {
+  readonly onUpgrade: OnUpgrade
+  /** The app's own: lookups are so frequent that the usual ones are answered without building a Request and a Response. */
+  readonly resolveNip05: ResolveNip05
+  onError(error: unknown): void
+}
+
+/** Longer than the 60 s for which proxies usually keep a connection, so that the proxy closes first and loses no request. */
+const keepAliveTimeoutMs = 65_000
+const headersTimeoutMs = 10_000
+/** For receiving a request, body included; an answer may take longer. */
+const requestTimeoutMs = 30_000
+const maxHeaderBytes = 16 * 1024
+
+const badTarget = refusal(400, 'INVALID_REQUEST', 'the request target or the Host header is not valid')
+const starting = refusal(503, 'STARTING', 'the service is starting; try again in a moment', { 'retry-after': '1' })
+
+/**
+ * An HTTP server with limits on slow and large requests, not yet listening. Until `serveHttp` gives it the app, it answers
+ * 503: the port is taken first, since URLs follow from it. What the HTTP parser refuses is readable for web pages too.
+ */
+export function createHttpServer(): Server {
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: maxHeaderBytes,
+      // The app answers a missing Host itself, with CORS headers.
+      requireHostHeader: false,
+    },
+    (_request, response) => write(starting, response),
+  )
+  server.maxHeadersCount = 100
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBrokenRequest(error.code, socket))
+  return server
+}
+
+/** Has the server answer with the app from now on, and hand websocket handshakes to `onUpgrade`. */
+export function serveHttp(server: Server, app: Hono, { onUpgrade, resolveNip05, onError }: ServerDeps): void {
+  const listener = getRequestListener(app.fetch, {
+    errorHandler: error => {
+      if (error instanceof RequestError) return toResponse(badTarget)
+      // What is thrown inside the app becomes its 500; only what is no Error gets here.
+      onError(error)
+      return toResponse(internalError)
+    },
+  })
+  server.removeAllListeners('request')
+  server.on('request', (request, response) => {
+    if (isLookup(request)) answerLookup(request, response, resolveNip05, onError)
+    else void listener(request, response)
+  })
+  server.on('upgrade', onUpgrade)
+}
+
+function write(reply: Reply, response: ServerResponse): void {
+  response.writeHead(reply.status, { ...reply.headers }).end(reply.body)
+}
+
+/** The parser gives the bare socket, on which a former response may still be under way: then it is only closed. */
+function answerBrokenRequest(code: string | undefined, socket: Duplex): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\naccess-control-allow-origin: *\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+}
+
+/** A plain `GET` in origin form; everything else about the path (HEAD, OPTIONS, other methods) is the app's. */
+function isLookup({ method, url }: IncomingMessage): boolean {
+  if (method !== 'GET' || url === undefined || !url.startsWith(nip05Path)) return false
+  return url.length === nip05Path.length || url[nip05Path.length] === '?'
+}
+
+function answerLookup(
+  { headers, url = '' }: IncomingMessage,
+  response: ServerResponse,
+  resolve: ResolveNip05,
+  onError: (error: unknown) => void,
+): void {
+  try {
+    const lookup = { host: headers.host ?? '', url, ifNoneMatch: headers['if-none-match'] }
+    const reply = replyToNip05(resolve, lookup)
+    response.writeHead(reply.status, reply.headers).end(reply.body)
+  } catch (error) {
+    onError(error)
+    write(internalError, response)
+  }
+}

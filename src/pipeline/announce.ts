@@ -1,0 +1,47 @@
+import type { NostrEvent } from '../../relay/event.ts'
+import type { Relay } from '../../relay/relay.ts'
+import type { Signer } from '../protocol/signer.ts'
+import type { Environment } from '../store/environment.ts'
+import { tables } from '../store/tables.ts'
+import { commandMethods, queryMethods } from './catalog.ts'
+import { currentSettings } from './handle.ts'
+import { handlerInformation, serviceInfo } from './service-info.ts'
+
+/**
+ * Publishes what the service offers (kind 12410, and kind 31990 for clients that look for handlers, NIP-89), if it says
+ * something else than what is published. These follow from configuration and tables, so they are not in the log.
+ */
+export async function announceService(options: {
+  environment: Environment
+  signer: Signer
+  relay: Pick<Relay, 'applyLocally' | 'find'>
+  urls: { http: string; websocket: string }
+  name: string
+  now(): number
+}): Promise<void> {
+  const { environment, signer, relay, urls, name, now } = options
+  const domains = environment.reader
+    .range(tables.domains, [])
+    .map(({ key: [domain], row }) => ({ name: domain, ...row }))
+  const methods = [...commandMethods, ...queryMethods].map(method => method.declaration)
+  const settings = currentSettings(environment)
+  for (const template of [
+    serviceInfo({ methods, settings, domains, urls }),
+    handlerInformation({ publicKey: signer.publicKey, name, urls }),
+  ]) {
+    const [published] = relay.find({ kinds: [template.kind], authors: [signer.publicKey], limit: 1 })
+    if (published !== undefined && isSame(published, template)) continue
+    const created_at = Math.max(now(), (published?.created_at ?? 0) + 1)
+    const event = signer.sign({ ...template, created_at })
+    await new Promise<void>((resolve, reject) => {
+      relay.applyLocally(
+        () => ({ accepted: true, message: '', store: [event], deliver: [] }),
+        outcome => (outcome.ok ? resolve() : reject(outcome.error)),
+      )
+    })
+  }
+}
+
+function isSame(published: NostrEvent, wanted: { content: string; tags: string[][] }): boolean {
+  return published.content === wanted.content && JSON.stringify(published.tags) === JSON.stringify(wanted.tags)
+}

@@ -1,0 +1,44 @@
+import type { Server } from 'node:http'
+import type { LightningBackend } from './adapters/lightning/port.ts'
+import type { Check } from './http/health.ts'
+import type { LogClock } from './pipeline/log-clock.ts'
+import type { Room } from './store/disk.ts'
+
+const walletTimeoutMs = 3_000
+
+/** What has to work before the service should be sent requests: store, relay, wallet, clock. */
+export async function readinessOf(parts: {
+  disk: { room(): Room }
+  server: Server
+  wallet: LightningBackend
+  clock: LogClock
+}): Promise<Check[]> {
+  const room = parts.disk.room()
+  const jump = parts.clock.unconfirmedJumpSeconds()
+  return [
+    { name: 'store', ok: room === 'events', detail: storeDetails[room] },
+    { name: 'relay', ok: parts.server.listening, detail: parts.server.listening ? 'listening' : 'not listening' },
+    await walletCheck(parts.wallet),
+    {
+      name: 'clock',
+      ok: jump === null,
+      detail: jump === null ? 'running' : `jumped by ${jump} s; nothing expires until the operator confirms`,
+    },
+  ]
+}
+
+const storeDetails: { readonly [State in Room]: string } = {
+  events: 'writable',
+  commands: 'short of space: commands only',
+  facts: 'short of space: payments only',
+}
+
+async function walletCheck(wallet: LightningBackend): Promise<Check> {
+  try {
+    await wallet.check(AbortSignal.timeout(walletTimeoutMs))
+    return { name: 'wallet', ok: true, detail: 'reachable' }
+  } catch {
+    // What went wrong is the operator's business; the log has it.
+    return { name: 'wallet', ok: false, detail: 'not reachable' }
+  }
+}

@@ -1,0 +1,57 @@
+import type { Config } from './config.ts'
+import { configApplied } from './domain/settings.ts'
+import type { AppendFact } from './pipeline/facts.ts'
+import type { Environment } from './store/environment.ts'
+import { readHead } from './store/log.ts'
+import { type Settings, tables } from './store/tables.ts'
+
+const msatPerSat = 1_000
+
+/** What handlers need of the configuration, in their units. It enters the log when it differs from the last. */
+export function settingsFromConfig(
+  config: Config,
+  known: { websocketUrl: string; operators: readonly string[] },
+): Settings {
+  const { orders, identifiers } = config
+  return {
+    operators: [...known.operators],
+    staff: [...config.staff],
+    suspended: [...config.suspended],
+    websocketUrl: known.websocketUrl,
+    domains: config.domains.map(({ name, basePriceSat, pricePerCharSat, ttlSeconds, open }) => ({
+      name,
+      basePriceMsat: basePriceSat * msatPerSat,
+      pricePerCharMsat: pricePerCharSat * msatPerSat,
+      ttlSeconds,
+      open,
+    })),
+    orders: {
+      invoiceExpirySeconds: orders.invoiceExpirySeconds,
+      holdSlackSeconds: orders.holdSlackSeconds,
+      commandDeadlineSeconds: orders.commandDeadlineSeconds,
+      unpaidHoldsPerAccount: orders.unpaidHoldsPerAccount,
+      unpaidHoldsTotal: orders.unpaidHoldsTotal,
+      lapsedHoldSeconds: orders.lapsedHoldSeconds,
+    },
+    identifiers: {
+      minLength: identifiers.minLength,
+      maxLength: identifiers.maxLength,
+      graceDays: identifiers.graceDays,
+      noticeDays: identifiers.noticeDays,
+      reserved: [...identifiers.reserved],
+    },
+  }
+}
+
+/** Records the settings in the log if they differ from the last ones applied. */
+export async function applySettings(
+  environment: Environment,
+  appendFact: AppendFact,
+  settings: Settings,
+): Promise<void> {
+  const { encode } = tables.settings.codec
+  const last = environment.reader.get(tables.settings, ['current'])
+  if (last !== undefined && encode(last).equals(encode(settings))) return
+  const { seq } = readHead(environment)
+  await appendFact({ method: configApplied, params: { settings }, dedupeKey: `config:${seq}` })
+}

@@ -1,0 +1,176 @@
+import { posix } from 'node:path'
+import type { Import, Source } from './source.ts'
+
+/**
+ * What the files of a folder may import besides each other; the first row that fits a file holds for it.
+ * `type …` allows types only, `*` stands for part of one name: an adapter's folder is its own, not all adapters'.
+ */
+const arrows: Record<string, readonly string[]> = {
+  relay: [],
+  'src/rejections.ts': [],
+  'src/protocol': ['src/rejections.ts', 'relay/event.ts', 'relay/secp256k1.ts', 'type relay'],
+  'src/store': ['relay/databases.ts', 'type src/protocol'],
+  'src/domain': [
+    'src/protocol',
+    'src/rejections.ts',
+    // Tables are the schema; how they are stored is not the domain's business.
+    'src/store/tables.ts',
+    'src/store/table.ts',
+    'type src/store',
+  ],
+  'src/pipeline': ['src/domain', 'src/store', 'src/protocol', 'src/rejections.ts', 'relay'],
+  'src/adapters/*': [],
+  'src/jobs': ['src/pipeline', 'src/adapters', 'src/store', 'src/domain', 'src/protocol'],
+  'src/http': ['src/pipeline', 'src/store', 'src/domain', 'src/protocol', 'type relay'],
+  'src/config.ts': ['src/config', 'src/protocol', 'type src', 'type relay'],
+  'src/config': ['src/protocol', 'src/http/network.ts', 'type src', 'type relay'],
+  'src/cli': ['src', 'relay'],
+  // The composition root and what it alone uses: nobody inward may import these.
+  'src/*.ts': ['src', 'relay'],
+}
+
+/** What the deterministic parts may use of others' packages; other folders are free to choose. */
+const packages: Record<string, readonly string[]> = {
+  'src/domain': ['zod', 'node:crypto'],
+  'src/protocol': ['zod', 'node:crypto', 'nostr-tools'],
+}
+
+/** Folders whose results depend on their arguments alone. */
+const deterministic = ['src/domain', 'src/pipeline', 'src/protocol']
+const nondeterminism = [
+  'Date.now',
+  'new Date()',
+  'performance.now',
+  'process.hrtime',
+  'process.env',
+  'Math.random',
+  'randomBytes',
+  'randomInt',
+  'randomUUID',
+  'randomFillSync',
+  'getRandomValues',
+]
+
+/** Where running starts: a file that none of these leads to is dead. Tests keep alive only what is theirs. */
+const production = ['relay', 'src', 'bench']
+const productionEntries = [/^src\/cli\/panda\.ts$/, /^bench\/bench\.ts$/]
+const testEntries = [/\.test\.ts$/, /^test\/demo\/demo\.ts$/]
+/** Ambient types: the compiler reads them unasked. */
+const ambient = /\.d\.ts$/
+
+const emptyNames = /^(.*-)?(utils?|helpers?|common|misc|shared)$/
+const suppressions = /biome-ignore|@ts-(ignore|expect-error|nocheck)|\b(TODO|FIXME)\b/
+const maxLines = 400
+
+/** Each rule gives a sentence per violation. */
+export const rules = {
+  arrows: sources =>
+    each(sources, source => {
+      if (!isWithin(source.path, 'src') && !isWithin(source.path, 'relay')) return []
+      const row = rowOf(source.path)
+      if (row === undefined) return [`${source.path} is in no row of the table of arrows`]
+      return source.imports
+        .filter(found => !found.isPackage && !isAllowed(found, row))
+        .map(found => `${source.path} may not import ${found.typeOnly ? 'types of ' : ''}${found.target}`)
+    }),
+
+  packages: sources =>
+    each(sources, source => {
+      const row = Object.entries(packages).find(([folder]) => isWithin(source.path, folder))?.[1]
+      return source.imports
+        .filter(found => found.isPackage && row !== undefined && !row.some(name => isWithin(found.target, name)))
+        .map(found => `${source.path} may not import ${found.target}`)
+    }),
+
+  nondeterminism: sources =>
+    each(sources, source =>
+      nondeterminism
+        .filter(name => source.uses.has(name) && deterministic.some(folder => isWithin(source.path, folder)))
+        .map(name => `${source.path} uses ${name}`),
+    ),
+
+  'empty names': sources =>
+    each(sources, source => {
+      const names = source.path.replace(/(\.test)?\.ts$/, '').split('/')
+      return names.filter(name => emptyNames.test(name)).map(name => `${source.path}: "${name}" names nothing`)
+    }),
+
+  barrels: sources =>
+    each(sources, source => {
+      if (posix.basename(source.path) === 'index.ts') return [`${source.path}: index files are barrels`]
+      return source.isBarrel ? [`${source.path} only exports what others declare`] : []
+    }),
+
+  'dead files': sources => {
+    const fromProduction = reachable(sources, [...productionEntries, ambient], production)
+    const fromAnywhere = reachable(sources, [...productionEntries, ...testEntries, ambient], [...production, 'test'])
+    return each(sources, source => {
+      if (isWithin(source.path, 'test')) return fromAnywhere.has(source.path) ? [] : [`no test uses ${source.path}`]
+      return fromProduction.has(source.path) ? [] : [`nothing that runs uses ${source.path}`]
+    })
+  },
+
+  length: sources =>
+    each(sources, source => (source.lines > maxLines ? [`${source.path} has ${source.lines} lines`] : [])),
+
+  suppressions: sources =>
+    each(sources, source =>
+      source.comments.filter(comment => suppressions.test(comment)).map(comment => `${source.path}:${comment}`),
+    ),
+} satisfies Record<string, (sources: readonly Source[]) => string[]>
+
+export type RuleName = keyof typeof rules
+
+function each(sources: readonly Source[], violations: (source: Source) => string[]): string[] {
+  return sources.flatMap(violations)
+}
+
+/** The row of a file: its own folder, as it is called, and what the table adds. */
+function rowOf(path: string): readonly string[] | undefined {
+  for (const [pattern, allowed] of Object.entries(arrows)) {
+    const own = within(path, pattern)
+    if (own !== undefined) return [own, ...allowed]
+  }
+  return undefined
+}
+
+function isAllowed(found: Import, row: readonly string[]): boolean {
+  return row.some(entry =>
+    entry.startsWith('type ')
+      ? found.typeOnly && isWithin(found.target, entry.slice(5))
+      : isWithin(found.target, entry),
+  )
+}
+
+function isWithin(path: string, pattern: string): boolean {
+  return within(path, pattern) !== undefined
+}
+
+/** The file or folder of this pattern that the path is, or is in. */
+function within(path: string, pattern: string): string | undefined {
+  return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}(?=/|$)`).exec(path)?.[0]
+}
+
+/** The files that the entries lead to, by imports, or by their name in a string (how processes are started). */
+function reachable(sources: readonly Source[], entries: readonly RegExp[], folders: readonly string[]): Set<string> {
+  const byPath = new Map(
+    sources
+      .filter(source => folders.some(folder => isWithin(source.path, folder)))
+      .map(source => [source.path, source]),
+  )
+  const reached = new Set<string>()
+  const queue = [...byPath.keys()].filter(path => entries.some(entry => entry.test(path)))
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    const source = byPath.get(path)
+    if (source === undefined || reached.has(path)) continue
+    reached.add(path)
+    queue.push(...source.imports.map(found => found.target))
+    for (const name of source.strings) if (name.endsWith('.ts')) queue.push(...named(byPath, name))
+  }
+  return reached
+}
+
+function named(byPath: ReadonlyMap<string, Source>, name: string): string[] {
+  const end = `/${posix.normalize(name).replace(/^(\.\.\/)+/, '')}`
+  return [...byPath.keys()].filter(path => `/${path}`.endsWith(end))
+}

@@ -1,0 +1,73 @@
+import { createECDH, createHash } from 'node:crypto'
+import { decode } from 'bolt11'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type InvoiceFields, paymentHashOf, signInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
+import examples from './bolt11-examples.json' with { type: 'json' }
+
+const secretKey = createHash('sha256').update('the node of a test').digest()
+const node = createECDH('secp256k1')
+node.setPrivateKey(secretKey)
+
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(bytes => Buffer.from(bytes).toString('hex'))
+const fields: fc.Arbitrary<InvoiceFields> = fc.record({
+  paymentHash: hash,
+  paymentSecret: hash,
+  amountMsat: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  description: fc.string({ unit: 'grapheme', maxLength: 100 }).filter(text => Buffer.byteLength(text) <= 639),
+  timestamp: fc.integer({ min: 1, max: 2 ** 35 - 1 }),
+  expirySeconds: fc.integer({ min: 1, max: 31_536_000 }),
+})
+
+describe('a signed invoice', () => {
+  it('says what went into it, and by recovery who signed it', () => {
+    fc.assert(
+      fc.property(fields, asked => {
+        const invoice = signInvoice(asked, secretKey)
+        const { tagsObject, ...read } = decode(invoice)
+        expect(read).toMatchObject({
+          prefix: expect.stringMatching(/^lnbcrt[1-9]/),
+          millisatoshis: String(asked.amountMsat),
+          timestamp: asked.timestamp,
+          payeeNodeKey: node.getPublicKey('hex', 'compressed'),
+        })
+        expect(tagsObject).toMatchObject({
+          payment_hash: asked.paymentHash,
+          payment_secret: asked.paymentSecret,
+          description: asked.description,
+          expire_time: asked.expirySeconds,
+          min_final_cltv_expiry: 18,
+        })
+        expect(paymentHashOf(invoice)).toBe(asked.paymentHash)
+        expect(paymentHashOf(invoice.toUpperCase())).toBe(asked.paymentHash)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('is not read once a character of it has changed', () => {
+    const [one] = fc.sample(fields, { numRuns: 1, seed: 7 })
+    if (one === undefined) throw new Error('no sample')
+    const invoice = signInvoice(one, secretKey)
+    fc.assert(
+      fc.property(fc.nat(invoice.length - 1), fc.constantFrom(...'qpzry9x8gf2tvdw0s3jn54khce6mua7l'), (at, letter) => {
+        const changed = invoice.slice(0, at) + letter + invoice.slice(at + 1)
+        expect(paymentHashOf(changed)).toBe(changed === invoice ? one.paymentHash : null)
+      }),
+    )
+  })
+})
+
+describe('the payment hash of an invoice', () => {
+  it.each(examples.valid)('is read: $case', ({ invoice, paymentHash }) => {
+    expect(paymentHashOf(invoice)).toBe(paymentHash)
+  })
+
+  it.each(examples.invalid)('is not: $case', ({ invoice }) => {
+    expect(paymentHashOf(invoice)).toBe(null)
+  })
+
+  it.each(['', 'ln', 'lnbc1', 'lnbcrt1', 'not an invoice', '1'.repeat(5_000)])('is not read from %j', text => {
+    expect(paymentHashOf(text)).toBe(null)
+  })
+})

@@ -1,0 +1,363 @@
+import { createHash } from 'node:crypto'
+import { decode as recover } from 'bolt11'
+import { decode } from 'light-bolt11-decoder'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  type InvoiceRequest,
+  type LightningBackend,
+  LightningUnavailable,
+  type Settlement,
+} from '../../../../src/adapters/lightning/port.ts'
+
+/** A backend under test and the world around it: its clock, its payers, its connection. */
+export type LightningFixture = {
+  readonly backend: LightningBackend
+  /** The public key that signs its invoices, compressed, hex. */
+  readonly nodeId: string
+  /** `lnbcrt` on regtest, `lntbs` on signet … */
+  readonly prefix: string
+  /** The backend's time, in Unix seconds. */
+  now(): number
+  advance(seconds: number): void
+  /** Pays as somebody outside would; `late`: although it has expired. Rejects when the payment fails. */
+  pay(bolt11: string, options?: { receivedMsat?: number; late?: boolean }): Promise<void>
+  /** The next call fails: before anything has happened, or with its answer lost. */
+  fail(call: 'create' | 'lookup' | 'stream', mode: 'unavailable' | 'drop-after'): void
+  /** Ends the backend and opens it again with what it had kept. */
+  reopen(): Promise<LightningBackend>
+  close(): Promise<void>
+}
+
+const request: InvoiceRequest = {
+  idempotencyKey: 'invoice-1',
+  amountMsat: 21_000_000,
+  description: 'alice@example.com for 1 year',
+  expirySeconds: 900,
+}
+
+const never = new AbortController().signal
+const nobodysHash = '00'.repeat(32)
+
+/** What every Lightning backend must do: idempotent invoices, true states, and no settlement lost or made up. */
+export function describeLightningContract(name: string, setup: () => Promise<LightningFixture>): void {
+  describe(`${name} as a Lightning backend`, () => {
+    let fixture: LightningFixture
+
+    beforeEach(async () => {
+      fixture = await setup()
+    })
+    afterEach(() => fixture.close())
+
+    const create = (changes: Partial<InvoiceRequest> = {}) =>
+      fixture.backend.createInvoice({ ...request, ...changes }, never)
+    const stateOf = (paymentHash: string) => fixture.backend.lookUpInvoice(paymentHash, never)
+    const payNew = async (idempotencyKey: string) => {
+      const created = await create({ idempotencyKey })
+      await fixture.pay(created.bolt11)
+      return created.paymentHash
+    }
+
+    describe('makes invoices', () => {
+      it.each([
+        ['an ordinary one', {}],
+        ['for less than a satoshi', { amountMsat: 1 }],
+        ['with a part of a satoshi', { amountMsat: 1_234_567 }],
+        ['for a whole bitcoin', { amountMsat: 100_000_000_000 }],
+        ['for the largest amount that is exact', { amountMsat: Number.MAX_SAFE_INTEGER }],
+        ['without a description', { description: '' }],
+        ['with a description in other scripts', { description: 'ナンセンス 1杯, für Ωμέγα 🐼' }],
+        ['with the longest description', { description: 'd'.repeat(639) }],
+        ['with the longest description in two-byte characters', { description: `${'é'.repeat(319)}e` }],
+        ['that expires in a second', { expirySeconds: 1 }],
+        ['that expires in a week', { expirySeconds: 604_800 }],
+      ])('that say what was asked: %s', async (_case, changes) => {
+        const asked = { ...request, ...changes }
+        const created = await create(changes)
+        const sections = new Map(decode(created.bolt11).sections.map(section => [section.name, section]))
+        const value = (section: string) => {
+          const found = sections.get(section as never)
+          return found !== undefined && 'value' in found ? found.value : undefined
+        }
+        expect(created.bolt11.startsWith(fixture.prefix)).toBe(true)
+        expect(value('amount')).toBe(String(asked.amountMsat))
+        expect(value('description')).toBe(asked.description)
+        expect(value('payment_hash')).toBe(created.paymentHash)
+        expect(value('payment_secret')).toMatch(/^[0-9a-f]{64}$/)
+        expect(value('timestamp')).toBe(fixture.now())
+        expect(value('expiry')).toBe(asked.expirySeconds)
+        expect(created.expiresAt).toBe(fixture.now() + asked.expirySeconds)
+        expect(value('feature_bits')).toMatchObject({ var_onion_optin: 'required', payment_secret: 'required' })
+        expect(sections.has('description_hash' as never)).toBe(false)
+        expect(recover(created.bolt11).payeeNodeKey).toBe(fixture.nodeId)
+      })
+
+      it('that are the same for the same key, later and at once', async () => {
+        const first = await create()
+        fixture.advance(60)
+        const rest = await Promise.all([create(), create(), create()])
+        expect(new Set([first, ...rest].map(one => JSON.stringify(one))).size).toBe(1)
+      })
+
+      it('that are one when a new key is asked for many times at once', async () => {
+        const all = await Promise.all(Array.from({ length: 20 }, () => create()))
+        expect(new Set(all.map(one => one.bolt11)).size).toBe(1)
+      })
+
+      it('that are the same for the same key once expired, and once settled', async () => {
+        const expired = await create({ idempotencyKey: 'expired' })
+        const settled = await create({ idempotencyKey: 'settled' })
+        await fixture.pay(settled.bolt11)
+        fixture.advance(10_000)
+        expect(await create({ idempotencyKey: 'expired' })).toEqual(expired)
+        expect(await create({ idempotencyKey: 'settled' })).toEqual(settled)
+      })
+
+      it('that are the same for the same key after reopening', async () => {
+        const before = await create()
+        const reopened = await fixture.reopen()
+        fixture.advance(5)
+        expect(await reopened.createInvoice(request, never)).toEqual(before)
+      })
+
+      it('that differ for different keys, although all else is the same', async () => {
+        const keys = ['a', 'b', 'c', 'a:b', 'preimage:a']
+        const all = await Promise.all(keys.map(idempotencyKey => create({ idempotencyKey })))
+        expect(new Set(all.map(one => one.paymentHash)).size).toBe(keys.length)
+      })
+
+      it('that are the same when the answer to the first request was lost', async () => {
+        fixture.fail('create', 'drop-after')
+        await expect(create()).rejects.toThrow(LightningUnavailable)
+        const asked = fixture.now()
+        fixture.advance(30)
+        const retried = await create()
+        expect(retried.expiresAt).toBe(asked + request.expirySeconds)
+        expect(await create()).toEqual(retried)
+      })
+
+      it.each([
+        ['nothing', { amountMsat: 0 }],
+        ['less than nothing', { amountMsat: -1_000 }],
+        ['a fraction', { amountMsat: 1.5 }],
+        ['more than is exact', { amountMsat: Number.MAX_SAFE_INTEGER + 1 }],
+        ['no number', { amountMsat: Number.NaN }],
+        ['without end', { amountMsat: Number.POSITIVE_INFINITY }],
+        ['a description that is too long', { description: 'd'.repeat(640) }],
+        ['a description whose bytes are too many', { description: 'é'.repeat(320) }],
+        ['no time to pay', { expirySeconds: 0 }],
+        ['a fraction of time', { expirySeconds: 0.5 }],
+        ['time without end', { expirySeconds: Number.MAX_SAFE_INTEGER }],
+        ['no key', { idempotencyKey: '' }],
+      ])('never for %s', async (_case, changes) => {
+        await expect(create(changes)).rejects.toThrow(RangeError)
+        // The key is still free: nothing was kept for it.
+        const { idempotencyKey } = { ...request, ...changes }
+        if (idempotencyKey === '') return
+        expect(recover((await create({ amountMsat: 5_000 })).bolt11).millisatoshis).toBe('5000')
+      })
+    })
+
+    describe('knows the state of an invoice', () => {
+      it('unknown, when it never made it', async () => {
+        expect(await stateOf(nobodysHash)).toEqual({ status: 'unknown' })
+      })
+
+      it('open, until it expires', async () => {
+        const { paymentHash } = await create()
+        expect(await stateOf(paymentHash)).toEqual({ status: 'open' })
+        fixture.advance(request.expirySeconds - 1)
+        expect(await stateOf(paymentHash)).toEqual({ status: 'open' })
+        fixture.advance(2)
+        expect(await stateOf(paymentHash)).toEqual({ status: 'expired' })
+      })
+
+      it.each([
+        ['as asked', request.amountMsat],
+        ['with less', request.amountMsat - 1],
+        ['with more', request.amountMsat + 1],
+      ])('settled, when paid %s, with what arrived', async (_case, receivedMsat) => {
+        const { paymentHash, bolt11 } = await create()
+        fixture.advance(7)
+        await fixture.pay(bolt11, { receivedMsat })
+        const paidAt = fixture.now()
+        const state = await stateOf(paymentHash)
+        if (state.status !== 'settled') throw new Error(`the invoice is ${state.status}`)
+        expect(state).toMatchObject({ receivedMsat, settledAt: paidAt })
+        expect(createHash('sha256').update(Buffer.from(state.preimage, 'hex')).digest('hex')).toBe(paymentHash)
+        fixture.advance(10_000)
+        expect(await stateOf(paymentHash)).toEqual(state)
+      })
+
+      it('settled, when paid after it expired', async () => {
+        const { paymentHash, bolt11 } = await create()
+        fixture.advance(request.expirySeconds + 60)
+        await fixture.pay(bolt11, { late: true })
+        expect(await stateOf(paymentHash)).toMatchObject({ status: 'settled', settledAt: fixture.now() })
+      })
+
+      it('paid once only', async () => {
+        const { paymentHash, bolt11 } = await create()
+        await fixture.pay(bolt11)
+        const first = await stateOf(paymentHash)
+        fixture.advance(5)
+        await expect(fixture.pay(bolt11, { receivedMsat: 1 })).rejects.toThrow()
+        expect(await stateOf(paymentHash)).toEqual(first)
+      })
+
+      it('after reopening', async () => {
+        const paid = await payNew('paid')
+        const open = await create({ idempotencyKey: 'open' })
+        const before = await stateOf(paid)
+        const reopened = await fixture.reopen()
+        expect(await reopened.lookUpInvoice(paid, never)).toEqual(before)
+        expect(await reopened.lookUpInvoice(open.paymentHash, never)).toEqual({ status: 'open' })
+      })
+    })
+
+    describe('streams settlements', () => {
+      it('from the first, in their order, each with what arrived', async () => {
+        const amounts = [21_000_000, 1, 22_000_000]
+        const paid: { paymentHash: string; receivedMsat: number; settledAt: number }[] = []
+        for (const [index, receivedMsat] of amounts.entries()) {
+          const { bolt11, paymentHash } = await create({ idempotencyKey: `invoice-${index}` })
+          await fixture.pay(bolt11, { receivedMsat })
+          paid.push({ paymentHash, receivedMsat, settledAt: fixture.now() })
+          fixture.advance(10)
+        }
+        const seen = await collect(fixture.backend, null, amounts.length)
+        expect(seen.map(({ cursor: _, ...rest }) => rest)).toEqual(paid)
+      })
+
+      it('from a cursor on, wherever it was left', async () => {
+        const hashes = []
+        for (const key of ['a', 'b', 'c', 'd']) hashes.push(await payNew(key))
+        const all = await collect(fixture.backend, null, hashes.length)
+        for (const [index, { cursor }] of all.slice(0, -1).entries()) {
+          const rest = await collect(fixture.backend, cursor, hashes.length - index - 1)
+          expect(rest).toEqual(all.slice(index + 1))
+        }
+      })
+
+      it('as they happen, to everyone who listens', async () => {
+        const listeners = [collect(fixture.backend, null, 2), collect(fixture.backend, null, 2)]
+        const hashes = [await payNew('a'), await payNew('b')]
+        for (const seen of await Promise.all(listeners)) expect(seen.map(one => one.paymentHash)).toEqual(hashes)
+      })
+
+      it('that arrived late', async () => {
+        const { paymentHash, bolt11 } = await create()
+        fixture.advance(request.expirySeconds + 60)
+        await fixture.pay(bolt11, { late: true })
+        expect(await collect(fixture.backend, null, 1)).toMatchObject([{ paymentHash, settledAt: fixture.now() }])
+      })
+
+      it('across a restart', async () => {
+        const before = await payNew('before')
+        const [seen] = await collect(fixture.backend, null, 1)
+        const missed = await payNew('missed')
+        const reopened = await fixture.reopen()
+        const resumed = collect(reopened, seen?.cursor ?? null, 2)
+        const { bolt11, paymentHash: after } = await reopened.createInvoice(
+          { ...request, idempotencyKey: 'after' },
+          never,
+        )
+        await fixture.pay(bolt11)
+        expect((await resumed).map(one => one.paymentHash)).toEqual([missed, after])
+        expect((await collect(reopened, null, 3)).map(one => one.paymentHash)).toEqual([before, missed, after])
+      })
+
+      it.each(['unavailable', 'drop-after'] as const)(
+        'without loss or repetition when the connection breaks again and again (%s)',
+        async mode => {
+          const hashes: string[] = []
+          const seen: Settlement[] = []
+          const count = 12
+          const stop = new AbortController()
+          const following = (async () => {
+            while (seen.length < count) {
+              try {
+                for await (const one of fixture.backend.settlements(seen.at(-1)?.cursor ?? null, stop.signal)) {
+                  seen.push(one)
+                  if (seen.length === count) break
+                }
+              } catch (error) {
+                if (!(error instanceof LightningUnavailable)) throw error
+              }
+            }
+          })()
+          for (let index = 0; index < count; index++) {
+            if (index % 3 === 1) fixture.fail('stream', mode)
+            hashes.push(await payNew(`invoice-${index}`))
+          }
+          await following
+          expect(seen.map(one => one.paymentHash)).toEqual(hashes)
+          expect(new Set(seen.map(one => one.cursor)).size).toBe(count)
+        },
+      )
+
+      it('until the signal aborts, and then no longer', async () => {
+        const stop = new AbortController()
+        const iterator = fixture.backend.settlements(null, stop.signal)[Symbol.asyncIterator]()
+        const waiting = iterator.next()
+        // The stream is well under way before it is stopped.
+        await create()
+        const stoppedAt = performance.now()
+        stop.abort()
+        expect(await waiting).toEqual({ done: true, value: undefined })
+        expect(performance.now() - stoppedAt).toBeLessThan(1_000)
+      })
+
+      it('not at all when the signal has aborted before', async () => {
+        await payNew('a')
+        const iterator = fixture.backend.settlements(null, AbortSignal.abort())[Symbol.asyncIterator]()
+        expect(await iterator.next()).toEqual({ done: true, value: undefined })
+      })
+    })
+
+    describe('says when it cannot answer', () => {
+      it('to a request for an invoice, and makes none', async () => {
+        fixture.fail('create', 'unavailable')
+        await expect(create()).rejects.toThrow(LightningUnavailable)
+        fixture.advance(30)
+        expect((await create()).expiresAt).toBe(fixture.now() + request.expirySeconds)
+      })
+
+      it.each(['unavailable', 'drop-after'] as const)('to a look-up (%s)', async mode => {
+        const { paymentHash } = await create()
+        fixture.fail('lookup', mode)
+        await expect(stateOf(paymentHash)).rejects.toThrow(LightningUnavailable)
+        expect(await stateOf(paymentHash)).toEqual({ status: 'open' })
+      })
+
+      it('to whoever listens for settlements', async () => {
+        fixture.fail('stream', 'unavailable')
+        const paid = await payNew('a')
+        await expect(collect(fixture.backend, null, 1)).rejects.toThrow(LightningUnavailable)
+        expect(await collect(fixture.backend, null, 1)).toMatchObject([{ paymentHash: paid }])
+      })
+
+      it('once it is closed', async () => {
+        const { paymentHash } = await create()
+        await fixture.backend.close()
+        await expect(create()).rejects.toThrow(LightningUnavailable)
+        await expect(stateOf(paymentHash)).rejects.toThrow(LightningUnavailable)
+        await expect(collect(fixture.backend, null, 1)).rejects.toThrow(LightningUnavailable)
+        await expect(fixture.backend.check(never)).rejects.toThrow(LightningUnavailable)
+      })
+
+      it('by a check, which is silent when all is well', async () => {
+        await expect(fixture.backend.check(never)).resolves.toBeUndefined()
+      })
+    })
+  })
+}
+
+/** The first `count` settlements after a cursor; leaves the stream then. */
+async function collect(backend: LightningBackend, cursor: string | null, count: number): Promise<Settlement[]> {
+  const seen: Settlement[] = []
+  for await (const one of backend.settlements(cursor, never)) {
+    seen.push(one)
+    if (seen.length === count) break
+  }
+  return seen
+}

@@ -1,0 +1,27 @@
+import type { HttpDeps } from '../../../src/http/app.ts'
+
+export const alice = 'b0635d6a9851d3aed0cd6c495b282167acf761729078d975fc341b22650b07b9'
+
+/** A service that knows `_` and `alice` at example.com and refuses everything else; tests replace what they look at. */
+export function stubDeps(overrides: Partial<HttpDeps> = {}): HttpDeps {
+  return {
+    resolveNip05: (host, name) => {
+      if (host !== 'example.com' && host !== '[::1]') return { known: false, names: {}, relays: {}, ttlSeconds: 0 }
+      const asked = name ?? '_'
+      if (asked !== 'alice' && asked !== '_') return { known: true, names: {}, relays: {}, ttlSeconds: 3_600 }
+      return { known: true, names: { [asked]: alice }, relays: { [alice]: ['wss://relay.example'] }, ttlSeconds: 3_600 }
+    },
+    gateway: {
+      command: async () => ({ status: 'refused', message: 'error: INTERNAL: not in this test' }),
+      query: async () => ({ status: 'refused', message: 'error: INTERNAL: not in this test' }),
+    },
+    relayDocument: () => ({ name: 'stub' }),
+    methods: () => ({ 'identifier.get': { params: {}, result: {} } }),
+    readiness: async () => [],
+    clientIp: () => '192.0.2.1',
+    onError: error => {
+      throw error
+    },
+    ...overrides,
+  }
+}
