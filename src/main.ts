@@ -104,6 +104,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const monotonicMs = () => performance.now()
   const clock = createLogClock({ wallSeconds, monotonicMs, lastSeen: lastSeen(environment) })
   const waiters = createResultWaiters()
+  // The runner needs the relay, and the relay's transactions wake the runner.
+  let wakeJobs = () => {}
   const applier = createApplier({
     environment,
     signer,
@@ -111,7 +113,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     report: (error, commandId) => log.error({ event: 'command.failed', commandId, error }),
     published: events => {
       waiters.published(events)
-      runner.wake()
+      wakeJobs()
     },
   })
   const { unpaidHoldsPerIp, invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = config.orders
@@ -180,6 +182,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     await runner.stop()
     await Promise.all(loops)
   })
+  wakeJobs = runner.wake
   runner.wake()
 
   const resolveNip05 = createNip05Resolver({

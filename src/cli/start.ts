@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { pino, stdSerializers } from 'pino'
 import { type Panda, startPanda } from '../main.ts'
 import { type CommandLine, configure, exitCodes, expectNoMore } from './command-line.ts'
 import { messageOf } from './failure.ts'
@@ -11,7 +11,10 @@ export async function start(args: readonly string[], line: CommandLine): Promise
   if (!expectNoMore(configured.rest, line)) return exitCodes.usage
   const { config } = configured
   // The log goes where complaints go: standard output is the welcome, for people and scripts.
-  const log = pino({ level: config.log.level }, pino.destination({ dest: 2, sync: true }))
+  const log = pino(
+    { level: config.log.level, serializers: { error: stdSerializers.err } },
+    pino.destination({ dest: 2, sync: true }),
+  )
   const stop = onStop()
   let panda: Panda
   try {

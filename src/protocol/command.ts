@@ -15,15 +15,15 @@ export const window = { aheadSeconds: 300, behindSeconds: 600, executeBySeconds:
 
 /** Reads the tags of a command or query: exactly one `p` and `method`, at most one `encryption` and `execute-by`. */
 export function parseEnvelope(event: Pick<NostrEvent, 'tags' | 'created_at'>): Envelope | Rejection {
+  const encryption = optional(event, 'encryption')
+  if (typeof encryption === 'string' && encryption !== 'nip44_v2') {
+    return reject('UNSUPPORTED_ENCRYPTION', 'the only encryption understood is nip44_v2')
+  }
   const service = single(event, 'p')
   if (service === undefined) return reject('INVALID_PARAMS', 'tags: a command has exactly one "p" tag, the service')
   const method = single(event, 'method')
   if (method === undefined) return reject('INVALID_PARAMS', 'tags: a command has exactly one "method" tag')
-  const encryption = optional(event, 'encryption')
   if (encryption === undefined) return reject('INVALID_PARAMS', 'tags: at most one "encryption" tag')
-  if (encryption !== null && encryption !== 'nip44_v2') {
-    return reject('UNSUPPORTED_ENCRYPTION', 'the only encryption understood is nip44_v2')
-  }
   const executeBy = optional(event, 'execute-by')
   if (executeBy === undefined || (executeBy !== null && !/^[1-9][0-9]{0,11}$/.test(executeBy))) {
     return reject('INVALID_PARAMS', 'tags: at most one "execute-by" tag, in Unix seconds')

@@ -76,7 +76,7 @@ export function toHexKey(text: string): string | null {
 
 /** Whether the text is an absolute URL of one of these protocols, without user, password or control characters. */
 export function isUrlOf(text: string, protocols: readonly string[]): boolean {
-  if (!URL.canParse(text) || /[\s\p{Cc}]/u.test(text)) return false
+  if (!URL.canParse(text) || /[\s\p{Cc}\p{Cs}]/u.test(text)) return false
   const url = new URL(text)
   return protocols.includes(url.protocol) && url.username === '' && url.password === '' && url.hostname !== ''
 }

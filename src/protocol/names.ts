@@ -7,12 +7,14 @@ export function formatIdentifier({ name, domain }: Identifier): string {
 }
 
 /**
- * Splits and lower-cases `alice@example.com`; `null` when it is not one `@` between two parts.
+ * Splits and lower-cases `alice@example.com`; `null` when it is not one `@` between two parts of visible characters
+ * (both become parts of keys, in which a zero byte is an end).
  * Whether the name is allowed is `nameFault`'s word, and whether the domain is ours the store's.
  */
 export function parseIdentifier(text: string): Identifier | null {
-  const [name, domain, ...more] = text.trim().toLowerCase().split('@')
-  if (!name || !domain || more.length > 0) return null
+  const trimmed = text.trim()
+  const [name, domain, ...more] = trimmed.toLowerCase().split('@')
+  if (!name || !domain || more.length > 0 || /[\s\p{Cc}\p{Cs}]/u.test(trimmed)) return null
   return { name, domain }
 }
 

@@ -23,7 +23,7 @@ export const recordInput = z.discriminatedUnion('type', [
       .string()
       .min(1)
       .max(1_024)
-      .refine(text => !/[^\P{Cc}\t\n\r]/u.test(text), 'text without control characters'),
+      .refine(text => !/[^\P{Cc}\t\n\r]|\p{Cs}/u.test(text), 'text without control characters'),
     priority,
     ttlSeconds,
   }),
@@ -39,8 +39,11 @@ export const record = z.object({
 
 export type Record = z.infer<typeof record>
 
-/** All records of an identifier: few enough for one name event. */
-export const recordInputs = z.array(recordInput).max(32)
+/** All records of an identifier: few and short enough for one name event and one encrypted result (64 KiB, NIP-44). */
+export const recordInputs = z
+  .array(recordInput)
+  .max(32)
+  .refine(records => Buffer.byteLength(JSON.stringify(records)) <= 16_384, 'records of at most 16 KiB together')
 
 /** What is wrong with records taken together, as a sentence, or `null`. */
 export function recordsFault(records: readonly Record[]): string | null {

@@ -86,9 +86,12 @@ function bounds<Parts extends readonly KeyPart[], Row>(
   const low = table.encodePrefix(prefix)
   const high = options.upTo === undefined ? after(low) : after(table.encodePrefix([...prefix, ...options.upTo]))
   const position = options.after === undefined ? undefined : table.encodePrefix(options.after)
+  // A position outside the prefix must not let rows of another prefix in.
+  const isLater = position !== undefined && Buffer.compare(position, low) >= 0
+  const isEarlier = position !== undefined && Buffer.compare(position, high) < 0
   const range: LmdbRange = options.reverse
-    ? { start: position ?? high, end: low, reverse: true, exclusiveStart: true, inclusiveEnd: true }
-    : { start: position ?? low, end: high, exclusiveStart: position !== undefined }
+    ? { start: isEarlier ? position : high, end: low, reverse: true, exclusiveStart: true, inclusiveEnd: true }
+    : { start: isLater ? position : low, end: high, exclusiveStart: isLater }
   if (options.limit !== undefined) range.limit = options.limit
   return range
 }

@@ -61,6 +61,6 @@ function ordinaryLines(full: string, name: string, years: number, policy: RowOf<
 }
 
 /** A reservation is claimable by the one it is for, or, when it has a price and is for nobody, by anyone at that price. */
-function isClaimable(reservation: RowOf<'reservations'>, account: string): boolean {
+export function isClaimable(reservation: RowOf<'reservations'>, account: string): boolean {
   return reservation.reservedFor === null ? reservation.priceMsat !== null : reservation.reservedFor === account
 }

@@ -5,6 +5,7 @@ import { reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
+import { isClaimable } from './availability.ts'
 import { holdName, releaseHold } from './holds.ts'
 import { activateName } from './lifecycle.ts'
 
@@ -32,8 +33,12 @@ export const registration: Sellable = {
     if (!tx.has(tables.domains, [domain])) return reject('DOMAIN_CLOSED', `${domain} is no longer sold here`)
     if (tx.has(tables.identifiers, [domain, name])) return reject('NAME_TAKEN', `${name}@${domain} is taken`)
     const hold = tx.get(tables.holds, [domain, name])
-    if (hold === undefined || hold.orderId === ordered.orderId) return null
-    return reject('NAME_HELD', `${name}@${domain} is held for another order`)
+    if (hold?.orderId === ordered.orderId) return null
+    if (hold !== undefined) return reject('NAME_HELD', `${name}@${domain} is held for another order`)
+    // Without a hold the order has no claim on a name that was reserved after it was placed.
+    const reservation = tx.get(tables.reservations, [domain, name])
+    if (reservation === undefined || isClaimable(reservation, ordered.account)) return null
+    return reject('NAME_RESERVED', `${name}@${domain} is reserved`)
   },
   fulfil: (ordered, tx, context) => {
     const { identifier, years, records, relays } = wantedOf(ordered)

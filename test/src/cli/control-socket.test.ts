@@ -159,6 +159,41 @@ describe('the limits of the control socket', () => {
     expect(await ask('greet', { name: 'alice' })).toEqual({ greeting: 'hello alice' })
   })
 
+  it('refuse a long request that follows a good one', async () => {
+    await serve({ greet }, limits)
+    const [first, second] = await exchange(`{"method":"greet","params":{"name":"a"}}\n${'x'.repeat(5_000_000)}`, 2)
+    expect([first, second]).toEqual([
+      '{"ok":true,"result":{"greeting":"hello a"}}',
+      '{"ok":false,"error":"a request has at most 200 bytes"}',
+    ])
+  })
+
+  it('take no more while an answer is awaited', async () => {
+    await serve({ endless: () => new Promise(() => undefined) }, { ...limits, timeoutMs: 5_000 })
+    const socket = connect({ path })
+    socket.on('error', () => socket.destroy())
+    socket.write('{"method":"endless"}\n')
+    await delay(20)
+    const taken = new Promise(resolve => socket.write('x'.repeat(5_000_000), () => resolve('taken')))
+    expect(await Promise.race([taken, delay(300, 'waiting')])).toBe('waiting')
+    socket.destroy()
+  })
+
+  it('leave alone a connection that is in use', async () => {
+    await serve({ greet }, limits)
+    const socket = connect({ path })
+    let said = ''
+    socket.on('data', chunk => {
+      said += chunk
+    })
+    for (let round = 0; round < 5; round++) {
+      socket.write('{"method":"greet","params":{"name":"a"}}\n')
+      await delay(limits.timeoutMs)
+    }
+    expect(said.match(/hello a/g)).toHaveLength(5)
+    socket.destroy()
+  })
+
   it('allow a request of just the length', async () => {
     await serve({ greet }, limits)
     const request = '{"method":"greet","params":{"name":"alice"}}'.padEnd(200)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decode as recover } from 'bolt11'
 import { decode } from 'light-bolt11-decoder'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -99,8 +100,15 @@ export function describeLightningContract(name: string, setup: () => Promise<Lig
       })
 
       it('that are one when a new key is asked for many times at once', async () => {
-        const all = await Promise.all(Array.from({ length: 20 }, () => create()))
+        const asking = Array.from({ length: 20 }, () => create())
+        // Time goes on meanwhile, so that each would be another invoice if it were made anew.
+        for (let turn = 0; turn < 40; turn++) {
+          await nextTurn()
+          fixture.advance(1)
+        }
+        const all = await Promise.all(asking)
         expect(new Set(all.map(one => one.bolt11)).size).toBe(1)
+        expect(await create()).toEqual(all[0])
       })
 
       it('that are the same for the same key once expired, and once settled', async () => {
@@ -184,6 +192,8 @@ export function describeLightningContract(name: string, setup: () => Promise<Lig
         if (state.status !== 'settled') throw new Error(`the invoice is ${state.status}`)
         expect(state).toMatchObject({ receivedMsat, settledAt: paidAt })
         expect(createHash('sha256').update(Buffer.from(state.preimage, 'hex')).digest('hex')).toBe(paymentHash)
+        // The payment secret is public with the invoice: it must not give the preimage away.
+        expect(JSON.stringify(recover(bolt11).tagsObject)).not.toContain(state.preimage)
         fixture.advance(10_000)
         expect(await stateOf(paymentHash)).toEqual(state)
       })

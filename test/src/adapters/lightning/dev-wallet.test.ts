@@ -1,7 +1,9 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { signInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
 import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet.ts'
 import { LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
 import { describeLightningContract } from './contract.ts'
@@ -83,6 +85,15 @@ describe('the development wallet', () => {
       ],
     ])('not (%s): %s', async (reason, _case, prepare) => {
       expect(await fixture.backend.settle(await prepare())).toEqual({ status: 'refused', reason })
+    })
+
+    it('not an invoice that others signed for its payment hash', async () => {
+      const { paymentHash } = await create()
+      const { amountMsat, description, expirySeconds } = request
+      const paymentSecret = 'cd'.repeat(32)
+      const fields = { paymentHash, paymentSecret, amountMsat, description, timestamp: fixture.now(), expirySeconds }
+      const forged = signInvoice(fields, Buffer.alloc(32, 7))
+      expect(await fixture.backend.settle(forged)).toEqual({ status: 'refused', reason: 'unknown' })
     })
 
     it('an expired one when told', async () => {
@@ -206,6 +217,16 @@ describe('the development wallet', () => {
       await waiting
     })
 
+    it('at a stream that drops: with the next settlement, not before', async () => {
+      const { bolt11, paymentHash } = await create()
+      fixture.backend.fault({ call: 'stream', mode: 'drop-after' })
+      const outcome = firstSettlement(null).catch((error: unknown) => error)
+      expect(await Promise.race([outcome, delay(20, 'waiting')])).toBe('waiting')
+      await fixture.backend.settle(bolt11)
+      expect(await outcome).toBeInstanceOf(LightningUnavailable)
+      expect(await firstSettlement(null)).toBe(paymentHash)
+    })
+
     it('at a stream that is waiting already', async () => {
       const listening = expect(firstSettlement(null)).rejects.toThrow(LightningUnavailable)
       await create()
@@ -219,6 +240,12 @@ describe('the development wallet', () => {
       expect(statSync(fixture.directory).mode & 0o777).toBe(0o700)
       expect(statSync(join(fixture.directory, 'node-key')).mode & 0o777).toBe(0o600)
       expect(readdirSync(fixture.directory).sort()).toEqual(['data.mdb', 'lock.mdb', 'node-key'])
+    })
+
+    it('in a directory that was open to others before', async () => {
+      chmodSync(fixture.directory, 0o755)
+      await fixture.reopen()
+      expect(statSync(fixture.directory).mode & 0o777).toBe(0o700)
     })
 
     it('and keeps it', async () => {
