@@ -10,6 +10,7 @@ import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
 import { createIngester, type Submitted } from './ingest.ts'
 import type { Limits } from './limits.ts'
+import { openHost } from './open-host.ts'
 import { openScan } from './query.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { openEventStore } from './store.ts'
@@ -41,7 +42,8 @@ export function createRelay(options: {
   root: RootDatabase
   writer: Writer
   secp: Secp256k1
-  host: Host
+  /** The application; without one the relay is open. */
+  host?: Host
   limits: Limits
   identity: RelayIdentity
   /** The websocket URLs by which clients know this relay; authentication is for these only (NIP-42). */
@@ -50,7 +52,7 @@ export function createRelay(options: {
   clientIp(request: IncomingMessage): string
   onError(error: unknown): void
 }): Relay {
-  const { root, writer, secp, host, limits, identity, urls, now, clientIp, onError } = options
+  const { root, writer, secp, host = openHost, limits, identity, urls, now, clientIp, onError } = options
   const store = openEventStore(root)
   const subscriptions = createSubscriptions()
   const ingester = createIngester({ store, subscriptions, writer, secp, host, limits, now, onError })

@@ -111,9 +111,9 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     signer,
     now: clock.now,
     report: (error, commandId) => log.error({ event: 'command.failed', commandId, error }),
-    published: events => {
+    published: (events, mayAskForWork) => {
       waiters.published(events)
-      wakeJobs()
+      if (mayAskForWork) wakeJobs()
     },
   })
   const { unpaidHoldsPerIp, invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = config.orders
@@ -175,7 +175,13 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
     runDueTimer({ environment, appendFact, clock, signal, onError: onError('clock.failed') }),
-    keepHouse({ environment, writer, clock, signal, onError: onError('housekeeping.failed') }),
+    keepHouse({
+      environment,
+      applyLocally: relay.applyLocally,
+      clock,
+      signal,
+      onError: onError('housekeeping.failed'),
+    }),
   ]
   closing.push(async () => {
     stopping.abort()

@@ -1,4 +1,4 @@
-import type { Writer } from '../../relay/writer.ts'
+import type { ApplyLocally } from '../pipeline/facts.ts'
 import type { LogClock } from '../pipeline/log-clock.ts'
 import { forgetRefusals } from '../pipeline/refusals.ts'
 import type { Environment } from '../store/environment.ts'
@@ -12,26 +12,26 @@ const forgetAtOnce = 500
 /** Once a minute: leaves a heartbeat, by which the next start judges the clock, and forgets refusals that are over. */
 export async function keepHouse(options: {
   environment: Environment
-  writer: Writer
+  applyLocally: ApplyLocally
   clock: LogClock
   signal: AbortSignal
   onError(error: unknown): void
 }): Promise<void> {
-  const { environment, writer, clock, signal, onError } = options
+  const { environment, applyLocally, clock, signal, onError } = options
   while (!signal.aborted) {
-    writer.submit({
-      lane: 'events',
-      run: () => {
+    applyLocally(
+      () => {
         const now = clock.now()
         if (clock.unconfirmedJumpSeconds() === null) {
           environment.transactor(() => undefined).put(tables.local, ['heartbeat'], { value: now })
         }
         forgetRefusals(environment, now, forgetAtOnce)
+        return { accepted: true, message: '', store: [], deliver: [] }
       },
-      done: outcome => {
+      outcome => {
         if (!outcome.ok) onError(outcome.error)
       },
-    })
+    )
     await pause(everyMs, signal)
   }
 }

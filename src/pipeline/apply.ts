@@ -25,16 +25,16 @@ export function createApplier(options: {
   signer: Signer
   now(): number
   report(error: unknown, commandId: string): void
-  /** Hears of what has been published, once it is durable. */
-  published(events: readonly NostrEvent[]): void
+  /** Hears of what has been published, once it is durable, and whether work with the world may have been asked for. */
+  published(events: readonly NostrEvent[], mayAskForWork: boolean): void
 }): Applier {
   const { environment, signer, now, report } = options
-  const publish = (store: readonly NostrEvent[]): Applied => ({
+  const publish = (store: readonly NostrEvent[], mayAskForWork: boolean): Applied => ({
     accepted: true,
     message: '',
     store,
     deliver: [],
-    committed: () => options.published(store),
+    committed: () => options.published(store, mayAskForWork),
   })
   let head: Head | undefined
 
@@ -66,7 +66,7 @@ export function createApplier(options: {
       return { accepted: true, message: 'duplicate: this command was handled before', store: [], deliver: [] }
     }
     const { outcome, time } = commit(decoded)
-    if (isRejection(outcome)) return publish([refuse(environment, signer, time, decoded, outcome)])
+    if (isRejection(outcome)) return publish([refuse(environment, signer, time, decoded, outcome)], false)
     const published: NostrEvent[] = [event, ...signEffects(signer, time, event.id, outcome.effects)]
     if (outcome.handled.status !== 'pending') {
       const { status, body } = outcome.handled
@@ -74,7 +74,7 @@ export function createApplier(options: {
         signResult(signer, time, { about: event.id, to: event.pubkey, method: declaration.name, status, body }),
       )
     }
-    return publish(published)
+    return publish(published, outcome.handled.status === 'pending')
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {
@@ -83,7 +83,7 @@ export function createApplier(options: {
     }
     const { outcome, time } = commit(decoded)
     if (isRejection(outcome)) return { accepted: false, message: outcome.message, store: [], deliver: [] }
-    return publish(signEffects(signer, time, decoded.event.id, outcome.effects))
+    return publish(signEffects(signer, time, decoded.event.id, outcome.effects), true)
   }
 
   return { command, fact }

@@ -29,16 +29,6 @@ export const recordInput = z.discriminatedUnion('type', [
   }),
 ])
 
-/** A record as stored. */
-export const record = z.object({
-  type: z.enum(['NOSTR', 'CNAME', 'URL', 'TXT']),
-  value: z.string(),
-  priority: z.int(),
-  ttlSeconds: z.int(),
-})
-
-export type Record = z.infer<typeof record>
-
 /** All records of an identifier: few and short enough for one name event and one encrypted result (64 KiB, NIP-44). */
 export const recordInputs = z
   .array(recordInput)
@@ -46,7 +36,7 @@ export const recordInputs = z
   .refine(records => Buffer.byteLength(JSON.stringify(records)) <= 16_384, 'records of at most 16 KiB together')
 
 /** What is wrong with records taken together, as a sentence, or `null`. */
-export function recordsFault(records: readonly Record[]): string | null {
+export function recordsFault(records: readonly { type: string; value: string }[]): string | null {
   const aliases = records.filter(entry => entry.type === 'CNAME')
   if (aliases.length > 1) return 'an identifier has at most one CNAME'
   if (aliases.length === 1 && records.some(entry => entry.type === 'NOSTR')) {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { record } from '../protocol/records.ts'
 import { defineTable } from './table.ts'
 
 /**
@@ -13,6 +12,14 @@ const text = z.string()
 const nothing = z.object({})
 
 const price = { basePriceMsat: int, pricePerCharMsat: int }
+
+/** A typed value of an identifier, as `protocol/records.ts` lets it in. */
+export const recordRow = z.object({
+  type: z.enum(['NOSTR', 'CNAME', 'URL', 'TXT']),
+  value: text,
+  priority: int,
+  ttlSeconds: int,
+})
 
 /** What handlers depend on besides the tables; enters the log as `config.applied`. */
 export const settingsRow = z.object({
@@ -95,7 +102,7 @@ export const tables = {
       expiresAt: int,
       version: int,
       relays: z.array(text),
-      records: z.array(record),
+      records: z.array(recordRow),
     }),
   }),
   /** owner, domain, name */
@@ -260,6 +267,7 @@ export const tables = {
 } as const
 
 export type Settings = z.infer<typeof settingsRow>
+export type Record = z.infer<typeof recordRow>
 export type Line = z.infer<typeof lineRow>
 export type Item = z.infer<typeof itemRow>
 /** The row type of a table. */

@@ -23,7 +23,15 @@ const arrows: Record<string, readonly string[]> = {
   'src/jobs': ['src/pipeline', 'src/adapters', 'src/store', 'src/domain', 'src/protocol'],
   'src/http': ['src/pipeline', 'src/store', 'src/domain', 'src/protocol', 'type relay'],
   'src/config.ts': ['src/config', 'src/protocol', 'type src', 'type relay'],
-  'src/config': ['src/protocol', 'src/http/network.ts', 'type src', 'type relay'],
+  // Limits keep their defaults with the code that they bound.
+  'src/config': [
+    'src/protocol',
+    'src/http/network.ts',
+    'relay/limits.ts',
+    'src/pipeline/rations.ts',
+    'type src',
+    'type relay',
+  ],
   'src/cli': ['src', 'relay'],
   // The composition root and what it alone uses: nobody inward may import these.
   'src/*.ts': ['src', 'relay'],
@@ -54,7 +62,7 @@ const nondeterminism = [
 /** Where running starts: a file that none of these leads to is dead. Tests keep alive only what is theirs. */
 const production = ['relay', 'src', 'bench']
 const productionEntries = [/^src\/cli\/panda\.ts$/, /^bench\/bench\.ts$/]
-const testEntries = [/\.test\.ts$/, /^test\/demo\/demo\.ts$/]
+const testEntries = [/\.test\.ts$/, /^test\/demo\/demo\.ts$/, /\/write-[a-z-]+\.ts$/]
 /** Ambient types: the compiler reads them unasked. */
 const ambient = /\.d\.ts$/
 

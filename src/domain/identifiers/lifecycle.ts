@@ -1,6 +1,5 @@
 import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
-import type { Record } from '../../protocol/records.ts'
-import { type RowOf, tables } from '../../store/tables.ts'
+import { type Record, type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { schedule } from '../schedule.ts'

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { hash, identifier, page, publicKey, relayUrl } from '../../protocol/fields.ts'
 import { formatIdentifier, nameFault, parseIdentifier } from '../../protocol/names.ts'
-import { type Record, record, recordInputs, recordsFault } from '../../protocol/records.ts'
+import { recordInputs, recordsFault } from '../../protocol/records.ts'
 import { type Rejection, reject } from '../../rejections.ts'
-import { type RowOf, tables } from '../../store/tables.ts'
+import { type Record, type RowOf, recordRow, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
 import { placeOrder } from '../billing/orders.ts'
 import { toItem } from '../billing/sellable.ts'
@@ -23,7 +23,7 @@ const view = z.object({
   expiresAt: z.int(),
   version: z.int(),
   relays: z.array(z.string()),
-  records: z.array(record),
+  records: z.array(recordRow),
 })
 
 export const identifierQuote = defineQuery({

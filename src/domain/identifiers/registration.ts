@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { parseIdentifier } from '../../protocol/names.ts'
-import { record } from '../../protocol/records.ts'
 import { reject } from '../../rejections.ts'
-import { tables } from '../../store/tables.ts'
+import { recordRow, tables } from '../../store/tables.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
 import { isClaimable } from './availability.ts'
@@ -13,7 +12,7 @@ import { activateName } from './lifecycle.ts'
 export const registrationParams = z.object({
   identifier: z.string(),
   years: z.int(),
-  records: z.array(record),
+  records: z.array(recordRow),
   relays: z.array(z.string()),
 })
 
