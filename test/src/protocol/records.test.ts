@@ -1,6 +1,7 @@
 import { nip19 } from 'nostr-tools'
 import { describe, expect, it } from 'vitest'
-import { type Record, recordInput, recordInputs, recordsFault } from '../../../src/protocol/records.ts'
+import { recordInput, recordInputs, recordsFault } from '../../../src/protocol/records.ts'
+import type { Record } from '../../../src/store/tables.ts'
 
 const key = '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'
 const defaults = { priority: 0, ttlSeconds: 3_600 }
