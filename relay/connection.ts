@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { authFault, newChallenge } from './auth.ts'
 import { createBucket } from './bucket.ts'
-import type { NostrEvent } from './event.ts'
+import { encodeEvent, type NostrEvent } from './event.ts'
 import { type Filter, parseFilter } from './filter.ts'
 import type { Host, Origin } from './host.ts'
 import type { Ingester } from './ingest.ts'
@@ -13,13 +13,15 @@ import { isPartyTo, visibleTo } from './readers.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import type { EventStore } from './store.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
+import type { Turns } from './turns.ts'
 import { hasRightId, parseEvent, verifySignature } from './verify.ts'
 
 /** A client on a websocket. */
 export type Connection = {
   /** Called at intervals: pings, and ends connections that are gone or do not read. */
   check(): void
-  close(): void
+  /** Resolves when the socket is closed, which is forced after half a second. */
+  close(): Promise<void>
 }
 
 /** What a connection works with. */
@@ -35,6 +37,8 @@ export type ConnectionContext = {
   host: Host
   limits: Limits
   urls: readonly string[]
+  /** Shared by all connections. */
+  turns: Turns
   now(): number
   onError(error: unknown): void
 }
@@ -47,7 +51,7 @@ const maxHeld = 1_000
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
-  const { socket, stream, ip, store, subscriptions, ingester, secp, host, limits, urls, now, onError } = context
+  const { socket, stream, ip, store, subscriptions, ingester, secp, host, limits, urls, turns, now, onError } = context
   const authenticated = new Set<string>()
   const origin: Origin = { ip, authenticated }
   const open = new Map<string, Open>()
@@ -58,9 +62,13 @@ export function openConnection(context: ConnectionContext): Connection {
   let badMessages = 0
   let isAlive = true
   let behindSinceMs: number | null = null
+  let drained: Promise<void> | null = null
+
+  const isOpen = () => socket.readyState === socket.OPEN
+  const isBehind = () => stream.writableLength > limits.pauseAtBytes
 
   const send = (message: readonly unknown[]) => {
-    if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
+    if (isOpen()) socket.send(JSON.stringify(message))
   }
 
   const onMessage = (data: RawData, isBinary: boolean) => {
@@ -155,7 +163,7 @@ export function openConnection(context: ConnectionContext): Connection {
   }
 
   const sendEvent = (prefix: string, json: Buffer) => {
-    if (socket.readyState !== socket.OPEN) return
+    if (!isOpen()) return
     pages.message(prefix, json, false)
     pages.flush()
     if (stream.writableLength > limits.terminateAtBytes) socket.terminate()
@@ -163,42 +171,59 @@ export function openConnection(context: ConnectionContext): Connection {
 
   /** Sends what is stored, then EOSE, then what came meanwhile; stands still while the client does not read. */
   const sendStored = async (id: string, entry: Open, prefix: string): Promise<void> => {
+    const latest = store.latestSeq()
     const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
     const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
+    /** Whether to go on, after what was found is sent and others had their turn. */
+    const nextSlice = async (): Promise<boolean> => {
+      pages.flush()
+      await turns()
+      while (isBehind() && isOpen()) await whenDrained()
+      endMs = performance.now() + sliceMs
+      return !entry.closed && isOpen()
+    }
+    let endMs = 0
+    const isOver = () => performance.now() > endMs
     for (const filter of entry.subscription.filters) {
-      const scan = openScan(store, filter, { now: now(), visible, seen })
+      if (isOver() && !(await nextSlice())) return
+      const scan = openScan(store, filter, { now: now(), latest, visible, seen })
       for (;;) {
-        const endMs = performance.now() + sliceMs
-        const json = scan.next(() => performance.now() > endMs)
+        const json = scan.next(isOver)
         if (json === null) break
         if (json !== undefined) {
           pages.message(prefix, json, true)
-          if (!pages.isFull()) continue
+          if (!pages.isFull() && !isOver()) continue
         }
-        pages.flush()
-        await turn()
-        if (entry.closed) return
+        if (!(await nextSlice())) return
       }
     }
     pages.message(`["EOSE",${JSON.stringify(id)}]`, null, false)
     pages.flush()
     const held = entry.held ?? []
     entry.held = null
-    for (const event of held) sendEvent(prefix, Buffer.from(JSON.stringify(event)))
+    for (const event of held) sendEvent(prefix, Buffer.from(encodeEvent(event)))
   }
 
-  /** Lets others go first, and waits while more than a bounded amount is still on its way to the client. */
-  const turn = async (): Promise<void> => {
-    await new Promise(resolve => setImmediate(resolve))
-    while (stream.writableLength > limits.pauseAtBytes && socket.readyState === socket.OPEN) {
-      await new Promise<void>(resolve => {
-        const go = () => {
-          stream.off('drain', go).off('close', go)
-          resolve()
-        }
-        stream.on('drain', go).on('close', go)
-      })
-    }
+  /** When everything is on its way, or the connection is gone. One listener, however many queries wait. */
+  const whenDrained = (): Promise<void> => {
+    drained ??= new Promise(resolve => {
+      const go = () => {
+        stream.off('drain', go).off('close', go)
+        drained = null
+        behindSinceMs = null
+        isAlive = true
+        resolve()
+      }
+      stream.on('drain', go).on('close', go)
+    })
+    return drained
+  }
+
+  /** What a client sends is not read while it does not read the answers, or it could fill our memory with them. */
+  const holdWhileBehind = () => {
+    if (!isBehind() || socket.isPaused) return
+    socket.pause()
+    void whenDrained().then(() => socket.resume())
   }
 
   const closeSubscription = (id: unknown) => {
@@ -233,13 +258,18 @@ export function openConnection(context: ConnectionContext): Connection {
   }
 
   socket.on('message', (data, isBinary) => {
+    // After our closing frame the client's may be long in coming; what else it sends does not count.
+    if (!isOpen()) return
     try {
       onMessage(data, isBinary)
     } catch (error) {
       onError(error)
       send(['NOTICE', 'error: the relay failed at this message'])
     }
+    holdWhileBehind()
   })
+  // ws has answered with a pong.
+  socket.on('ping', holdWhileBehind)
   socket.on('pong', () => {
     isAlive = true
   })
@@ -251,18 +281,24 @@ export function openConnection(context: ConnectionContext): Connection {
 
   return {
     check: () => {
+      if (!isBehind()) behindSinceMs = null
+      else behindSinceMs ??= performance.now()
+      if (behindSinceMs !== null) {
+        // Its pong would be behind all that it has not read yet.
+        if (performance.now() - behindSinceMs >= limits.drainSeconds * 1_000) socket.terminate()
+        return
+      }
       if (!isAlive) return socket.terminate()
       isAlive = false
       socket.ping()
-      const isBehind = stream.writableLength > limits.pauseAtBytes
-      if (!isBehind) behindSinceMs = null
-      else behindSinceMs ??= performance.now()
-      if (behindSinceMs !== null && performance.now() - behindSinceMs >= limits.drainSeconds * 1_000) socket.terminate()
     },
-    close: () => {
-      socket.close(1001, 'the relay is stopping')
-      setTimeout(() => socket.terminate(), 500).unref()
-    },
+    close: () =>
+      new Promise(resolve => {
+        if (socket.readyState === socket.CLOSED) return resolve()
+        socket.once('close', () => resolve())
+        socket.close(1001, 'the relay is stopping')
+        setTimeout(() => socket.terminate(), 500).unref()
+      }),
   }
 }
 

@@ -12,11 +12,9 @@ export const relayDatabaseNames = {
   ids: 'relay.ids',
   /** position */
   byTime: 'relay.by-time',
-  /** author (8), position */
-  byAuthor: 'relay.by-author',
   /** kind (2), position */
   byKind: 'relay.by-kind',
-  /** author (8), kind (2), position */
+  /** author (8), kind (2), position; an author's kinds are found by stepping from one to the next */
   byAuthorKind: 'relay.by-author-kind',
   /** letter (1), value (8), position */
   byTag: 'relay.by-tag',

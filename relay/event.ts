@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** A signed Nostr event as it travels on the wire (NIP-01). */
 export type NostrEvent = {
@@ -27,7 +27,7 @@ export function serializeForId(event: Omit<NostrEvent, 'id' | 'sig'>): string {
 
 /** The event's id: lower-case hex of the SHA-256 of its serialisation (NIP-01). */
 export function eventId(event: Omit<NostrEvent, 'id' | 'sig'>): string {
-  return createHash('sha256').update(serializeForId(event)).digest('hex')
+  return hash('sha256', serializeForId(event), 'hex')
 }
 
 /** The canonical JSON of an event: NIP-01's seven fields in this order and nothing else. */

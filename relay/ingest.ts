@@ -2,6 +2,7 @@ import { authKind } from './auth.ts'
 import { encodeEvent, kindClass, type NostrEvent, type VerifiedEvent } from './event.ts'
 import type { Applied, Host, Origin } from './host.ts'
 import type { Limits } from './limits.ts'
+import { type Prepared, prepare } from './prepared.ts'
 import { protectionFault } from './protected.ts'
 import { expirationOf } from './record.ts'
 import type { Secp256k1 } from './secp256k1.ts'
@@ -86,7 +87,8 @@ export function createIngester(options: {
           publish(event)
           return done({ accepted: true, message: '', delivered: [] })
         }
-        return write(event.id, () => storeOrdinary(event), false, done)
+        const prepared = prepare(event)
+        return write(event.id, () => storeOrdinary(prepared), false, done)
       }
       default: {
         const unknown: never = admission
@@ -107,8 +109,9 @@ export function createIngester(options: {
     return protectionFault(event, origin.authenticated)
   }
 
-  const storeOrdinary = (event: NostrEvent): Written => {
-    const put = store.put(event)
+  const storeOrdinary = (prepared: Prepared): Written => {
+    const { event } = prepared
+    const put = store.putPrepared(prepared)
     if (put.status === 'stored' && event.kind === 5) store.applyDeletion(event, host.isProtected)
     const accepted = put.status === 'stored' || put.status === 'duplicate'
     const applied: Applied = { accepted, message: messages[put.status], store: [], deliver: [] }
@@ -131,9 +134,13 @@ export function createIngester(options: {
           onError(outcome.error)
           return answer(refusal(storageFault))
         }
-        finish(outcome.value)
         const { accepted, message } = outcome.value.applied
-        answer({ accepted, message, delivered: [] })
+        try {
+          finish(outcome.value)
+        } finally {
+          // A fault after durability changes nothing about the event, and others may wait for its OK.
+          answer({ accepted, message, delivered: [] })
+        }
       },
     })
   }
@@ -141,7 +148,7 @@ export function createIngester(options: {
   const putAll = (applied: Applied): Written => {
     const stored: { event: NostrEvent; seq: number }[] = []
     for (const event of applied.store) {
-      const put = store.put(event)
+      const put = store.put(event, true)
       if (put.status === 'stored') stored.push({ event, seq: put.seq })
     }
     return { applied, stored }

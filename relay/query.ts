@@ -40,22 +40,24 @@ const largestPage = 512
 const maxCursors = 1_000
 const stepsBetweenLooks = 32
 
-/** Begins a query: newest first, lower ids first in the same second, at most `filter.limit` that were there when it began. */
+/** Begins a query: newest first, lower ids first in the same second, at most `filter.limit` of those up to `latest`. */
 export function openScan(
   store: EventStore,
   filter: Filter,
   options: {
     now: number
+    /** The store's latest number when the request came: what is later comes live. */
+    latest: number
     visible: Visible
     /** Numbers that a former filter of the same request has given; what this one gives is added. */
     seen: Set<number> | null
   },
 ): Scan {
-  const latest = store.latestSeq()
+  const { now, latest, visible, seen } = options
   const test = recordTest(filter)
   const accept = (record: Buffer): boolean => {
     const expiration = recordExpiration(record)
-    return (expiration === 0 || expiration > options.now) && test(record) && options.visible(record)
+    return (expiration === 0 || expiration > now) && test(record) && visible(record)
   }
   const candidates = filter.ids === undefined ? mergeCursors(store, filter) : listIds(store, filter.ids)
   let left = isEmpty(filter) ? 0 : filter.limit
@@ -67,12 +69,12 @@ export function openScan(
         const seq = candidates()
         if (seq === null) return null
         // An event with several of the values asked for stands in several cursors, at one position.
-        if (seq > latest || seq === previous || options.seen?.has(seq)) continue
+        if (seq > latest || seq === previous || seen?.has(seq)) continue
         previous = seq
         const record = store.record(seq)
         if (record === undefined || !accept(record)) continue
         left--
-        options.seen?.add(seq)
+        seen?.add(seq)
         return recordJson(record)
       }
       return null
@@ -213,7 +215,7 @@ function siftDown(heap: Cursor[]): void {
 
 /** tags (the letter with fewest values) > authors and kinds > authors > kinds > time. */
 function chooseIndex(store: EventStore, filter: Filter): { database: Database<Buffer, Buffer>; prefixes: Buffer[] } {
-  const { byTag, byAuthorKind, byAuthor, byKind, byTime } = store.databases
+  const { byTag, byAuthorKind, byKind, byTime } = store.databases
   const authors =
     filter.authors === undefined ? undefined : [...new Set(filter.authors)].map(hex => Buffer.from(hex, 'hex'))
   const kinds = filter.kinds === undefined ? undefined : [...new Set(filter.kinds)]
@@ -229,9 +231,32 @@ function chooseIndex(store: EventStore, filter: Filter): { database: Database<Bu
     const prefixes = authors.flatMap(author => kinds.map(kind => authorKindPrefix(author, kind)))
     return { database: byAuthorKind, prefixes: unique(prefixes) }
   }
-  if (authors !== undefined) return { database: byAuthor, prefixes: unique(authors.map(authorPrefix)) }
+  if (authors !== undefined) {
+    const prefixes = authorKindsOf(byAuthorKind, authors)
+    if (prefixes !== null) return { database: byAuthorKind, prefixes }
+  }
   if (kinds !== undefined) return { database: byKind, prefixes: kinds.map(kindPrefix) }
   return { database: byTime, prefixes: [Buffer.alloc(0)] }
+}
+
+/** Every author and kind that there is for these authors; `null` when there are too many to merge. */
+function authorKindsOf(byAuthorKind: Database<Buffer, Buffer>, authors: readonly Buffer[]): Buffer[] | null {
+  const prefixes: Buffer[] = []
+  for (const author of unique(authors.map(authorPrefix))) {
+    let start = authorKindPrefix(author, 0)
+    const end = endKey(authorKindPrefix(author, 0xffff), 0)
+    for (;;) {
+      const [key] = byAuthorKind.getKeys({ start, end, limit: 1 })
+      if (key === undefined) break
+      if (prefixes.length >= maxCursors) return null
+      const prefix = Buffer.from(key.subarray(0, 10))
+      prefixes.push(prefix)
+      const kind = prefix.readUInt16BE(8)
+      if (kind === 0xffff) break
+      start = authorKindPrefix(author, kind + 1)
+    }
+  }
+  return prefixes
 }
 
 /** Two values with one prefix are one cursor, or their events would come twice. */

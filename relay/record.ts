@@ -28,15 +28,19 @@ export function expirationOf(event: Pick<NostrEvent, 'tags'>): number {
   return text !== undefined && /^[0-9]{1,14}$/.test(text) ? Number(text) : 0
 }
 
-/** The bytes under which an event is stored. */
-export function encodeRecord(event: NostrEvent, tags: readonly (readonly [string, string])[]): Buffer {
+/** The bytes under which an event is stored, with its indexed tags and when it expires, 0 for never. */
+export function encodeRecord(
+  event: NostrEvent,
+  tags: readonly (readonly [string, string])[],
+  expiration = expirationOf(event),
+): Buffer {
   const json = encodeEvent(event)
   let tagBytes = 0
   for (const [, value] of tags) tagBytes += 3 + Buffer.byteLength(value)
   const record = Buffer.allocUnsafe(tagsAt + tagBytes + Buffer.byteLength(json))
   record.writeUInt16BE(event.kind, kindAt)
   record.writeUIntBE(event.created_at, createdAtAt, 6)
-  record.writeUIntBE(expirationOf(event), expirationAt, 6)
+  record.writeUIntBE(expiration, expirationAt, 6)
   record.write(event.id, idAt, 'hex')
   record.write(event.pubkey, pubkeyAt, 'hex')
   record.writeUInt32BE(tagBytes, tagsLengthAt)

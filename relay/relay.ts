@@ -15,6 +15,7 @@ import { openScan } from './query.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { openEventStore } from './store.ts'
 import { createSubscriptions } from './subscriptions.ts'
+import { createTurns } from './turns.ts'
 import type { Outcome, Writer } from './writer.ts'
 
 /** A relay that runs. */
@@ -57,6 +58,7 @@ export function createRelay(options: {
   const subscriptions = createSubscriptions()
   const ingester = createIngester({ store, subscriptions, writer, secp, host, limits, now, onError })
   const connections = new Set<Connection>()
+  const turns = createTurns()
   const counter = createConnectionCounter(limits)
   const server = new WebSocketServer({
     noServer: true,
@@ -77,6 +79,7 @@ export function createRelay(options: {
       host,
       limits,
       urls,
+      turns,
       now,
       onError,
     })
@@ -109,7 +112,9 @@ export function createRelay(options: {
       const ip = clientIp(request)
       const refusal = counter.enter(ip)
       if (refusal !== null) {
-        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+        // The HTTP server has let go of the socket: a reset would be uncaught, and a peer that never closes would stay.
+        socket.on('error', () => undefined)
+        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
         return
       }
       let opened = false
@@ -131,7 +136,8 @@ export function createRelay(options: {
         maxTagKeys: 3,
       })
       if (!parsed.ok) throw new Error(parsed.reason)
-      const scan = openScan(store, parsed.filter, { now: now(), visible: () => true, seen: null })
+      const latest = store.latestSeq()
+      const scan = openScan(store, parsed.filter, { now: now(), latest, visible: () => true, seen: null })
       const events: NostrEvent[] = []
       for (let json = scan.next(() => false); json; json = scan.next(() => false)) {
         events.push(JSON.parse(json.toString('utf8')) as NostrEvent)
@@ -142,8 +148,8 @@ export function createRelay(options: {
     close: async () => {
       clearInterval(pinging)
       clearInterval(sweeping)
-      for (const connection of connections) connection.close()
       await new Promise<void>(done => server.close(() => done()))
+      await Promise.all([...connections].map(connection => connection.close()))
     },
   }
 }

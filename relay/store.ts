@@ -1,27 +1,9 @@
 import type { RootDatabase } from 'lmdb'
 import { openDatabases, type RelayDatabases } from './databases.ts'
-import { kindClass, type NostrEvent, tagValue } from './event.ts'
-import {
-  addressKey,
-  authorKindPrefix,
-  authorPrefix,
-  indexKey,
-  kindPrefix,
-  seqBytes,
-  seqKey,
-  tagPrefix,
-} from './keys.ts'
-import {
-  encodeRecord,
-  expirationOf,
-  indexedTags,
-  recordCreatedAt,
-  recordExpiration,
-  recordId,
-  recordJson,
-  recordKind,
-  recordPubkey,
-} from './record.ts'
+import { kindClass, type NostrEvent } from './event.ts'
+import { addressKey, seqBytes, seqKey } from './keys.ts'
+import { addressOf, indexKeysOf, type Prepared, prepare } from './prepared.ts'
+import { indexedTags, recordExpiration, recordId, recordJson, recordKind, recordPubkey } from './record.ts'
 
 /** What became of an event that was to be stored. */
 export type Stored =
@@ -32,7 +14,10 @@ export type Stored =
 /** Events in LMDB. What writes is called inside the writer's transaction only. */
 export type EventStore = {
   readonly databases: RelayDatabases
-  put(event: NostrEvent): Stored
+  /** `kept`: an event of the application's own, which neither a deletion that came before nor an expiration touches. */
+  put(event: NostrEvent, kept?: boolean): Stored
+  /** The same for what `prepare` has made ready before the transaction. */
+  putPrepared(prepared: Prepared): Stored
   /** Does what a deletion request (NIP-09) asks, and remembers it for what is still to come. */
   applyDeletion(request: NostrEvent, isProtected: (event: { kind: number; pubkey: string }) => boolean): void
   /** Whether anything has expired by now. */
@@ -66,15 +51,14 @@ export function openEventStore(root: RootDatabase): EventStore {
 
   const seqOf = (id: Buffer): number | undefined => db.ids.get(id)?.readUIntBE(0, seqBytes)
 
-  const put = (event: NostrEvent): Stored => {
-    const id = Buffer.from(event.id, 'hex')
-    const pubkey = Buffer.from(event.pubkey, 'hex')
+  const putPrepared = ({ event, kept, id, pubkey, record, expiration, address, indexKeys }: Prepared): Stored => {
     if (db.ids.getBinaryFast(id) !== undefined) return { status: 'duplicate' }
-    if (db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) !== undefined) return { status: 'deleted' }
-    const address = addressOf(event, pubkey)
+    // A deletion of a deletion has no effect (NIP-09), whichever comes first.
+    const canBeDeleted = !kept && event.kind !== 5
+    if (canBeDeleted && db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) !== undefined) return { status: 'deleted' }
     if (address !== null) {
       const deletedUpTo = db.deletions.get(deletedAddressKey(address))?.readUIntBE(0, 6) ?? -1
-      if (event.created_at <= deletedUpTo) return { status: 'deleted' }
+      if (canBeDeleted && event.created_at <= deletedUpTo) return { status: 'deleted' }
       const current = db.addresses.get(address)
       if (current !== undefined) {
         if (!isNewer(event.created_at, id, current)) return { status: 'superseded' }
@@ -83,41 +67,25 @@ export function openEventStore(root: RootDatabase): EventStore {
     }
     const seq = ++lastSeq
     const seqValue = seqKey(seq)
-    const tags = indexedTags(event)
-    const expiration = expirationOf(event)
-    db.events.putSync(seqValue, encodeRecord(event, tags))
+    db.events.putSync(seqValue, record)
     db.ids.putSync(id, seqValue)
-    for (const [database, prefix] of fixedIndexes(event.kind, pubkey)) {
-      database.putSync(indexKey(prefix, event.created_at, id, seq), nothing)
-    }
-    for (const prefix of tagPrefixes(tags)) db.byTag.putSync(indexKey(prefix, event.created_at, id, seq), nothing)
+    for (const [name, key] of indexKeys) db[name].putSync(withSeq(key, seqValue), nothing)
     if (expiration > 0) db.expirations.putSync(expirationKey(expiration, seqValue), nothing)
     if (address !== null) db.addresses.putSync(address, currentVersion(seqValue, event.created_at, id))
     return { status: 'stored', seq }
   }
-
-  const fixedIndexes = (kind: number, pubkey: Buffer) =>
-    [
-      [db.byTime, nothing],
-      [db.byAuthor, authorPrefix(pubkey)],
-      [db.byKind, kindPrefix(kind)],
-      [db.byAuthorKind, authorKindPrefix(pubkey, kind)],
-    ] as const
 
   /** Takes an event out of every index. Its number is never used again. */
   const remove = (seq: number): void => {
     const seqValue = seqKey(seq)
     const record = db.events.get(seqValue)
     if (record === undefined) return
-    const kind = recordKind(record)
-    const createdAt = recordCreatedAt(record)
     const id = recordId(record)
     const pubkey = recordPubkey(record)
     const event = JSON.parse(recordJson(record).toString('utf8')) as NostrEvent
-    for (const [database, prefix] of fixedIndexes(kind, pubkey)) {
-      database.removeSync(indexKey(prefix, createdAt, id, seq))
+    for (const [name, key] of indexKeysOf(event, id, pubkey, indexedTags(event))) {
+      db[name].removeSync(withSeq(key, seqValue))
     }
-    for (const prefix of tagPrefixes(indexedTags(event))) db.byTag.removeSync(indexKey(prefix, createdAt, id, seq))
     const expiration = recordExpiration(record)
     if (expiration > 0) db.expirations.removeSync(expirationKey(expiration, seqValue))
     const address = addressOf(event, pubkey)
@@ -176,7 +144,8 @@ export function openEventStore(root: RootDatabase): EventStore {
 
   return {
     databases: db,
-    put,
+    put: (event, kept) => putPrepared(prepare(event, kept)),
+    putPrepared,
     applyDeletion,
     hasExpired: now => [...db.expirations.getKeys({ end: timeValue(now + 1), limit: 1 })].length > 0,
     sweepExpired: (now, limit) => {
@@ -202,18 +171,6 @@ export function openEventStore(root: RootDatabase): EventStore {
   }
 }
 
-/** The address of a replaceable or addressable event, or `null`. */
-function addressOf(event: NostrEvent, pubkey: Buffer): Buffer | null {
-  switch (kindClass(event.kind)) {
-    case 'replaceable':
-      return addressKey(event.kind, pubkey, '')
-    case 'addressable':
-      return addressKey(event.kind, pubkey, tagValue(event, 'd') ?? '')
-    default:
-      return null
-  }
-}
-
 /** Later wins; in the same second the lower id (NIP-01). */
 function isNewer(createdAt: number, id: Buffer, current: Buffer): boolean {
   const currentCreatedAt = current.readUIntBE(seqBytes, 6)
@@ -224,11 +181,10 @@ function currentVersion(seqValue: Buffer, createdAt: number, id: Buffer): Buffer
   return Buffer.concat([seqValue, timeValue(createdAt), id])
 }
 
-/** Each tag value once: twice in an event it is still one index entry. */
-function tagPrefixes(tags: readonly (readonly [string, string])[]): Buffer[] {
-  if (tags.length === 0) return []
-  const unique = new Map(tags.map(([letter, value]) => [letter + value, tagPrefix(letter, value)]))
-  return [...unique.values()]
+/** Writes the event's number into an index key that was made without. */
+function withSeq(key: Buffer, seqValue: Buffer): Buffer {
+  seqValue.copy(key, key.length - seqBytes)
+  return key
 }
 
 function timeValue(seconds: number): Buffer {

@@ -1,4 +1,4 @@
-import { eventId, type NostrEvent, type VerifiedEvent } from './event.ts'
+import { encodeEvent, eventId, type NostrEvent, type VerifiedEvent } from './event.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 
 /** An event that has the shape of one, or what is wrong with it. `id` is there when it can be named in an OK. */
@@ -27,7 +27,6 @@ export function parseEvent(value: unknown, limits: EventLimits): ParsedEvent {
   if (!isInteger(created_at, maxTime)) return bad(id, 'created_at: Unix seconds')
   if (!isInteger(kind, 65_535)) return bad(id, 'kind: an integer from 0 to 65535')
   if (typeof content !== 'string') return bad(id, 'content: a string')
-  if (content.length > limits.maxEventBytes) return bad(id, `an event has at most ${limits.maxEventBytes} bytes`)
   if (!Array.isArray(tags) || tags.length > limits.maxTags) return bad(id, `tags: a list of at most ${limits.maxTags}`)
   for (const tag of tags) {
     if (!Array.isArray(tag) || tag.length === 0) return bad(id, 'tags: each is a list of strings')
@@ -41,7 +40,11 @@ export function parseEvent(value: unknown, limits: EventLimits): ParsedEvent {
   if (!isWellFormed(content) || !tags.every(tag => tag.every(isWellFormed))) {
     return bad(id, 'an event holds no lone surrogates, which no UTF-8 can carry')
   }
-  return { ok: true, event: { id, pubkey, created_at, kind, tags, content, sig } }
+  const event: NostrEvent = { id, pubkey, created_at, kind, tags, content, sig }
+  if (Buffer.byteLength(encodeEvent(event)) > limits.maxEventBytes) {
+    return bad(id, `an event has at most ${limits.maxEventBytes} bytes`)
+  }
+  return { ok: true, event }
 }
 
 /** Whether the id is the hash of the event. Cheap: comes before any look-up by id. */

@@ -6,6 +6,7 @@ import { tables } from '../../store/tables.ts'
 import { isOperator, ok } from '../context.ts'
 import { enqueueJob } from '../jobs.ts'
 import { defineCommand, defineQuery } from '../method.ts'
+import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
 import { presentInvoice } from './invoices.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
@@ -60,7 +61,10 @@ export const invoicePay = defineCommand({
     if (order.status === 'expired' || isOver) return reject('INVOICE_EXPIRED', 'the invoice has expired')
     const paid = payFromBalance(tx, context, invoice.orderId, order)
     if (isRejection(paid)) return paid
-    return ok({ order: presentOrder(invoice.orderId, paid), invoice: presentInvoice(invoiceId, invoice) })
+    const presented = presentOrder(invoice.orderId, paid)
+    // The order may still be waiting for the wallet to make the invoice, which is now needed no more.
+    resolvePending(tx, context, order.commandId, { status: 'ok', body: { order: presented } })
+    return ok({ order: presented, invoice: presentInvoice(invoiceId, invoice) })
   },
 })
 

@@ -9,6 +9,7 @@ import { placeOrder } from '../billing/orders.ts'
 import { toItem } from '../billing/sellable.ts'
 import { ok } from '../context.ts'
 import { defineCommand, defineQuery } from '../method.ts'
+import { fitPage } from '../page.ts'
 import { wouldLoop } from './aliases.ts'
 import { availabilityOf } from './availability.ts'
 import { publishName } from './name-event.ts'
@@ -152,12 +153,13 @@ export const identifierList = defineQuery({
       limit: limit + 1,
       ...(from === undefined ? {} : { after: [author, from.domain, from.name] }),
     })
-    const identifiers = rows.slice(0, limit).map(({ key: [, domain, name] }) => {
+    const views = rows.map(({ key: [, domain, name] }) => {
       const row = reader.get(tables.identifiers, [domain, name])
       if (row === undefined) throw new Error(`${name}@${domain} is listed but missing`)
       return present(formatIdentifier({ name, domain }), row)
     })
-    return { identifiers, next: rows.length > limit ? (identifiers.at(-1)?.identifier ?? null) : null }
+    const { page: identifiers, hasMore } = fitPage(views, limit)
+    return { identifiers, next: hasMore ? (identifiers.at(-1)?.identifier ?? null) : null }
   },
 })
 

@@ -2,11 +2,15 @@ import { z } from 'zod'
 import { page, ref } from '../../protocol/fields.ts'
 import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
+import type { Reader } from '../../store/transaction.ts'
 import { deriveRef, isStaff, ok } from '../context.ts'
 import { defineCommand, defineQuery } from '../method.ts'
+import { fitPage } from '../page.ts'
 import { appendMessage, notifyOthers, presentTicket, putTicket, type Ticket, visibleTicket } from './tickets.ts'
 
-const content = z.string().min(1).max(16_384)
+const isPrintable = (value: string) => !/[^\P{Cc}\t\n\r]|\p{Cs}/u.test(value)
+const subject = z.string().min(1).max(200).refine(isPrintable, 'text without control characters')
+const content = z.string().min(1).max(16_384).refine(isPrintable, 'text without control characters')
 const status = z.enum(['open', 'answered', 'closed'])
 const view = z.looseObject({ id: ref, number: z.int(), status, subject: z.string() })
 const messageView = z.object({ author: z.string(), fromStaff: z.boolean(), content: z.string(), time: z.int() })
@@ -18,13 +22,13 @@ export const ticketOpen = defineCommand({
   privacy: 'private',
   summary: 'Asks the support staff something.',
   params: z.strictObject({
-    subject: z.string().min(1).max(200),
+    subject,
     content,
     category: z.enum(['general', 'billing', 'technical', 'abuse']).default('general'),
     priority: z.enum(['low', 'normal', 'high']).default('normal'),
   }),
   result: z.object({ ticket: view }),
-  handle: ({ subject, content: text, category, priority }, tx, context) => {
+  handle: ({ subject: title, content: text, category, priority }, tx, context) => {
     const ticketId = deriveRef(context.commandId, 'ticket')
     const number = (tx.get(tables.counters, ['ticket'])?.value ?? 0) + 1
     tx.put(tables.counters, ['ticket'], { value: number })
@@ -33,7 +37,7 @@ export const ticketOpen = defineCommand({
       status: 'open',
       number,
       account,
-      subject,
+      subject: title,
       category,
       priority,
       createdAt: time,
@@ -99,8 +103,8 @@ export const ticketGet = defineQuery({
       limit: limit + 1,
       ...(after === undefined ? {} : { after: [ticketId, after] }),
     })
-    const page = rows.slice(0, limit)
-    const next = rows.length > limit ? (page.at(-1)?.key[1] ?? null) : null
+    const { page, hasMore } = fitPage(rows, limit)
+    const next = hasMore ? (page.at(-1)?.key[1] ?? null) : null
     return { ticket: presentTicket(ticketId, ticket), messages: page.map(({ row }) => row), next }
   },
 })
@@ -110,19 +114,51 @@ export const ticketList = defineQuery({
   type: 'query',
   caller: 'customer',
   privacy: 'private',
-  summary: "The caller's tickets, newest first; for staff with a status, everybody's in that queue, oldest first.",
-  params: z.strictObject({ status: status.optional(), limit: page.limit }),
-  result: z.object({ tickets: z.array(view) }),
-  answer: ({ status: queue, limit }, reader, { author, settings }) => {
-    const isQueue = queue !== undefined && isStaff(settings, author)
+  summary:
+    "The caller's tickets, newest first; for staff with a status, everybody's in that queue, oldest first. By the page.",
+  params: z.strictObject({ status: status.optional(), limit: page.limit, after: ref.optional() }),
+  result: z.object({ tickets: z.array(view), next: ref.nullable() }),
+  answer: ({ status: queue, limit, after }, reader, context) => {
+    const before = after === undefined ? undefined : visibleTicket(reader, context, after)
+    if (before !== undefined && isRejection(before)) return before
+    const isQueue = queue !== undefined && isStaff(context.settings, context.author)
+    // A customer has few tickets, which are filtered; the queue of a status is a table of its own.
+    const from = before === undefined || after === undefined ? null : { id: after, ticket: before }
     const ids = isQueue
-      ? reader.range(tables.ticketsByStatus, [queue], { limit }).map(({ key }) => key[2])
-      : reader.range(tables.ticketsByAccount, [author], { limit, reverse: true }).map(({ key }) => key[2])
-    const tickets = ids.map(id => {
-      const ticket = reader.get(tables.tickets, [id])
-      if (ticket === undefined) throw new Error(`ticket ${id} is listed but missing`)
-      return presentTicket(id, ticket)
-    })
-    return { tickets: isQueue || queue === undefined ? tickets : tickets.filter(ticket => ticket.status === queue) }
+      ? idsInQueue(reader, queue, limit + 1, from)
+      : ownIds(reader, context.author, queue, limit + 1, from)
+    const tickets = ids.map(id => presentTicket(id, listedTicket(reader, id)))
+    const { page: shown, hasMore } = fitPage(tickets, limit)
+    return { tickets: shown, next: hasMore ? (shown.at(-1)?.id ?? null) : null }
   },
 })
+
+type Position = { id: string; ticket: Ticket } | null
+
+function idsInQueue(reader: Reader, queue: Ticket['status'], limit: number, from: Position): string[] {
+  const after = from === null ? {} : { after: [queue, from.ticket.number, from.id] }
+  return reader.range(tables.ticketsByStatus, [queue], { limit, ...after }).map(({ key }) => key[2])
+}
+
+function ownIds(
+  reader: Reader,
+  account: string,
+  wanted: Ticket['status'] | undefined,
+  limit: number,
+  from: Position,
+): string[] {
+  const after = from === null ? {} : { after: [account, from.ticket.createdAt, from.id] }
+  const own = reader.range(tables.ticketsByAccount, [account], { reverse: true, ...after }).map(({ key }) => key[2])
+  const ids: string[] = []
+  for (const id of own) {
+    if (ids.length === limit) break
+    if (wanted === undefined || listedTicket(reader, id).status === wanted) ids.push(id)
+  }
+  return ids
+}
+
+function listedTicket(reader: Reader, id: string): Ticket {
+  const ticket = reader.get(tables.tickets, [id])
+  if (ticket === undefined) throw new Error(`ticket ${id} is listed but missing`)
+  return ticket
+}

@@ -30,7 +30,13 @@ function names(records: readonly Record[][]): void {
       const row = { status: 'active' as const, owner, since: 0, expiresAt: 1, version: 1, relays: [], records: own }
       tx.put(tables.identifiers, [domain, `n${index}`], row)
     }
-    tx.put(tables.domains, [domain], { basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 900, open: true, createdAt: 0 })
+    tx.put(tables.domains, [domain], {
+      basePriceMsat: 0,
+      pricePerCharMsat: 0,
+      ttlSeconds: 900,
+      open: true,
+      createdAt: 0,
+    })
   })
 }
 

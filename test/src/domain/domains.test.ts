@@ -21,7 +21,10 @@ describe('domain.add', () => {
   it('sells names of a new domain', () => {
     expect(quote('alice@new.example')).toMatchObject({ status: 'unknown' })
     const added = service.send(operator, 'domain.add', { domain: 'New.Example', ...terms })
-    expect(added).toMatchObject({ status: 'ok', body: { domain: 'new.example', ...terms, ttlSeconds: 3_600, open: true } })
+    expect(added).toMatchObject({
+      status: 'ok',
+      body: { domain: 'new.example', ...terms, ttlSeconds: 3_600, open: true },
+    })
     expect(quote('alice@new.example')).toMatchObject({ status: 'available', totalMsat: 5_000 })
     expect(policy('new.example')).toMatchObject({ createdAt: startTime })
   })

@@ -70,7 +70,11 @@ describe('identifier.reserve', () => {
     reserve({})
     reserve({ priceMsat: 1_000 })
     expect(quote(bob)).toMatchObject({ status: 'premium' })
-    service.send(operator, 'identifier.reserve', { identifier: 'admin@example.com', reason: 'us', reservedFor: alice.publicKey })
+    service.send(operator, 'identifier.reserve', {
+      identifier: 'admin@example.com',
+      reason: 'us',
+      reservedFor: alice.publicKey,
+    })
     const asked = (by: Key) => service.query(by, 'identifier.quote', { identifier: 'admin@example.com' }).body
     expect([asked(alice), asked(bob)]).toMatchObject([{ status: 'available' }, { status: 'reserved' }])
   })

@@ -31,7 +31,11 @@ describe('identifier.set_records', () => {
     { case: 'an alias', records: [cname('bob@free.example'), txt], extra: {}, relays: ['wss://one.example'] },
     { case: 'an alias of nobody yet', records: [cname('x@example.com')], extra: {}, relays: ['wss://one.example'] },
   ])('takes $case', ({ records, extra, relays }) => {
-    const result = service.send(alice, 'identifier.set_records', { identifier: 'Alice@FREE.example', records, ...extra })
+    const result = service.send(alice, 'identifier.set_records', {
+      identifier: 'Alice@FREE.example',
+      records,
+      ...extra,
+    })
     const stored = records.map(entry => ({ ...entry, priority: 0, ttlSeconds: 3_600 }))
     expect(result).toMatchObject({ status: 'ok', body: { identifier: { version: 2, records: stored, relays } } })
     expect(get()).toMatchObject({ version: 2, records: stored, relays, owner: alice.publicKey })
@@ -43,11 +47,26 @@ describe('identifier.set_records', () => {
   })
 
   it.each([
-    { case: 'an unknown name', by: alice, params: { identifier: 'nobody@free.example', records: [] }, code: 'NOT_FOUND' },
+    {
+      case: 'an unknown name',
+      by: alice,
+      params: { identifier: 'nobody@free.example', records: [] },
+      code: 'NOT_FOUND',
+    },
     { case: 'an unknown domain', by: alice, params: { identifier: 'alice@x.example', records: [] }, code: 'NOT_FOUND' },
     { case: "somebody else's name", by: bob, params: { identifier: name, records: [] }, code: 'UNAUTHORIZED' },
-    { case: "a customer's name by an operator", by: operator, params: { identifier: name, records: [] }, code: 'UNAUTHORIZED' },
-    { case: 'a later version', by: alice, params: { identifier: name, records: [], expectedVersion: 2 }, code: 'CONFLICT' },
+    {
+      case: "a customer's name by an operator",
+      by: operator,
+      params: { identifier: name, records: [] },
+      code: 'UNAUTHORIZED',
+    },
+    {
+      case: 'a later version',
+      by: alice,
+      params: { identifier: name, records: [], expectedVersion: 2 },
+      code: 'CONFLICT',
+    },
     { case: 'a record twice', by: alice, params: { identifier: name, records: [txt, txt] }, code: 'CONFLICT' },
     {
       case: 'two aliases',

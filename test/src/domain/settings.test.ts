@@ -52,16 +52,25 @@ describe('config.applied', () => {
     const { createdAt } = policy('example.com') ?? { createdAt: -1 }
     await service.advance(100)
     await apply(withDomain({ basePriceMsat: 8 }))
-    expect(policy('example.com')).toEqual({ basePriceMsat: 8, pricePerCharMsat: 100_000, ttlSeconds: 3_600, open: true, createdAt })
+    expect(policy('example.com')).toEqual({
+      basePriceMsat: 8,
+      pricePerCharMsat: 100_000,
+      ttlSeconds: 3_600,
+      open: true,
+      createdAt,
+    })
   })
 
   it('happens once for one dedupe key', async () => {
-    const once = () => service.appendFact({ method: configApplied, params: { settings: testSettings }, dedupeKey: 'config:1' })
+    const once = () =>
+      service.appendFact({ method: configApplied, params: { settings: testSettings }, dedupeKey: 'config:1' })
     expect(await once()).toBe(false)
   })
 
   it('is refused with settings that are none', async () => {
     const params = { settings: { ...testSettings, operators: 'everybody' } }
-    await expect(service.appendFact({ method: configApplied, params, dedupeKey: 'config:x' })).rejects.toThrow('malformed')
+    await expect(service.appendFact({ method: configApplied, params, dedupeKey: 'config:x' })).rejects.toThrow(
+      'malformed',
+    )
   })
 })

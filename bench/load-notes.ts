@@ -1,0 +1,24 @@
+import { openEventStore } from '../relay/store.ts'
+import { openEnvironment } from '../src/store/environment.ts'
+import { migrate } from '../src/store/migrations.ts'
+import type { Notes } from './notes.ts'
+
+/** More in one transaction and the free list stays large: later writes would be slower for it. */
+export const loadedAtOnce = 1_000
+export const mapSizeBytes = 64 * 1024 ** 3
+
+/** Writes notes 0 to `count` into a data directory that no server uses, as the relay's store writes them. */
+export async function loadNotes(directory: string, notes: Notes, count: number): Promise<void> {
+  const environment = openEnvironment({ directory, mapSizeBytes })
+  migrate(environment)
+  const store = openEventStore(environment.root)
+  for (let first = 0; first < count; first += loadedAtOnce) {
+    const end = Math.min(count, first + loadedAtOnce)
+    const events = Array.from({ length: end - first }, (_, offset) => notes.unsigned(first + offset))
+    await environment.root.transaction(() => {
+      for (const event of events) store.put(event)
+    })
+  }
+  await environment.root.flushed
+  await environment.close()
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { nip19 } from 'nostr-tools'
+import { anonymousMiBOf, cpuMsOf } from './process-usage.ts'
+
+/** The domain whose names are sold and looked up. */
+export const benchDomain = 'bench.example'
+
+/** The real server as a process of its own. */
+export type Server = {
+  readonly port: number
+  readonly publicKey: string
+  readonly verifier: string
+  /** From its start until it had opened its data and served. */
+  readonly startMs: number
+  cpuMs(): number
+  anonymousMiB(): number
+  /** Ends it as an operator would; kills it when that takes longer than 10 s. */
+  stop(): Promise<void>
+}
+
+const startTimeoutMs = 60_000
+const stopTimeoutMs = 10_000
+const program = new URL('../dist/src/cli/panda.js', import.meta.url).pathname
+const most = 1_000_000_000
+
+/** Rations and limits out of the way: what is measured is the work, not the refusals. */
+const config = {
+  listen: { host: '127.0.0.1', port: 0 },
+  domains: [{ name: benchDomain, basePriceSat: 1, pricePerCharSat: 0 }],
+  orders: { unpaidHoldsPerAccount: 1_000_000, unpaidHoldsPerIp: 1_000_000, unpaidHoldsTotal: 10_000_000 },
+  rations: {
+    commandsPerKeyPerMinute: 1_000_000,
+    commandsPerIpPerMinute: 1_000_000,
+    decryptionsPerIpPerMinute: 1_000_000,
+    decryptionsPerSecond: 1_000_000,
+  },
+  relay: {
+    policy: 'open',
+    limits: {
+      connectionsPerIp: 1_000,
+      eventsPerSecond: most,
+      eventsBurst: most,
+      requestsPerSecond: most,
+      requestsBurst: most,
+      createdAtBehindSeconds: most,
+      pingSeconds: 3_600,
+    },
+  },
+  storage: { diskReserveBytes: 0 },
+  log: { level: 'error' },
+}
+
+/** A directory for one server's data, under the system's for temporary files. */
+export function createDataDirectory(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'panda-bench-'))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** Starts the built server on a data directory; resolves once it serves. `cpuProfileDirectory`: where node leaves a profile. */
+export async function startServer(data: string, cpuProfileDirectory?: string): Promise<Server> {
+  const file = join(data, 'bench.yaml')
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(config))
+  const profile = cpuProfileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfileDirectory}`]
+  const startedAtMs = performance.now()
+  const child = spawn(process.execPath, [...profile, program, 'start', '--config', file, '--data', data], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const kill = () => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  const exited = new Promise<void>(resolve => {
+    child.once('exit', () => {
+      process.off('exit', kill)
+      resolve()
+    })
+  })
+  const welcome = await readWelcome(child)
+  const { pid } = child
+  if (pid === undefined) throw new Error('the server did not start')
+  return {
+    ...welcome,
+    startMs: performance.now() - startedAtMs,
+    cpuMs: () => cpuMsOf(pid),
+    anonymousMiB: () => anonymousMiBOf(pid),
+    stop: async () => {
+      const timer = setTimeout(kill, stopTimeoutMs)
+      child.kill('SIGTERM')
+      await exited
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Reads off the server's own words where it listens, who it is and what verifies. */
+function readWelcome(child: ChildProcess): Promise<Pick<Server, 'port' | 'publicKey' | 'verifier'>> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error('the server did not start in time'))
+    }, startTimeoutMs)
+    child.once('exit', code => {
+      clearTimeout(timer)
+      reject(new Error(`the server ended with code ${code}`))
+    })
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8')
+      const port = /websocket +wss?:\/\/\S+:(\d+)/.exec(text)?.[1]
+      const npub = /service key +(npub1\w+)/.exec(text)?.[1]
+      const verifier = /signatures +(\S+)/.exec(text)?.[1]
+      if (port === undefined || npub === undefined || verifier === undefined || !text.includes('Try:')) return
+      clearTimeout(timer)
+      const decoded = nip19.decode(npub)
+      if (decoded.type !== 'npub') throw new Error(`${npub} is no public key`)
+      resolve({ port: Number(port), publicKey: decoded.data, verifier })
+    })
+  })
+}
