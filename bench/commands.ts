@@ -1,2 +1,187 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { NostrEvent } from '../relay/event.ts'
+import type { Secp256k1 } from '../relay/secp256k1.ts'
+import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
+import { conversationKey, encrypt } from '../src/protocol/nip44.ts'
+import { loadOrCreateKey } from '../src/service-key.ts'
+import { openEnvironment } from '../src/store/environment.ts'
+import { prepareLoad } from './child.ts'
+import { type Customer, createCustomers, registration } from './customers.ts'
+import { commitCost, transactionsOf, verificationCost } from './floors.ts'
+import { mapSizeBytes } from './load-notes.ts'
 import type { BenchOptions } from './options.ts'
-export async function benchCommands(_o: BenchOptions): Promise<void> {}
+import { costOf } from './process-usage.ts'
+import { openWorkshop } from './register.ts'
+import { createReport, type Report } from './report.ts'
+import { createDataDirectory, startServer } from './server.ts'
+import { measureSettlement } from './settlement.ts'
+
+const clients = 4
+const inFlight = 50
+const fundsMsat = 1_000_000_000
+const unhurriedCount = 500
+
+/** Names bought from the balance, one a command, by many customers in turn. */
+export async function benchCommands({ small, print, profileDirectory }: BenchOptions): Promise<void> {
+  const secp = await loadSecp256k1()
+  const customers = createCustomers(secp, small ? 200 : 2_000)
+  const names = small ? 5_000 : 100_000
+  const measured = small ? 2_000 : 10_000
+  const data = createDataDirectory()
+  try {
+    // The settings and the domain are in the log as a server puts them there.
+    const first = await startServer(data.path)
+    await first.stop()
+    await loadRegistrations(data.path, secp, customers, names)
+    const server = await startServer(data.path, profileDirectory)
+    const report = createReport('commands', server.verifier, print)
+    const environment = openEnvironment({ directory: data.path, mapSizeBytes, readOnly: true })
+    try {
+      const file = join(data.path, 'commands.jsonl')
+      // The first command of each customer costs an ECDH: that is not what is measured.
+      const warmUpCount = customers.length
+      const now = Math.floor(Date.now() / 1_000)
+      const lines = Array.from({ length: warmUpCount + measured + unhurriedCount }, (_, offset) =>
+        JSON.stringify(
+          registration(secp, customers, { index: names + offset, service: server.publicKey, now, pay: 'balance' }),
+        ),
+      )
+      writeFileSync(file, `${lines.join('\n')}\n`)
+      const task = { kind: 'publish', port: server.port, file, clients, inFlight } as const
+      const warmUp = await prepareLoad({ ...task, first: 0, count: warmUpCount })
+      await warmUp.run()
+      const load = await prepareLoad({ ...task, first: warmUpCount, count: measured })
+      const transactionsBefore = transactionsOf(environment.root)
+      const cpuBeforeMs = server.cpuMs()
+      const result = await load.run()
+      const cpuUs = ((server.cpuMs() - cpuBeforeMs) * 1_000) / measured
+      const batch = Math.max(1, Math.round(measured / (transactionsOf(environment.root) - transactionsBefore)))
+      const slow = { ...task, clients: 1, inFlight: 1, first: warmUpCount + measured, count: unhurriedCount }
+      const unhurried = await (await prepareLoad(slow)).run()
+      const settlement = await measureSettlement({ secp, server, data: data.path, count: small ? 10 : 50 })
+      const anonymousMiB = server.anonymousMiB()
+      await server.stop()
+      await environment.close()
+
+      const floor = await floorOf({ data: data.path, secp, customers, next: names + lines.length, batch, small })
+      const rate = measured / result.seconds
+      const stored = names
+      report.add({
+        figure: 'server CPU per command',
+        value: cpuUs,
+        unit: 'us',
+        floor: floor.cpuUs,
+        ratio: floor.cpuUs / cpuUs,
+        stored,
+      })
+      report.add({
+        figure: 'durable commands',
+        value: rate,
+        unit: '1/s',
+        floor: 1e6 / floor.wallUs,
+        ratio: (rate * floor.wallUs) / 1e6,
+        stored,
+        target: '>= 1200, ratio >= 0.6',
+      })
+      const add = (figure: string, value: number, unit: string) => report.add({ figure, value, unit, stored })
+      add(`OK p50, ${clients} x ${inFlight} in flight`, result.p50Ms, 'ms')
+      add(`OK p99, ${clients} x ${inFlight} in flight`, result.p99Ms, 'ms')
+      add('OK p50, one at a time', unhurried.p50Ms, 'ms')
+      add('OK p99, one at a time', unhurried.p99Ms, 'ms')
+      add('settled until fulfilled notice, p50', settlement.p50Ms, 'ms')
+      add('settled until fulfilled notice, p99', settlement.p99Ms, 'ms')
+      add('commands per transaction', batch, '1')
+      add('RssAnon after', anonymousMiB, 'MiB')
+      addFloors(report, floor)
+      report.table()
+    } finally {
+      await environment.close()
+      await server.stop()
+    }
+  } finally {
+    data.remove()
+  }
+}
+
+async function loadRegistrations(
+  directory: string,
+  secp: Secp256k1,
+  customers: readonly Customer[],
+  count: number,
+): Promise<void> {
+  const now = Math.floor(Date.now() / 1_000)
+  const workshop = openWorkshop(directory, secp, now)
+  const service = workshop.signer.publicKey
+  await workshop.fund(customers, fundsMsat)
+  await workshop.apply(count, index => registration(secp, customers, { index, service, now, pay: 'balance' }))
+  await workshop.close()
+}
+
+type Floor = Awaited<ReturnType<typeof floorOf>>
+
+/**
+ * What cannot be done without: a verification, two signatures, an encryption with a known key, and the very rows that such
+ * commands write, in transactions as large as the server's.
+ */
+async function floorOf(options: {
+  data: string
+  secp: Secp256k1
+  customers: readonly Customer[]
+  /** The number of the first name that is not registered yet. */
+  next: number
+  batch: number
+  small: boolean
+}) {
+  const { data, secp, customers, next, batch, small } = options
+  const now = Math.floor(Date.now() / 1_000)
+  const count = small ? 500 : 3_000
+  const workshop = openWorkshop(data, secp, now)
+  const { secretKey } = loadOrCreateKey(join(data, 'service.key'))
+  const service = workshop.signer.publicKey
+  const commands = Array.from({ length: count }, (_, offset) =>
+    registration(secp, customers, { index: next + offset, service, now, pay: 'balance' }),
+  )
+  const { puts, published } = workshop.rehearse(commands)
+  const replies = published.flatMap((events, index): Reply[] => {
+    const result = events.at(-1)
+    const author = commands[index]?.pubkey
+    const shared = author === undefined ? null : secp.sharedX(secretKey, Buffer.from(author, 'hex'))
+    const plaintext = author === undefined ? null : workshop.signer.open(result?.content ?? '', author)
+    if (result === undefined || shared === null || plaintext === null) throw new Error('a command was not answered')
+    return [{ result, plaintext, key: conversationKey(shared) }]
+  })
+  const verification = await verificationCost(secp, commands)
+  const signatures = await costOf(() => {
+    for (const { result } of replies) {
+      const id = Buffer.from(result.id, 'hex')
+      secp.sign(id, secretKey)
+      secp.sign(id, secretKey)
+    }
+  })
+  const nonce = Buffer.alloc(32, 1)
+  const encryption = await costOf(() => {
+    for (const { plaintext, key } of replies) encrypt(plaintext, key, nonce)
+  })
+  const commit = await commitCost(workshop.environment.root, puts, batch)
+  await workshop.close()
+  const parts = { verification, signatures, encryption, commit }
+  const sum = (of: 'cpuMs' | 'wallMs') => Object.values(parts).reduce((total, cost) => total + cost[of], 0)
+  const perCommandUs = (ms: number) => (ms * 1_000) / count
+  const bytes = puts.flat().reduce((total, { key, value }) => total + key.length + value.length, 0)
+  return {
+    cpuUs: perCommandUs(sum('cpuMs')),
+    wallUs: perCommandUs(sum('wallMs')),
+    partsUs: Object.entries(parts).map(([name, cost]) => ({ name, cpuUs: perCommandUs(cost.cpuMs) })),
+    puts: puts.flat().length / count,
+    bytes: bytes / count,
+  }
+}
+
+type Reply = { readonly result: NostrEvent; readonly plaintext: string; readonly key: Buffer }
+
+function addFloors(report: Report, floor: Floor): void {
+  for (const { name, cpuUs } of floor.partsUs) report.add({ figure: `floor: ${name}, CPU`, value: cpuUs, unit: 'us' })
+  report.add({ figure: 'rows written per command', value: floor.puts, unit: '1' })
+  report.add({ figure: 'bytes written per command', value: floor.bytes, unit: 'B' })
+}

@@ -17,6 +17,7 @@ const rounds = 5
 const requestCount = 20_000
 const ingestPerSecond = 2_000
 const lookUpsPerSecond = 1_000
+const warmUpCount = 4_000
 
 /** Lookups of names against a route that always answers the same, and while the relay takes in events. */
 export async function benchNip05({ million, small, print, profileDirectory }: BenchOptions): Promise<void> {
@@ -93,18 +94,11 @@ function summary([, ...counted]: readonly Round[]) {
 /** Lookups at a rate that leaves the server time, while events come in at another. */
 async function underIngest({ server, file, stored, report, seconds }: Setting): Promise<void> {
   const count = ingestPerSecond * seconds
-  const events = signedNotesFile(createNotes(await loadSecp256k1()), 0, count)
-  const publish = {
-    kind: 'publish',
-    port: server.port,
-    file: events,
-    first: 0,
-    count,
-    clients: 4,
-    inFlight: 0,
-  } as const
+  const events = signedNotesFile(createNotes(await loadSecp256k1()), 0, warmUpCount + count)
+  const task = { kind: 'publish', port: server.port, file: events, clients: 4, inFlight: 50 } as const
+  await (await prepareLoad({ ...task, first: 0, count: warmUpCount })).run()
   const lookUp = { kind: 'look-up', port: server.port, file, host: benchDomain, sockets } as const
-  const ingest = await prepareLoad({ ...publish, perSecond: ingestPerSecond })
+  const ingest = await prepareLoad({ ...task, first: warmUpCount, count, perSecond: ingestPerSecond })
   // Shorter than the ingest, so that there is ingest beside every lookup.
   const load = await prepareLoad({ ...lookUp, seconds: seconds - 1, perSecond: lookUpsPerSecond })
   const [taken, looked] = await Promise.all([ingest.run(), load.run()])

@@ -33,18 +33,21 @@ export async function preparePublish(task: LoadTask & { kind: 'publish' }): Prom
 
   const connected: WireClient[] = []
   for (let index = 0; index < clients; index++) {
-    const client: WireClient = await connectWire(port, payloads => {
-      const nowMs = performance.now()
-      let answered = 0
-      for (const payload of payloads) {
-        const sent = sentAtMs.get(payload.toString('latin1', idAt, idAt + idLength))
-        if (sent === undefined) continue
-        if (payload[verdictAt] !== 0x74) return finish(new Error(`refused: ${payload.toString('utf8')}`))
-        durationsMs.push(nowMs - sent)
-        answered++
-      }
-      if (durationsMs.length >= events.length) return finish()
-      if (perSecond === undefined) send(client, answered)
+    const client: WireClient = await connectWire(port, {
+      onLost: error => finish(error),
+      onMessages: payloads => {
+        const nowMs = performance.now()
+        let answered = 0
+        for (const payload of payloads) {
+          const sent = sentAtMs.get(payload.toString('latin1', idAt, idAt + idLength))
+          if (sent === undefined) continue
+          if (payload[verdictAt] !== 0x74) return finish(new Error(`refused: ${payload.toString('utf8')}`))
+          durationsMs.push(nowMs - sent)
+          answered++
+        }
+        if (durationsMs.length >= events.length) return finish()
+        if (perSecond === undefined) send(client, answered)
+      },
     })
     connected.push(client)
   }

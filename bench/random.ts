@@ -23,10 +23,3 @@ export function randomHex(random: () => number, bytes: number): string {
       .padStart(8, '0')
   return hex.slice(0, bytes * 2)
 }
-
-/** Bytes that no compression or order helps with. */
-export function randomBuffer(random: () => number, bytes: number): Buffer {
-  const buffer = Buffer.allocUnsafe(bytes)
-  for (let at = 0; at < bytes; at++) buffer[at] = pick(random, 256)
-  return buffer
-}

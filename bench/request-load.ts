@@ -25,17 +25,20 @@ export async function prepareRequests(task: LoadTask & { kind: 'request' }): Pro
       startedAtMs[slot] = performance.now()
       client.send([frame])
     }
-    const client: WireClient = await connectWire(port, payloads => {
-      for (const payload of payloads) {
-        if (payload[verbAt] === 0x56) received++
-        else if (payload[verbAt] !== 0x4f) return finish(new Error(`refused: ${payload.toString('utf8')}`))
-        else {
-          const slot = (payload[slotAt] ?? 0) - 0x30
-          durationsMs.push(performance.now() - (startedAtMs[slot] ?? Number.NaN))
-          begin(slot)
+    const client: WireClient = await connectWire(port, {
+      onLost: error => finish(error),
+      onMessages: payloads => {
+        for (const payload of payloads) {
+          if (payload[verbAt] === 0x56) received++
+          else if (payload[verbAt] !== 0x4f) return finish(new Error(`refused: ${payload.toString('utf8')}`))
+          else {
+            const slot = (payload[slotAt] ?? 0) - 0x30
+            durationsMs.push(performance.now() - (startedAtMs[slot] ?? Number.NaN))
+            begin(slot)
+          }
         }
-      }
-      if (durationsMs.length >= frames.length) finish()
+        if (durationsMs.length >= frames.length) finish()
+      },
     })
     connected.push({ client, begin })
   }

@@ -32,14 +32,25 @@ export function textFrame(text: string): Buffer {
   return frame
 }
 
-/** Connects to a server on this machine; `onMessages` gets the payloads of every text frame that came in one chunk. */
-export function connectWire(port: number, onMessages: (payloads: readonly Buffer[]) => void): Promise<WireClient> {
+/**
+ * Connects to a server on this machine. `onMessages` gets the payloads of every text frame that came in one chunk,
+ * `onLost` hears when the server ends the connection.
+ */
+export function connectWire(
+  port: number,
+  { onMessages, onLost }: { onMessages(payloads: readonly Buffer[]): void; onLost(error: Error): void },
+): Promise<WireClient> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true })
     let rest = Buffer.alloc(0)
     let isOpen = false
-    socket.on('error', reject)
-    socket.on('close', () => reject(new Error('the server closed the connection')))
+    let isWanted = true
+    const lose = (error: Error) => {
+      reject(error)
+      if (isWanted) onLost(error)
+    }
+    socket.on('error', lose)
+    socket.on('close', () => lose(new Error('the server closed the connection')))
     socket.on('data', chunk => {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       if (!isOpen) {
@@ -56,7 +67,10 @@ export function connectWire(port: number, onMessages: (payloads: readonly Buffer
             for (const frame of frames) socket.write(frame)
             socket.uncork()
           },
-          close: () => socket.destroy(),
+          close: () => {
+            isWanted = false
+            socket.destroy()
+          },
         })
       }
       const payloads: Buffer[] = []

@@ -48,6 +48,8 @@ type Open = { readonly subscription: Subscription; held: NostrEvent[] | null; cl
 
 const sliceMs = 5
 const maxHeld = 1_000
+/** An event of so many bytes counts as one more, since its tags have to be indexed. */
+const bytesPerToken = 2_048
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
@@ -59,7 +61,7 @@ export function openConnection(context: ConnectionContext): Connection {
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
   const pages = createPageWriter(stream)
   let challenge: string | null = null
-  let badMessages = 0
+  const mistakes = createBucket({ perSecond: 1, burst: limits.maxBadMessages })
   let isAlive = true
   let behindSinceMs: number | null = null
   let drained: Promise<void> | null = null
@@ -77,7 +79,7 @@ export function openConnection(context: ConnectionContext): Connection {
     const [verb, ...rest] = message
     switch (verb) {
       case 'EVENT':
-        return onEvent(rest[0])
+        return onEvent(rest[0], sizeOf(data))
       case 'REQ':
         return onRequest(rest[0], rest.slice(1))
       case 'CLOSE':
@@ -96,13 +98,14 @@ export function openConnection(context: ConnectionContext): Connection {
 
   const onBadMessage = (notice: string) => {
     send(['NOTICE', notice])
-    if (++badMessages >= limits.maxBadMessages) socket.close(1008, 'too many invalid messages')
+    if (!mistakes()) socket.close(1008, 'too many invalid messages')
   }
 
-  const onEvent = (value: unknown) => {
+  const onEvent = (value: unknown, bytes: number) => {
     const id = idOf(value)
     if (id === null) return onBadMessage('invalid: an EVENT carries an event with an id of 64 lower-case hex digits')
-    if (!eventBucket()) return send(['OK', id, false, 'rate-limited: too many events, slow down'])
+    const cost = 1 + Math.floor(bytes / bytesPerToken)
+    if (!eventBucket(cost)) return send(['OK', id, false, 'rate-limited: too many events, slow down'])
     ingester.submit(value, origin, ({ accepted, message }) => {
       if (message.startsWith('auth-required:')) sendChallenge()
       send(['OK', id, accepted, message])
@@ -111,6 +114,8 @@ export function openConnection(context: ConnectionContext): Connection {
 
   const onRequest = (id: unknown, values: readonly unknown[]) => {
     if (!isSubscriptionId(id)) return onBadMessage('invalid: a subscription id has 1 to 64 characters')
+    // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
+    closeSubscription(id)
     if (!requestBucket()) return send(['CLOSED', id, 'rate-limited: too many requests, slow down'])
     if (values.length === 0 || values.length > limits.maxFilters) {
       return send(['CLOSED', id, `invalid: a REQ has 1 to ${limits.maxFilters} filters`])
@@ -129,9 +134,13 @@ export function openConnection(context: ConnectionContext): Connection {
       sendChallenge()
       return send(['CLOSED', id, 'auth-required: these kinds are for their parties only'])
     }
-    closeSubscription(id)
     if (open.size >= limits.maxSubscriptions) {
       return send(['CLOSED', id, `rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`])
+    }
+    let listed = valuesIn(filters)
+    for (const { subscription } of open.values()) listed += valuesIn(subscription.filters)
+    if (listed > limits.maxSubscribedValues) {
+      return send(['CLOSED', id, `rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`])
     }
     startSubscription(id, filters)
   }
@@ -302,6 +311,15 @@ export function openConnection(context: ConnectionContext): Connection {
   }
 }
 
+/** How many values filters list, which is what they take of memory. */
+function valuesIn(filters: readonly Filter[]): number {
+  let count = 0
+  for (const { ids, authors, kinds, tags } of filters) {
+    for (const list of [ids, authors, kinds, ...tags.values()]) count += list?.length ?? 0
+  }
+  return count
+}
+
 /** How many keys may authenticate on one connection. */
 const maxKeys = 32
 
@@ -312,6 +330,10 @@ function parseArray(data: RawData): unknown[] | null {
   } catch {
     return null
   }
+}
+
+function sizeOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, part) => sum + part.length, 0) : data.byteLength
 }
 
 function isSubscriptionId(value: unknown): value is string {

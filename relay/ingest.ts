@@ -27,6 +27,7 @@ export type Ingester = {
 type Done = (outcome: Submitted) => void
 type Written = { readonly applied: Applied; readonly stored: readonly { event: NostrEvent; seq: number }[] }
 
+const tooBusy = 'rate-limited: the relay is too busy now, try again later'
 const storageFault = 'error: the relay could not store this now, try again later'
 
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, disk. */
@@ -43,6 +44,7 @@ export function createIngester(options: {
   const { store, subscriptions, writer, secp, host, limits, now, onError } = options
   /** Events under way, with all who wait for their OK: a duplicate is answered when the first is durable. */
   const inFlight = new Map<string, Done[]>()
+  let pendingBytes = 0
 
   const submit: Ingester['submit'] = (value, origin, done) => {
     const parsed = parseEvent(value, limits)
@@ -88,7 +90,18 @@ export function createIngester(options: {
           return done({ accepted: true, message: '', delivered: [] })
         }
         const prepared = prepare(event)
-        return write(event.id, () => storeOrdinary(prepared), false, done)
+        const bytes = prepared.record.length
+        if (pendingBytes + bytes > limits.maxPendingBytes) return done(refusal(tooBusy))
+        pendingBytes += bytes
+        return write(
+          event.id,
+          () => storeOrdinary(prepared),
+          false,
+          outcome => {
+            pendingBytes -= bytes
+            done(outcome)
+          },
+        )
       }
       default: {
         const unknown: never = admission

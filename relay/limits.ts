@@ -8,6 +8,8 @@ export const defaultLimits = {
   maxTags: 2_000,
   maxTagValueLength: 1_024,
   maxSubscriptions: 64,
+  /** Values in the filters of all subscriptions of a connection; each takes memory while it is open. */
+  maxSubscribedValues: 10_000,
   maxFilters: 20,
   maxFilterValues: 1_000,
   maxFilterTagKeys: 3,
@@ -17,12 +19,15 @@ export const defaultLimits = {
   ephemeralBehindSeconds: 60,
   connectionsPerIp: 20,
   maxConnections: 20_000,
+  /** A large event counts as several: one more for each 2 KiB. */
   eventsPerSecond: 200,
   eventsBurst: 2_000,
   requestsPerSecond: 100,
   requestsBurst: 1_000,
-  /** Messages that are not even understood, per connection, before it is closed. */
+  /** Messages that are not even understood, at once and then one a second, before a connection is closed. */
   maxBadMessages: 20,
+  /** Events that wait for the disk, in bytes; beyond this the relay is too busy for more. */
+  maxPendingBytes: 67_108_864,
   pingSeconds: 30,
   pauseAtBytes: 1_048_576,
   terminateAtBytes: 33_554_432,

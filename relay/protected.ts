@@ -14,11 +14,10 @@ export function protectionFault(event: NostrEvent, authenticated: ReadonlySet<st
 }
 
 function isProtected(event: { tags: readonly (readonly string[])[] }): boolean {
-  return event.tags.some(tag => tag.length === 1 && tag[0] === '-')
+  return event.tags.some(tag => tag[0] === '-')
 }
 
 function embedsProtected(content: string): boolean {
-  if (!content.includes('"-"')) return false
   try {
     const tags: unknown = (JSON.parse(content) as { tags?: unknown }).tags
     return Array.isArray(tags) && tags.some(tag => Array.isArray(tag) && tag[0] === '-')

@@ -33,6 +33,12 @@ export type Scan = {
 /** Which records a reader may see, beyond the filter. */
 export type Visible = (record: Buffer) => boolean
 
+/** Gives the numbers of events that may match, in order, and then `null`. */
+type Candidates = () => number | null
+/** What comes before the first candidate, in steps: opening a thousand cursors takes longer than a slice. */
+type Opening = Generator<void, Candidates>
+type Index = { database: Database<Buffer, Buffer>; prefixes: Buffer[] }
+
 const maxTime = 2 ** 48 - 2
 const firstPage = 16
 const largestPage = 512
@@ -59,11 +65,18 @@ export function openScan(
     const expiration = recordExpiration(record)
     return (expiration === 0 || expiration > now) && test(record) && visible(record)
   }
-  const candidates = filter.ids === undefined ? mergeCursors(store, filter) : listIds(store, filter.ids)
+  const opening = filter.ids === undefined ? mergeCursors(store, filter) : listIds(store, filter.ids)
+  let candidates: Candidates | undefined
   let left = isEmpty(filter) ? 0 : filter.limit
   let previous = -1
   return {
     next: isOver => {
+      while (candidates === undefined && left > 0) {
+        const step = opening.next()
+        if (step.done) candidates = step.value
+        else if (isOver()) return undefined
+      }
+      if (candidates === undefined) return null
       for (let steps = 1; left > 0; steps++) {
         if (steps % stepsBetweenLooks === 0 && isOver()) return undefined
         const seq = candidates()
@@ -108,13 +121,14 @@ function recordTest(filter: Filter): Visible {
 }
 
 /** The events with these ids, in NIP-01's order. */
-function listIds(store: EventStore, ids: readonly string[]): () => number | null {
+function* listIds(store: EventStore, ids: readonly string[]): Opening {
   const found: { seq: number; createdAt: number; id: Buffer }[] = []
   for (const text of new Set(ids)) {
     const id = Buffer.from(text, 'hex')
     const seq = store.seqOf(id)
     const record = seq === undefined ? undefined : store.record(seq)
     if (seq !== undefined && record !== undefined) found.push({ seq, createdAt: recordCreatedAt(record), id })
+    yield
   }
   found.sort((a, b) => b.createdAt - a.createdAt || Buffer.compare(a.id, b.id))
   let index = 0
@@ -133,9 +147,9 @@ type Cursor = {
 }
 
 /** The numbers of candidate events from the most selective index, merged from one cursor per value. */
-function mergeCursors(store: EventStore, filter: Filter): () => number | null {
+function* mergeCursors(store: EventStore, filter: Filter): Opening {
   const { since = 0, until = maxTime } = filter
-  const { database, prefixes } = chooseIndex(store, filter)
+  const { database, prefixes } = yield* chooseIndex(store, filter)
   const heap: Cursor[] = []
   for (const prefix of prefixes) {
     const cursor: Cursor = {
@@ -149,6 +163,7 @@ function mergeCursors(store: EventStore, filter: Filter): () => number | null {
       isLast: false,
     }
     if (refill(cursor)) heap.push(cursor)
+    yield
   }
   heap.sort(compareCursors)
   return () => {
@@ -214,7 +229,7 @@ function siftDown(heap: Cursor[]): void {
 }
 
 /** tags (the letter with fewest values) > authors and kinds > authors > kinds > time. */
-function chooseIndex(store: EventStore, filter: Filter): { database: Database<Buffer, Buffer>; prefixes: Buffer[] } {
+function* chooseIndex(store: EventStore, filter: Filter): Generator<void, Index> {
   const { byTag, byAuthorKind, byKind, byTime } = store.databases
   const authors =
     filter.authors === undefined ? undefined : [...new Set(filter.authors)].map(hex => Buffer.from(hex, 'hex'))
@@ -232,7 +247,7 @@ function chooseIndex(store: EventStore, filter: Filter): { database: Database<Bu
     return { database: byAuthorKind, prefixes: unique(prefixes) }
   }
   if (authors !== undefined) {
-    const prefixes = authorKindsOf(byAuthorKind, authors)
+    const prefixes = yield* authorKindsOf(byAuthorKind, authors)
     if (prefixes !== null) return { database: byAuthorKind, prefixes }
   }
   if (kinds !== undefined) return { database: byKind, prefixes: kinds.map(kindPrefix) }
@@ -240,13 +255,17 @@ function chooseIndex(store: EventStore, filter: Filter): { database: Database<Bu
 }
 
 /** Every author and kind that there is for these authors; `null` when there are too many to merge. */
-function authorKindsOf(byAuthorKind: Database<Buffer, Buffer>, authors: readonly Buffer[]): Buffer[] | null {
+function* authorKindsOf(
+  byAuthorKind: Database<Buffer, Buffer>,
+  authors: readonly Buffer[],
+): Generator<void, Buffer[] | null> {
   const prefixes: Buffer[] = []
   for (const author of unique(authors.map(authorPrefix))) {
     let start = authorKindPrefix(author, 0)
     const end = endKey(authorKindPrefix(author, 0xffff), 0)
     for (;;) {
       const [key] = byAuthorKind.getKeys({ start, end, limit: 1 })
+      yield
       if (key === undefined) break
       if (prefixes.length >= maxCursors) return null
       const prefix = Buffer.from(key.subarray(0, 10))

@@ -13,11 +13,15 @@ const pubkeyAt = 46
 const tagsLengthAt = 78
 const tagsAt = 82
 
+/** Filters ask for no longer values, and the length field holds no longer ones. */
+const maxIndexedLength = 1_024
+
 /** The letter and value of each one-letter tag that can be asked for. */
 export function indexedTags(event: Pick<NostrEvent, 'tags'>): [letter: string, value: string][] {
   const tags: [string, string][] = []
   for (const [name, value] of event.tags) {
-    if (name?.length === 1 && value !== undefined && isLetter(name.charCodeAt(0))) tags.push([name, value])
+    if (name?.length !== 1 || value === undefined || value.length > maxIndexedLength) continue
+    if (isLetter(name.charCodeAt(0))) tags.push([name, value])
   }
   return tags
 }

@@ -162,7 +162,11 @@ export function openEventStore(root: RootDatabase): EventStore {
       const record = seq === undefined ? undefined : db.events.get(seqKey(seq))
       return record === undefined ? undefined : recordJson(record)
     },
-    record: seq => db.events.getBinaryFast(seqKey(seq)) as Buffer | undefined,
+    record: seq => {
+      // The library hands out one buffer for all reads and overrides its `length`, which a subarray without end ignores.
+      const bytes = db.events.getBinaryFast(seqKey(seq)) as Buffer | undefined
+      return bytes?.subarray(0, bytes.length)
+    },
     seqOf,
     latestSeq: () => deliveredSeq,
     markDelivered: seq => {

@@ -32,8 +32,9 @@ type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 
 /**
  * Makes the writer. A slice of tasks is one transaction, run on one turn of the event loop; the next begins while the
- * former is still being flushed. A task that throws in `atomic` mode fails alone; any other throw is taken for a fault of
- * the storage, undoes the slice and fails all its tasks.
+ * former is still being flushed. A task that throws fails alone and leaves nothing behind: an `atomic` one undoes its own
+ * child transaction; after any other the whole slice is undone and its tasks are run again, each in one of its own.
+ * When the transaction or its flush fails, all its tasks fail.
  */
 export function createWriter(options: {
   root: RootDatabase
@@ -56,7 +57,7 @@ export function createWriter(options: {
       while (taken < lane.length && ran.length < sliceTasks && nowMs() < endMs) {
         const task = lane[taken++]
         if (task === undefined) break
-        const entry: Ran = { task, outcome: { ok: false, error: new Error('the task was not run') } }
+        const entry = notRun(task)
         ran.push(entry)
         entry.outcome = task.atomic ? runAtomic(root, task) : { ok: true, value: task.run() }
       }
@@ -86,14 +87,16 @@ export function createWriter(options: {
       await root.transaction(() => {
         try {
           void root.childTransaction(() => runSlice(ran))
-        } catch (error) {
-          fault = { error }
+        } catch {
           dropTaken(lanes, ran)
+          for (const entry of ran) entry.outcome = runAtomic(root, entry.task)
         }
       })
       flushed = root.flushed
     } catch (error) {
       fault = { error }
+      // Where no transaction can begin, tasks that wait for one would wait for ever.
+      if (ran.length === 0) ran.push(...[...lanes.first, ...lanes.events].map(notRun))
       dropTaken(lanes, ran)
     }
     taking = false
@@ -127,6 +130,10 @@ export function createWriter(options: {
       if (queued() > 0 || taking || flushing > 0) await new Promise<void>(resolve => waiters.push(resolve))
     },
   }
+}
+
+function notRun(task: Task<unknown>): Ran {
+  return { task, outcome: { ok: false, error: new Error('the task was not run') } }
 }
 
 function runAtomic(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {

@@ -44,7 +44,7 @@ async function verifyDirectory(directory: string, secretKey: Buffer, print: (lin
   const secp = await loadSecp256k1()
   const scratch = mkdtempSync(join(tmpdir(), 'panda-verify-'))
   const live = openEnvironment({ directory, mapSizeBytes, readOnly: true })
-  const folded = openEnvironment({ directory: scratch, mapSizeBytes })
+  const folded = openEnvironment({ directory: scratch, mapSizeBytes, scratch: true })
   try {
     let differences = 0
     const report = ({ table, key, what }: Difference) => {

@@ -4,7 +4,7 @@ import type { Signer } from '../protocol/signer.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import { commandMethods, queryMethods } from './catalog.ts'
-import { currentSettings } from './handle.ts'
+import { currentSettings } from './current-settings.ts'
 import { handlerInformation, serviceInfo } from './service-info.ts'
 
 /**

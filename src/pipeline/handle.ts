@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Context, Effect, Handled } from '../domain/context.ts'
 import type { CommandMethod } from '../domain/method.ts'
-import { initialSettings } from '../domain/settings.ts'
 import { isRejection, type Rejection, reject } from '../rejections.ts'
 import type { Environment } from '../store/environment.ts'
-import { type Settings, tables } from '../store/tables.ts'
+import { tables } from '../store/tables.ts'
 import { authorise } from './authorise.ts'
 import { sellables } from './catalog.ts'
+import { currentSettings } from './current-settings.ts'
 import type { Decoded } from './decode.ts'
 
 /** The handler of a command, bound to its params. */
@@ -37,7 +37,7 @@ export function handle(
     digest.update(`\n${table.name} ${key.length} ${value === null ? 'removed' : value.length}\n`).update(key)
     if (value !== null) digest.update(value)
   })
-  const settings = tx.get(tables.settings, ['current']) ?? initialSettings
+  const settings = currentSettings(environment)
   const refused = authorise(declaration, event.pubkey, at.service, settings)
   if (refused !== null) return refused
   if (settings.suspended.includes(event.pubkey)) return reject('SUSPENDED', 'this account is suspended')
@@ -67,11 +67,6 @@ export function handle(
   }
   digest.update(`\n${JSON.stringify([handled, effects])}`)
   return { handled, effects, digest: digest.digest() }
-}
-
-/** The settings in force, for what reads outside a command. */
-export function currentSettings(environment: Environment): Settings {
-  return environment.reader.get(tables.settings, ['current']) ?? initialSettings
 }
 
 /** The key that makes a fact happen once: source, object, state. Every fact carries one. */

@@ -40,7 +40,7 @@ export function createLogClock(options: {
     unconfirmedJumpSeconds: () => jump,
     confirm: () => {
       jump = null
-      believed = { time: Math.max(options.wallSeconds(), believed.time), atMs: options.monotonicMs() }
+      believed = { time: Math.max(options.wallSeconds(), elapsed()), atMs: options.monotonicMs() }
     },
   }
 }

@@ -36,6 +36,7 @@ export function openEnvironment(options: { directory: string; mapSizeBytes: numb
     maxDbs,
     maxReaders,
     readOnly: options.readOnly ?? false,
+    noSync: options.scratch ?? false,
     keyEncoding: 'binary',
     encoding: 'binary',
   })

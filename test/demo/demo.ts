@@ -10,7 +10,7 @@ import { play } from './timeline.ts'
 const timeLimitMs = 60_000
 
 const directory = mkdtempSync(join(tmpdir(), 'panda-demo-'))
-process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+process.on('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
 // An interrupted demo ends like any other, so that the listeners on `exit` clean up.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 

@@ -5,8 +5,8 @@ import { type Key, sign } from './envelope.ts'
 
 /** A websocket client that can also misbehave. */
 export type Client = {
-  /** Sends a frame as it is: text, or bytes in a binary frame. */
-  raw(frame: string | Buffer): void
+  /** Sends a frame as it is; bytes go in a binary frame unless they are said to be text. */
+  raw(frame: string | Buffer, as?: 'text'): void
   /** The next message for which `take` gives something, those already here included. Throws after 5 s. */
   take<T>(what: string, take: (message: unknown[]) => T | undefined): Promise<T>
   /** Sends an EVENT; gives the two fields of its OK. */
@@ -96,7 +96,7 @@ export async function connect(url: string): Promise<Client> {
     })
 
   return {
-    raw: frame => socket.send(frame),
+    raw: (frame, as) => socket.send(frame, { binary: as !== 'text' && typeof frame !== 'string' }),
     take,
     publish: event => {
       send(['EVENT', event])

@@ -86,8 +86,14 @@ export function open(event: NostrEvent, service: string, key: Key): Reply {
   return { method: tag('method'), status: tag('status'), type: tag('type'), body, event }
 }
 
+const conversations = new Map<string, Uint8Array>()
+
+/** Kept: an ECDH in JavaScript takes longer than the service takes for the whole command. */
 function conversation(key: Key, other: string): Uint8Array {
-  return nip44.v2.utils.getConversationKey(key.secretKey, other)
+  const pair = `${key.publicKey} ${other}`
+  const known = conversations.get(pair) ?? nip44.v2.utils.getConversationKey(key.secretKey, other)
+  conversations.set(pair, known)
+  return known
 }
 
 function toKey(secretKey: Uint8Array): Key {

@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { nip19 } from 'nostr-tools'
+import { dispatch } from '../../src/cli/dispatch.ts'
 
 /** A service that runs as a process of its own, as its operator would start it. */
 export type PandaProcess = {
   readonly httpUrl: string
+  /** The same on this machine, whatever the configuration calls it. */
+  readonly localUrl: string
   readonly websocketUrl: string
   readonly servicePublicKey: string
   /** Where the secret key of the operator is that the service has made, or `null`. */
@@ -33,6 +36,13 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+
+/** Runs a `panda` command in this process, which is quicker; `start` only when it is sure to be refused. */
+export async function dispatchPanda(args: readonly string[]): Promise<{ exitCode: number; out: string; err: string }> {
+  const [out, err]: [string[], string[]] = [[], []]
+  const exitCode = await dispatch(args, { env: {}, print: line => out.push(line), complain: line => err.push(line) })
+  return { exitCode, out: out.join('\n'), err: err.join('\n') }
+}
 
 /** Runs `panda` to its end; `exitCode` is `null` when it was killed after `timeoutMs`. */
 export function runPanda(
@@ -100,6 +110,7 @@ function readWelcome(out: string) {
   if (key.type !== 'npub') throw new Error('the service key is printed as an npub')
   return {
     httpUrl: read(/HTTP +(\S+)/),
+    localUrl: read(/'(http:\/\/[^/]+)\/\.well-known/),
     websocketUrl: read(/websocket +(\S+)/),
     servicePublicKey: key.data,
     operatorKeyFile: read(/\(secret key in (.+)\)/) || null,

@@ -10,9 +10,9 @@ import { clockAdvance } from '../../src/domain/clock.ts'
 import { configApplied } from '../../src/domain/settings.ts'
 import { createApplier } from '../../src/pipeline/apply.ts'
 import { commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
+import { currentSettings } from '../../src/pipeline/current-settings.ts'
 import { decode, methodIndex } from '../../src/pipeline/decode.ts'
 import { createFactAppender } from '../../src/pipeline/facts.ts'
-import { currentSettings } from '../../src/pipeline/handle.ts'
 import { answerQuery } from '../../src/pipeline/query.ts'
 import { createSigner } from '../../src/protocol/signer.ts'
 import { isRejection, type Rejection } from '../../src/rejections.ts'
@@ -67,7 +67,7 @@ export type TestService = Awaited<ReturnType<typeof openService>>
  */
 export async function openService(settings: Settings = testSettings) {
   const directory = mkdtempSync(join(tmpdir(), 'panda-service-'))
-  const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 28 })
+  const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 28, scratch: true })
   const secp = await loadSecp256k1()
   const serviceSecret = keyOf(1).secretKey
   const signer = createSigner(secp, serviceSecret)

@@ -15,6 +15,8 @@ export type Client = {
   close(): void
 }
 
+type Waiter = { resolve(answer: Acknowledgement): void; reject(error: Error): void }
+
 /** Connects, authenticates (NIP-42) and subscribes. `onReply` gets results and notices, those already stored first. */
 export async function connectClient(options: {
   server: Pick<Server, 'websocketUrl' | 'servicePublicKey'>
@@ -25,7 +27,7 @@ export async function connectClient(options: {
 }): Promise<Client> {
   const { server, signatory, since = 0, onReply = () => undefined } = options
   const socket = new WebSocket(server.websocketUrl)
-  const waiting = new Map<string, { resolve(answer: Acknowledgement): void; reject(error: Error): void }>()
+  const waiting = new Map<string, Waiter[]>()
   const searches = new Map<
     string,
     { found: NostrEvent[]; resolve(events: NostrEvent[]): void; reject(error: Error): void }
@@ -34,13 +36,19 @@ export async function connectClient(options: {
   const replies = { kinds: [2411, 2412], '#p': [signatory.publicKey], since }
   const send = (...message: unknown[]) => socket.send(JSON.stringify(message))
 
+  const expectOk = (id: string, waiter: Waiter) => {
+    const others = waiting.get(id)
+    if (others === undefined) waiting.set(id, [waiter])
+    else others.push(waiter)
+  }
+
   const ready = new Promise<void>((resolve, reject) => {
     socket.on('open', () => send('REQ', 'replies', replies))
     socket.on('error', reject)
     socket.on('close', () => {
       const gone = new Error('the connection has ended')
       reject(gone)
-      for (const { reject: fail } of [...waiting.values(), ...searches.values()]) fail(gone)
+      for (const { reject: fail } of [...waiting.values(), ...searches.values()].flat()) fail(gone)
       waiting.clear()
       searches.clear()
     })
@@ -48,8 +56,11 @@ export async function connectClient(options: {
       const [verb, first, ...rest] = JSON.parse(String(data)) as [string, string, ...unknown[]]
       if (verb === 'AUTH') authenticate(first)
       else if (verb === 'OK') {
-        waiting.get(first)?.resolve({ accepted: rest[0] === true, message: String(rest[1]) })
-        waiting.delete(first)
+        // One OK for each time that an event was sent, in their order.
+        waiting
+          .get(first)
+          ?.shift()
+          ?.resolve({ accepted: rest[0] === true, message: String(rest[1]) })
       } else if (verb === 'EVENT') {
         const event = rest[0] as NostrEvent
         if (first === 'replies') onReply(event)
@@ -65,7 +76,7 @@ export async function connectClient(options: {
       ['challenge', challenge],
     ]
     const event = signatory.sign({ kind: 22_242, created_at: Math.floor(Date.now() / 1_000), tags, content: '' })
-    waiting.set(event.id, { resolve: () => send('REQ', 'replies', replies), reject: () => undefined })
+    expectOk(event.id, { resolve: () => send('REQ', 'replies', replies), reject: () => undefined })
     send('AUTH', event)
   }
   const finishSearch = (id: string) => {
@@ -80,7 +91,7 @@ export async function connectClient(options: {
     publish: event =>
       new Promise((resolve, reject) => {
         if (socket.readyState !== socket.OPEN) return reject(new Error('the connection has ended'))
-        waiting.set(event.id, { resolve, reject })
+        expectOk(event.id, { resolve, reject })
         send('EVENT', event)
       }),
     find: filter =>

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +40,14 @@ export async function buildProgram(): Promise<Program> {
     directory,
     remove: () => rmSync(root, { recursive: true, force: true }),
   }
+}
+
+/** Changes one place of the compiled service. Throws when the text is not there exactly once: the change must be made. */
+export function tamper(program: Program, change: { file: string; from: string; to: string }): void {
+  const path = join(program.directory, change.file)
+  const parts = readFileSync(path, 'utf8').split(change.from)
+  if (parts.length !== 2) throw new Error(`${change.file} has ${parts.length - 1} places that say ${change.from}`)
+  writeFileSync(path, parts.join(change.to))
 }
 
 /** Runs a script in a process of its own until it ends. */

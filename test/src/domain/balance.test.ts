@@ -63,7 +63,7 @@ describe('balance.get', () => {
         { amountMsat: 5_000_000, reason: 'settlement', time: startTime },
       ],
     })
-    expect(balance(alice, { limit: 1 })['postings']).toHaveLength(1)
+    expect(balance(alice, { limit: 1 }).postings).toHaveLength(1)
     expect(balance(bob)).toMatchObject({ balanceMsat: 1, postings: [{ amountMsat: 1 }] })
     expect(balance(operator)).toEqual({ balanceMsat: 0, postings: [] })
   })

@@ -47,8 +47,8 @@ async function invoiced(by: Key = alice): Promise<{ invoiceId: string; orderId: 
 const payFromBalance = (by: Key, invoiceId: string) => service.send(by, 'invoice.pay', { from: 'balance', invoiceId })
 const show = (by: Key, invoiceId: string, shown = preimage) =>
   service.send(by, 'invoice.pay', { from: 'preimage', invoiceId, preimage: shown })
-const balance = (key: Key) => service.query(key, 'balance.get', {}).body['balanceMsat']
-const owner = () => service.query(bob, 'identifier.get', { identifier }).body['owner']
+const balance = (key: Key) => service.query(key, 'balance.get', {}).body.balanceMsat
+const owner = () => service.query(bob, 'identifier.get', { identifier }).body.owner
 const settle = (receivedMsat: number) => service.settle(paymentHash, receivedMsat)
 
 /** The wallet's answer to the look-up that a shown preimage asked for. */

@@ -29,7 +29,7 @@ afterEach(async () => {
 
 async function verify(): Promise<Difference[]> {
   const directory = mkdtempSync(join(tmpdir(), 'panda-fold-'))
-  const folded = openEnvironment({ directory, mapSizeBytes: 2 ** 28 })
+  const folded = openEnvironment({ directory, mapSizeBytes: 2 ** 28, scratch: true })
   const found: Difference[] = []
   const report = (difference: Difference) => found.push(difference)
   foldLog(service.environment, folded, { signer: service.signer, isSigned: event => verifyEvent(event), report })

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { open, type RootDatabase } from 'lmdb'
+import type { NostrEvent } from '../../relay/event.ts'
+import { type EventStore, openEventStore, type Stored } from '../../relay/store.ts'
+
+/** An LMDB environment in a directory of its own; `close` removes both. */
+export function openTemporaryRoot(): { root: RootDatabase; close(): Promise<void> } {
+  const directory = mkdtempSync(join(tmpdir(), 'panda-relay-'))
+  const root = open({
+    path: directory,
+    noSubdir: false,
+    mapSize: 2 ** 28,
+    maxDbs: 32,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+  })
+  return {
+    root,
+    close: async () => {
+      await root.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** An event store of its own, with its writes done as the relay does them, at once. */
+export type TemporaryStore = {
+  readonly root: RootDatabase
+  readonly store: EventStore
+  /** Stores an event, with what it deletes, and has it delivered. */
+  put(event: NostrEvent, kept?: boolean): Stored['status']
+  /** A store opened anew on the same data. */
+  reopen(): EventStore
+  sweep(now: number, limit?: number): number
+  /** Empties the store, which is cheaper than opening another. */
+  clear(): void
+  close(): Promise<void>
+}
+
+/** Opens a store; `isProtected` says what deletions do not touch. */
+export function openTemporaryStore(
+  isProtected: (event: { kind: number; pubkey: string }) => boolean = () => false,
+): TemporaryStore {
+  const { root, close } = openTemporaryRoot()
+  const store = openEventStore(root)
+  return {
+    root,
+    store,
+    put: (event, kept) => {
+      const stored = root.transactionSync(() => {
+        const outcome = store.put(event, kept)
+        if (outcome.status === 'stored' && event.kind === 5) store.applyDeletion(event, isProtected)
+        return outcome
+      })
+      if (stored.status === 'stored') store.markDelivered(stored.seq)
+      return stored.status
+    },
+    reopen: () => openEventStore(root),
+    sweep: (now, limit = 1_000) => root.transactionSync(() => store.sweepExpired(now, limit)),
+    clear: () =>
+      root.transactionSync(() => {
+        for (const database of Object.values(store.databases))
+          for (const key of [...database.getKeys({})]) database.removeSync(Buffer.from(key))
+      }),
+    close,
+  }
+}

@@ -1,0 +1,137 @@
+import { formatIdentifier } from '../../../src/protocol/names.ts'
+import type { Environment } from '../../../src/store/environment.ts'
+import type { KeyPart } from '../../../src/store/key.ts'
+import type { Table } from '../../../src/store/table.ts'
+import { tables } from '../../../src/store/tables.ts'
+
+/** Everything in the tables that contradicts something else in them, as sentences. */
+export function contradictions(environment: Environment): string[] {
+  const rows = <Parts extends readonly KeyPart[], Row>(table: Table<Parts, Row>) => environment.reader.range(table, [])
+  const keysOf = <Parts extends readonly KeyPart[], Row>(table: Table<Parts, Row>) =>
+    rows(table).map(({ key }) => key.join(' '))
+  const found: string[] = []
+  const same = (what: string, actual: readonly string[], expected: readonly string[]) => {
+    const [left, right] = [[...actual].sort().join('\n'), [...expected].sort().join('\n')]
+    if (left !== right) found.push(`${what}:\n${left}\nshould be\n${right}`)
+  }
+
+  const names = rows(tables.identifiers)
+  same(
+    'names by owner',
+    keysOf(tables.identifiersByOwner),
+    names.map(({ key, row }) => [row.owner, ...key].join(' ')),
+  )
+  const due = new Set(keysOf(tables.due))
+  for (const {
+    key: [domain, name],
+    row,
+  } of names) {
+    const full = formatIdentifier({ name, domain })
+    const isScheduled =
+      row.status === 'active'
+        ? due.has(`${row.expiresAt} identifier-expiry ${full}`)
+        : [...due].some(one => one.endsWith(` identifier-release ${full}`))
+    if (!isScheduled) found.push(`nothing is due for ${full}, which is ${row.status}`)
+  }
+
+  const orders = new Map(rows(tables.orders).map(({ key, row }) => [key[0], row]))
+  same(
+    'orders by account',
+    keysOf(tables.ordersByAccount),
+    [...orders].map(([id, row]) => `${row.account} ${row.createdAt} ${id}`),
+  )
+  const counts = new Map<string, number>()
+  for (const { key, row } of rows(tables.holds)) {
+    const order = orders.get(row.orderId)
+    const isOpen = order?.status === 'held' || order?.status === 'invoiced'
+    if (!isOpen || order.account !== row.account) found.push(`${key.join(' ')} is held for no open order`)
+    for (const counted of [row.account, 'total']) counts.set(counted, (counts.get(counted) ?? 0) + 1)
+  }
+  same(
+    'hold counts',
+    rows(tables.holdCounts).map(({ key, row }) => `${key[0]} ${row.count}`),
+    [...counts].map(one => one.join(' ')),
+  )
+  for (const {
+    key: [domain, name],
+    row,
+  } of rows(tables.lapsedHolds)) {
+    if (!due.has(`${row.until} lapsed-hold-end ${formatIdentifier({ name, domain })}`))
+      found.push(`${name} lapsed for ever`)
+  }
+
+  const invoices = rows(tables.invoices)
+  same(
+    'invoices by hash',
+    rows(tables.invoicesByHash).map(({ key, row }) => `${key[0]} ${row.invoiceId}`),
+    invoices.filter(({ row }) => row.paymentHash !== null).map(({ key, row }) => `${row.paymentHash} ${key[0]}`),
+  )
+  same(
+    'unsettled invoices',
+    keysOf(tables.unsettledInvoices),
+    invoices
+      .filter(({ row }) => row.expiresAt !== null && row.status !== 'settled')
+      .map(({ key, row }) => `${row.expiresAt} ${key[0]}`),
+  )
+  same(
+    'jobs for invoices',
+    rows(tables.jobs)
+      .filter(({ row }) => row.type === 'create-invoice')
+      .map(({ row }) => (row.payload as { invoiceId: string }).invoiceId),
+    invoices.filter(({ row }) => row.status === 'requested').map(({ key }) => key[0]),
+  )
+
+  const balances = new Map<string, number>()
+  const listed: string[] = []
+  for (const {
+    key: [id],
+    row,
+  } of rows(tables.postings)) {
+    balances.set(row.debit, (balances.get(row.debit) ?? 0) - row.amountMsat)
+    balances.set(row.credit, (balances.get(row.credit) ?? 0) + row.amountMsat)
+    listed.push(`${row.debit} ${row.time} ${id}`, `${row.credit} ${row.time} ${id}`)
+  }
+  same('postings by account', keysOf(tables.postingsByAccount), listed)
+  same(
+    'balances',
+    rows(tables.balances).map(({ key, row }) => `${key[0]} ${row.msat}`),
+    [...balances].map(one => one.join(' ')),
+  )
+  const totalMsat = [...balances.values()].reduce((sum, one) => sum + one, 0)
+  if (totalMsat !== 0) found.push(`the ledger sums to ${totalMsat}`)
+  for (const [account, msat] of balances) {
+    if (account.startsWith('customer:') && msat < 0) found.push(`${account} has ${msat}`)
+  }
+  const receivedMsat = invoices.reduce((sum, { row }) => sum + (row.receivedMsat ?? 0), 0)
+  if ((balances.get('wallet') ?? 0) + receivedMsat !== 0) found.push('the wallet and the settled invoices disagree')
+
+  const tickets = rows(tables.tickets)
+  same(
+    'tickets by account',
+    keysOf(tables.ticketsByAccount),
+    tickets.map(({ key, row }) => `${row.account} ${row.createdAt} ${key[0]}`),
+  )
+  same(
+    'tickets by status',
+    keysOf(tables.ticketsByStatus),
+    tickets.map(({ key, row }) => `${row.status} ${row.number} ${key[0]}`),
+  )
+  const messages = tickets.flatMap(({ key, row }) =>
+    Array.from({ length: row.messages }, (_, index) => `${key[0]} ${index}`),
+  )
+  same('ticket messages', keysOf(tables.ticketMessages), messages)
+
+  const pending = rows(tables.outcomes)
+    .filter(({ row }) => row.status === 'pending')
+    .map(({ key }) => key[0])
+  same('pending commands', keysOf(tables.pendingCommands), pending)
+  const refusals = rows(tables.refusals)
+  same(
+    'refusals by expiry',
+    keysOf(tables.refusalsByExpiry),
+    refusals.map(({ key, row }) => `${row.expiresAt} ${key[0]}`),
+  )
+  if ((environment.reader.get(tables.local, ['refusals'])?.value ?? 0) !== refusals.length)
+    found.push('refusals are miscounted')
+  return found
+}

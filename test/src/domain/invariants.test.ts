@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { NostrEvent } from '../../../relay/event.ts'
+import {
+  invoiceCreated,
+  invoiceFailed,
+  invoiceLookedUp,
+  invoiceSettled,
+} from '../../../src/domain/billing/invoice-facts.ts'
+import { tables } from '../../../src/store/tables.ts'
+import { differences } from '../pipeline/verify-log.ts'
+import { keyOf, openService, operator, staff, type TestService } from '../service.ts'
+import { contradictions } from './books.ts'
+
+const customers = [keyOf(2), keyOf(3), keyOf(4)]
+const names = ['aa@example.com', 'bbb@example.com', 'cc@free.example', 'admin@example.com', 'dd@closed.example']
+const sha256 = (text: string) => createHash('sha256').update(Buffer.from(text, 'hex')).digest('hex')
+const preimageOf = (invoiceId: string) => sha256(invoiceId)
+const hashOf = (invoiceId: string) => sha256(preimageOf(invoiceId))
+
+const who = fc.nat({ max: customers.length - 1 })
+const name = fc.constantFrom(...names)
+const pick = fc.nat({ max: 20 })
+const registering = fc.record({
+  do: fc.constant('register' as const),
+  who,
+  name,
+  pay: fc.constantFrom('invoice', 'balance'),
+  alias: fc.option(name),
+})
+const working = fc.record({
+  do: fc.constant('work' as const),
+  pick,
+  outcome: fc.constantFrom('done', 'done', 'done', 'failed'),
+})
+const settling = fc.record({
+  do: fc.constant('settle' as const),
+  pick,
+  change: fc.constantFrom(0, 0, 0, 0, -1, 1_000_000),
+})
+const waiting = fc.record({
+  do: fc.constant('wait' as const),
+  seconds: fc.constantFrom(1, 61, 901, 1_300, 90_000, 200 * 86_400, 400 * 86_400),
+})
+const anyStep = fc.oneof(
+  { weight: 4, arbitrary: registering },
+  { weight: 5, arbitrary: working },
+  { weight: 4, arbitrary: settling },
+  { weight: 2, arbitrary: waiting },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('top up' as const), who, amountMsat: fc.constantFrom(1, 3_000_000) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('pay' as const), who, pick, from: fc.constantFrom('balance', 'preimage') }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('records' as const), who, name, alias: fc.option(name) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('ticket' as const),
+      who,
+      pick,
+      verb: fc.constantFrom('open', 'reply', 'close', 'answer'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('reserve' as const),
+      name,
+      priceMsat: fc.option(fc.constantFrom(0, 2_000_000)),
+      for: fc.option(who),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('reprice' as const),
+      basePriceMsat: fc.constantFrom(0, 1_000, 5_000_000),
+      open: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('resend' as const), pick }) },
+)
+type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never
+
+/** Carries out steps against a service and keeps the commands that were sent. */
+function createPlay(service: TestService) {
+  const { reader } = service.environment
+  const sent: NostrEvent[] = []
+  const key = (index: number) => customers[index] ?? operator
+  const send = (by: typeof operator, method: string, params: object) => {
+    const event = service.sign(by, 2410, method, params)
+    sent.push(event)
+    const applied = service.apply(event)
+    if ('rejected' in applied) throw new Error(`${method} was refused at admission: ${applied.message}`)
+  }
+  const records = (alias: string | null) => (alias === null ? [] : [{ type: 'CNAME', value: alias }])
+  const pickOf = <Item>(items: readonly Item[], index: number): Item | undefined =>
+    items[index % Math.max(1, items.length)]
+
+  /** Does one job as the wallet would, or fails to. */
+  const work = async (index: number, isDone: boolean): Promise<void> => {
+    const job = pickOf(reader.range(tables.jobs, []), index)
+    if (job === undefined) return
+    const [jobId] = job.key
+    const payload = job.row.payload as { invoiceId: string; paymentHash: string; commandId: string }
+    const { invoiceId, paymentHash, commandId } = payload
+    if (job.row.type === 'look-up-invoice') {
+      const amountMsat = reader.get(tables.invoices, [invoiceId])?.amountMsat ?? 0
+      const settled = index % 2 === 0 ? { receivedMsat: amountMsat, settledAt: service.clock.time } : null
+      const params = { jobId, commandId, paymentHash, settled: isDone ? settled : null, reachable: isDone }
+      await service.appendFact({ method: invoiceLookedUp, params, dedupeKey: `look-up:${commandId}` })
+    } else if (isDone) {
+      const made = {
+        bolt11: `lnbcrt-${invoiceId}`,
+        paymentHash: hashOf(invoiceId),
+        expiresAt: service.clock.time + 900,
+      }
+      const params = { jobId, invoiceId, ...made }
+      await service.appendFact({ method: invoiceCreated, params, dedupeKey: `invoice:${invoiceId}:created` })
+    } else {
+      const params = { jobId, invoiceId }
+      await service.appendFact({ method: invoiceFailed, params, dedupeKey: `invoice:${invoiceId}:failed` })
+    }
+  }
+
+  const settle = async (index: number, changeMsat: number): Promise<void> => {
+    const invoice = pickOf(
+      reader.range(tables.invoices, []).filter(({ row }) => row.paymentHash !== null),
+      index,
+    )
+    if (invoice === undefined) return
+    const { paymentHash, amountMsat } = invoice.row
+    const receivedMsat = Math.max(0, amountMsat + changeMsat)
+    const params = { backend: 'test', paymentHash, receivedMsat, settledAt: service.clock.time, cursor: String(index) }
+    await service.appendFact({ method: invoiceSettled, params, dedupeKey: `test:${paymentHash}:settled` })
+  }
+
+  const ticket = (index: number, by: number, verb: 'open' | 'reply' | 'close' | 'answer') => {
+    if (verb === 'open') return send(key(by), 'ticket.open', { subject: 'Help', content: 'Please' })
+    const ticketId = pickOf(reader.range(tables.tickets, []), index)?.key[0]
+    if (ticketId === undefined) return
+    if (verb === 'close') send(key(by), 'ticket.close', { ticketId })
+    else send(verb === 'answer' ? staff : key(by), 'ticket.reply', { ticketId, content: 'More' })
+  }
+
+  const play = async (step: Step): Promise<void> => {
+    switch (step.do) {
+      case 'register':
+        return send(key(step.who), 'identifier.register', {
+          identifier: step.name,
+          pay: step.pay,
+          records: records(step.alias),
+        })
+      case 'records':
+        return send(key(step.who), 'identifier.set_records', { identifier: step.name, records: records(step.alias) })
+      case 'top up':
+        return send(key(step.who), 'balance.topup', { amountMsat: step.amountMsat })
+      case 'pay': {
+        const invoiceId = pickOf(reader.range(tables.invoices, []), step.pick)?.key[0]
+        if (invoiceId === undefined) return
+        const proof = step.from === 'preimage' ? { preimage: preimageOf(invoiceId) } : {}
+        return send(key(step.who), 'invoice.pay', { from: step.from, invoiceId, ...proof })
+      }
+      case 'work':
+        return work(step.pick, step.outcome === 'done')
+      case 'settle':
+        return settle(step.pick, step.change)
+      case 'wait':
+        return service.advance(step.seconds)
+      case 'ticket':
+        return ticket(step.pick, step.who, step.verb)
+      case 'reserve': {
+        const reservedFor = step.for === null ? null : key(step.for).publicKey
+        return send(operator, 'identifier.reserve', {
+          identifier: step.name,
+          reason: 'x',
+          priceMsat: step.priceMsat,
+          reservedFor,
+        })
+      }
+      case 'reprice':
+        return send(operator, 'domain.set_policy', {
+          domain: 'example.com',
+          basePriceMsat: step.basePriceMsat,
+          open: step.open,
+        })
+      case 'resend': {
+        const event = pickOf(sent, step.pick)
+        if (event !== undefined) service.apply(event)
+        return
+      }
+      default: {
+        const unknown: never = step
+        throw new Error(`no step ${JSON.stringify(unknown)}`)
+      }
+    }
+  }
+  return { play, sent }
+}
+
+it('whatever three customers do, money, names, indices and results stay consistent, and the log tells it all', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyStep, { minLength: 15, maxLength: 45, size: 'max' }), async steps => {
+      const service = await openService()
+      try {
+        const { play, sent } = createPlay(service)
+        for (const step of steps) {
+          await play(step)
+          expect(contradictions(service.environment)).toEqual([])
+        }
+        await service.advance(61)
+        const results = service.sent.filter(event => event.kind === 2411).map(event => event.tags[0]?.[1])
+        expect(results.sort()).toEqual(sent.map(event => event.id).sort())
+        expect(contradictions(service.environment)).toEqual([])
+        expect(service.errors).toEqual([])
+        expect(await differences(service.environment, service.signer)).toEqual([])
+      } finally {
+        await service.close()
+      }
+    }),
+    { numRuns: 12 },
+  )
+}, 60_000)

@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type InvoiceState, LightningUnavailable, type Settlement } from '../../../src/adapters/lightning/port.ts'
+import { followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
+import { tables } from '../../../src/store/tables.ts'
+import { keyOf, openService, type TestService } from '../service.ts'
+
+const alice = keyOf(2)
+const backendName = 'test'
+
+let service: TestService
+let stopping: AbortController
+let errors: unknown[]
+let asked: string[]
+let states: Map<string, InvoiceState>
+/** What the wallet's stream gives at each connection; then it breaks off. After the last, everything stops. */
+let connections: (Settlement[] | 'unavailable')[]
+let cursors: (string | null)[]
+
+beforeEach(async () => {
+  service = await openService()
+  stopping = new AbortController()
+  errors = []
+  asked = []
+  states = new Map()
+  connections = []
+  cursors = []
+})
+afterEach(async () => {
+  stopping.abort()
+  expect(service.errors).toEqual([])
+  await service.close()
+})
+
+const optionsOf = () => ({
+  environment: service.environment,
+  appendFact: service.appendFact,
+  signal: stopping.signal,
+  onError: (error: unknown) => errors.push(error),
+  backend: {
+    name: backendName,
+    createInvoice: () => Promise.reject(new Error('not asked for here')),
+    lookUpInvoice: (paymentHash: string) => {
+      asked.push(paymentHash)
+      return Promise.resolve(states.get(paymentHash) ?? { status: 'open' as const })
+    },
+    settlements: async function* (cursor: string | null) {
+      cursors.push(cursor)
+      const connection = connections.shift()
+      if (connections.length === 0) stopping.abort()
+      if (connection === 'unavailable') throw new LightningUnavailable('connection refused')
+      yield* connection ?? []
+    },
+    check: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  },
+})
+
+async function topUp(amountMsat = 1_000): Promise<string> {
+  service.send(alice, 'balance.topup', { amountMsat })
+  return service.walletAnswers()
+}
+const settlement = (paymentHash: string, cursor: string): Settlement => ({
+  paymentHash,
+  receivedMsat: 1_000,
+  settledAt: service.clock.time,
+  cursor,
+})
+const settled = (): InvoiceState => ({
+  status: 'settled',
+  receivedMsat: 1_000,
+  settledAt: service.clock.time,
+  preimage: '',
+})
+const balance = () => service.query(alice, 'balance.get', {}).body
+const storedCursor = () => service.environment.reader.get(tables.walletCursors, [backendName])?.cursor
+
+describe('following settlements', () => {
+  it('books each, and goes on from its cursor after the connection broke', async () => {
+    const [first, second] = [await topUp(), await topUp()]
+    connections = [[settlement(first, 'a')], [settlement(second, 'b')]]
+    await followSettlements(optionsOf())
+    expect(cursors).toEqual([null, 'a'])
+    expect([storedCursor(), balance()]).toMatchObject(['b', { balanceMsat: 2_000 }])
+    expect(errors).toEqual([])
+  })
+
+  it('reports an unreachable wallet and tries again', async () => {
+    const hash = await topUp()
+    connections = ['unavailable', [settlement(hash, 'a')]]
+    await followSettlements(optionsOf())
+    expect(errors).toEqual([expect.any(LightningUnavailable)])
+    expect(balance()).toMatchObject({ balanceMsat: 1_000 })
+  })
+
+  it('books a settlement once that comes again, and moves past what is not ours', async () => {
+    const hash = await topUp()
+    connections = [
+      [settlement(hash, 'a'), settlement(hash, 'a'), settlement('00'.repeat(32), 'b')],
+      [settlement(hash, 'a')],
+    ]
+    await followSettlements(optionsOf())
+    expect([storedCursor(), balance()]).toMatchObject(['b', { balanceMsat: 1_000 }])
+  })
+})
+
+describe('a sweep', () => {
+  it('finds what the stream missed, and what the stream brings later is booked no more', async () => {
+    const [paid, open] = [await topUp(), await topUp()]
+    states.set(paid, settled())
+    expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(1)
+    expect(new Set(asked)).toEqual(new Set([paid, open]))
+    expect(balance()).toMatchObject({ balanceMsat: 1_000 })
+    connections = [[settlement(paid, 'a')]]
+    await followSettlements(optionsOf())
+    expect(balance()).toMatchObject({ balanceMsat: 1_000 })
+    asked = []
+    expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(0)
+    expect(asked).toEqual([open])
+  })
+
+  it.each([
+    { case: 'just expired', after: 901, found: 1 },
+    { case: 'expired two days ago', after: 900 + 2 * 86_400, found: 1 },
+    { case: 'expired longer ago', after: 901 + 2 * 86_400, found: 0 },
+  ])('asks about an invoice that has $case: $found', async ({ after, found }) => {
+    states.set(await topUp(), settled())
+    await service.advance(after)
+    expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(found)
+  })
+
+  it('asks about every one of more than a page', async () => {
+    const hashes: string[] = []
+    for (let index = 0; index < 101; index++) hashes.push(await topUp())
+    expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(0)
+    expect(new Set(asked)).toEqual(new Set(hashes))
+    expect(asked).toHaveLength(101)
+  })
+
+  it('stops between two invoices', async () => {
+    await topUp()
+    await topUp()
+    const options = optionsOf()
+    const { lookUpInvoice } = options.backend
+    options.backend.lookUpInvoice = hash => {
+      stopping.abort()
+      return lookUpInvoice(hash)
+    }
+    await sweepInvoices(options, service.clock.time)
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is made at once and again, whatever the wallet answers, until it is told to stop', async () => {
+    await topUp()
+    const options = optionsOf()
+    let sweeps = 0
+    options.backend.lookUpInvoice = () => {
+      if (++sweeps === 3) stopping.abort()
+      return Promise.reject(new LightningUnavailable('connection refused'))
+    }
+    await sweepRegularly({ ...options, now: () => service.clock.time, everyMs: 1 })
+    expect([sweeps, errors.length]).toEqual([3, 2])
+  })
+})

@@ -1,0 +1,245 @@
+import { finalizeEvent } from 'nostr-tools'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { NostrEvent, VerifiedEvent } from '../../../relay/event.ts'
+import { createHost, type Rations } from '../../../src/pipeline/admit.ts'
+import type { Room } from '../../../src/store/disk.ts'
+import { tables } from '../../../src/store/tables.ts'
+import { type Key, keyOf, openService, startTime, type TestService } from '../service.ts'
+
+const alice = keyOf(2)
+const suspended = keyOf(666)
+const origin = { ip: '192.0.2.1', authenticated: new Set<string>() }
+
+let service: TestService
+let room: Room
+let usedUp: Set<keyof Rations>
+let taken: [keyof Rations, string][]
+beforeEach(async () => {
+  service = await openService()
+  room = 'events'
+  usedUp = new Set()
+  taken = []
+})
+afterEach(async () => {
+  expect(service.errors).toEqual([])
+  await service.close()
+})
+
+function hostOf() {
+  const ration = (name: keyof Rations) => (key: string) => {
+    taken.push([name, key])
+    return !usedUp.has(name)
+  }
+  const { environment, signer, applier, clock } = service
+  return createHost({
+    environment,
+    signer,
+    applier,
+    rations: {
+      commandsPerKey: ration('commandsPerKey'),
+      commandsPerIp: ration('commandsPerIp'),
+      unpaidOrdersPerIp: ration('unpaidOrdersPerIp'),
+      decryptionsPerIp: ration('decryptionsPerIp'),
+      decryptionsInTotal: ration('decryptionsInTotal'),
+    },
+    policy: 'members',
+    now: () => clock.time,
+    room: () => room,
+  })
+}
+const admit = (event: NostrEvent) => hostOf().admit(event as VerifiedEvent, origin)
+
+type Wish = { by?: Key; kind?: number; method?: string; params?: unknown; createdAt?: number; tags?: string[][] }
+
+/** A command in the clear, as wished; a good one unless something else is wished. */
+function plain(wish: Wish): NostrEvent {
+  const { by = alice, kind = 2410, method = 'identifier.register', createdAt = service.clock.time } = wish
+  const params = wish.params ?? { identifier: 'alice@example.com', pay: 'balance' }
+  const tags = [['p', service.signer.publicKey], ['method', method], ...(wish.tags ?? [])]
+  return finalizeEvent({ kind, created_at: createdAt, tags, content: JSON.stringify(params) }, by.secretKey)
+}
+
+describe('a command', () => {
+  it('that is good is applied when its turn comes, and not before', () => {
+    const event = plain({ params: { identifier: 'alice@free.example' } })
+    const admission = admit(event)
+    expect(service.environment.reader.has(tables.outcomes, [event.id])).toBe(false)
+    if (admission.kind !== 'apply') throw new Error(`the admission is ${admission.kind}`)
+    const applied = service.environment.root.transactionSync(admission.apply)
+    expect(applied).toMatchObject({ accepted: true, message: '' })
+    expect(service.environment.reader.has(tables.outcomes, [event.id])).toBe(true)
+  })
+
+  const old = startTime - 601
+  it.each<Wish & { case: string; code: string }>([
+    // Each row has the faults of the rows after it too, as far as they can stand together.
+    {
+      case: 'unknown encryption',
+      code: 'UNSUPPORTED_ENCRYPTION',
+      method: 'x.y',
+      createdAt: old,
+      tags: [['encryption', 'nip04']],
+    },
+    {
+      case: 'a private method in the clear',
+      code: 'ENCRYPTION_REQUIRED',
+      method: 'ticket.open',
+      createdAt: old,
+      params: {},
+    },
+    { case: 'an unknown method', code: 'UNKNOWN_METHOD', method: 'x.y', createdAt: old, params: 1 },
+    { case: 'params that do not fit', code: 'INVALID_PARAMS', createdAt: old, params: { years: 11 }, by: suspended },
+    { case: 'an old one', code: 'EXPIRED', createdAt: old, by: suspended },
+    { case: 'one of a suspended account', code: 'SUSPENDED', by: suspended },
+  ])('with $case is refused: $code', wish => {
+    const admission = admit(plain(wish))
+    const prefix = wish.code === 'SUSPENDED' ? 'restricted' : 'invalid'
+    expect(admission).toMatchObject({ kind: 'refuse', message: expect.stringMatching(`^${prefix}: ${wish.code}: `) })
+  })
+
+  it.each<Wish & { case: string; code: string }>([
+    { case: 'a fact', code: 'UNKNOWN_METHOD', method: 'clock.advance', params: { to: 1 } },
+    { case: 'a query', code: 'UNKNOWN_METHOD', method: 'identifier.get', params: { identifier: 'a@b.c' } },
+    {
+      case: 'content that cannot be decrypted',
+      code: 'INVALID_PARAMS',
+      params: undefined,
+      tags: [['encryption', 'nip44_v2']],
+    },
+    { case: 'unknown params', code: 'INVALID_PARAMS', params: { identifier: 'a@b.c', price: 0 } },
+    { case: 'params that are a list', code: 'INVALID_PARAMS', params: [] },
+    { case: 'a date too far ahead', code: 'EXPIRED', createdAt: startTime + 301 },
+    { case: 'an execute-by in the past', code: 'EXPIRED', tags: [['execute-by', String(startTime - 1)]] },
+    { case: 'two services', code: 'INVALID_PARAMS', tags: [['p', alice.publicKey]] },
+  ])('that is $case is refused: $code', wish => {
+    expect(admit(plain(wish))).toMatchObject({ message: expect.stringMatching(`^invalid: ${wish.code}: `) })
+  })
+
+  it('for another service is refused', () => {
+    const event = finalizeEvent(
+      {
+        kind: 2410,
+        created_at: startTime,
+        tags: [
+          ['p', alice.publicKey],
+          ['method', 'x'],
+        ],
+        content: '{}',
+      },
+      alice.secretKey,
+    )
+    expect(admit(event)).toMatchObject({ message: expect.stringMatching('names another service') })
+  })
+
+  it('names every faulty field, and no more than ten', () => {
+    const records = Array.from({ length: 12 }, () => ({ type: 'TXT', value: '' }))
+    const admission = admit(plain({ params: { identifier: 'alice', years: 0, records } }))
+    const message = admission.kind === 'refuse' ? admission.message : ''
+    expect(message).toMatch(/params\.identifier: .*; params\.years: .*; params\.records\.0\.value: /)
+    expect(message.split('; ')).toHaveLength(10)
+  })
+
+  it('may be late when it says so', () => {
+    const tags = [['execute-by', String(startTime + 10)]]
+    expect(admit(plain({ createdAt: startTime - 80_000, tags }))).toMatchObject({ kind: 'apply' })
+  })
+})
+
+describe('rations', () => {
+  const sealed = () => service.sign(alice, 2410, 'identifier.register', { identifier: 'alice@example.com' })
+  it.each<{ ration: keyof Rations; key: () => string }>([
+    { ration: 'commandsPerKey', key: () => alice.publicKey },
+    { ration: 'commandsPerIp', key: () => origin.ip },
+    { ration: 'decryptionsPerIp', key: () => origin.ip },
+    { ration: 'decryptionsInTotal', key: () => '' },
+    { ration: 'unpaidOrdersPerIp', key: () => origin.ip },
+  ])('$ration: a command beyond it is rate-limited', ({ ration, key }) => {
+    usedUp.add(ration)
+    expect(admit(sealed())).toMatchObject({ message: expect.stringMatching('^rate-limited: RATE_LIMITED: ') })
+    expect(taken).toContainEqual([ration, key()])
+  })
+
+  it('of decryptions are not touched by those whose key is known', () => {
+    usedUp.add('decryptionsPerIp').add('decryptionsInTotal')
+    service.signer.open('', alice.publicKey)
+    expect(admit(sealed())).toMatchObject({ kind: 'apply' })
+  })
+
+  it('of unpaid orders are not touched by what is paid from the balance, or refused anyway', () => {
+    admit(plain({}))
+    admit(plain({ params: { identifier: 'alice@example.com' }, createdAt: startTime - 601 }))
+    admit(plain({ params: { identifier: 'alice@example.com' }, by: suspended }))
+    expect(taken.map(([name]) => name)).not.toContain('unpaidOrdersPerIp')
+  })
+
+  it('let known accounts be refused when too many refusals are kept, but no strangers', () => {
+    const put = () =>
+      service.environment.transactor(() => undefined).put(tables.local, ['refusals'], { value: 200_000 })
+    service.environment.root.transactionSync(put)
+    expect(admit(plain({}))).toMatchObject({ message: expect.stringMatching('^rate-limited: ') })
+    service.send(alice, 'identifier.register', { identifier: 'alice@free.example' })
+    expect(admit(plain({}))).toMatchObject({ kind: 'apply' })
+  })
+})
+
+describe('room on the disk', () => {
+  const profile = () => finalizeEvent({ kind: 0, created_at: startTime, tags: [], content: '{}' }, alice.secretKey)
+  it.each<{ left: Room; event: string; command: string }>([
+    { left: 'events', event: 'store', command: 'apply' },
+    { left: 'commands', event: 'refuse', command: 'apply' },
+    { left: 'facts', event: 'refuse', command: 'refuse' },
+  ])('for $left: an ordinary event is $event, a command $command', ({ left, event, command }) => {
+    room = left
+    expect([admit(profile()).kind, admit(plain({})).kind]).toEqual([event, command])
+  })
+})
+
+describe('a query', () => {
+  const ask = (wish: Wish) =>
+    admit(plain({ kind: 22_410, method: 'identifier.quote', params: { identifier: 'alice@example.com' }, ...wish }))
+
+  it('is answered at once, and nothing is written', () => {
+    const before = service.environment.root.getStats()
+    const admission = ask({})
+    if (admission.kind !== 'answer') throw new Error(`the admission is ${admission.kind}`)
+    const [answer] = admission.deliver
+    expect(answer).toMatchObject({ kind: 22_411, content: expect.stringContaining('"status":"available"') })
+    expect(answer?.tags).toContainEqual(['p', alice.publicKey])
+    expect(service.environment.root.getStats()).toEqual(before)
+  })
+
+  it.each<Wish & { case: string; code: string }>([
+    { case: 'a command', method: 'identifier.register', code: 'UNKNOWN_METHOD' },
+    { case: 'an old one', createdAt: startTime - 601, code: 'EXPIRED' },
+    { case: 'a private one in the clear', method: 'ticket.list', params: {}, code: 'ENCRYPTION_REQUIRED' },
+    { case: 'one of a suspended account', by: suspended, code: 'SUSPENDED' },
+    { case: 'one with a zero byte', params: { identifier: 'alice@exa\0mple.com' }, code: 'INVALID_PARAMS' },
+  ])('that is $case is refused: $code', wish => {
+    expect(ask(wish)).toMatchObject({ kind: 'refuse', message: expect.stringContaining(`: ${wish.code}: `) })
+  })
+})
+
+describe('what the host says of events', () => {
+  it('takes none of the service itself from outside, whatever its kind', () => {
+    for (const kind of [0, 1, 2410, 2411, 22_410]) {
+      const event = service.signer.sign({ kind, created_at: startTime, tags: [], content: '' })
+      expect(hostOf().admit(event, origin)).toMatchObject({ message: expect.stringMatching('^blocked: ') })
+    }
+  })
+
+  it('knows a command that was handled, and one that was refused', () => {
+    const good = service.send(alice, 'identifier.register', { identifier: 'alice@free.example' }).id
+    const bad = service.send(alice, 'identifier.register', { identifier: 'admin@free.example' }).id
+    for (const id of [good, bad]) {
+      expect(hostOf().known(id)).toMatchObject({ accepted: true, message: expect.stringMatching('^duplicate: ') })
+    }
+    expect(hostOf().known('00'.repeat(32))).toBeUndefined()
+  })
+
+  it('protects commands and its own events from deletion', () => {
+    const { isProtected } = hostOf()
+    expect(isProtected({ kind: 2410, pubkey: alice.publicKey })).toBe(true)
+    expect(isProtected({ kind: 1, pubkey: service.signer.publicKey })).toBe(true)
+    expect(isProtected({ kind: 1, pubkey: alice.publicKey })).toBe(false)
+  })
+})
