@@ -2,16 +2,14 @@ import { resolveIdentity } from '../domain/identifiers/resolve.ts'
 import { tables } from '../store/tables.ts'
 import type { Reader } from '../store/transaction.ts'
 
-/** What a host says about a name, in the terms of NIP-05. */
+/** What a host says about a name; `found` is `null` when there is no such name. */
 export type Nip05Answer = {
   readonly known: boolean
-  readonly names: Readonly<Record<string, string>>
-  readonly relays: Readonly<Record<string, readonly string[]>>
+  readonly found: { readonly name: string; readonly publicKey: string; readonly relays: readonly string[] } | null
   readonly ttlSeconds: number
 }
 
-const nobody = Object.freeze({})
-const unknownHost: Nip05Answer = { known: false, names: nobody, relays: nobody, ttlSeconds: 0 }
+const unknownHost: Nip05Answer = { known: false, found: null, ttlSeconds: 0 }
 
 /** Makes the look-up of names by host. `_` is the service itself; a name that gives no relays is found on ours. */
 export function createNip05Resolver(options: {
@@ -26,16 +24,12 @@ export function createNip05Resolver(options: {
     if (domain === undefined) return unknownHost
     const { ttlSeconds } = domain
     if (name === null || name === '_') {
-      return { known: true, names: { _: servicePublicKey }, relays: { [servicePublicKey]: ours }, ttlSeconds }
+      return { known: true, found: { name: '_', publicKey: servicePublicKey, relays: ours }, ttlSeconds }
     }
     const identity = name === '' ? null : resolveIdentity(reader, { name, domain: host })
-    if (identity === null) return { known: true, names: nobody, relays: nobody, ttlSeconds }
+    if (identity === null) return { known: true, found: null, ttlSeconds }
     const { publicKey, relays } = identity
-    return {
-      known: true,
-      names: { [name]: publicKey },
-      relays: { [publicKey]: relays.length > 0 ? relays : ours },
-      ttlSeconds: identity.ttlSeconds,
-    }
+    const found = { name, publicKey, relays: relays.length > 0 ? relays : ours }
+    return { known: true, found, ttlSeconds: identity.ttlSeconds }
   }
 }

@@ -28,7 +28,13 @@ const maxReaders = 512
  * Opens (and, unless `readOnly`, creates) the environment in a directory. `mapSizeBytes` bounds the address space,
  * not the disk: the cap on data is the guard's. Throws when the directory cannot be used.
  */
-export function openEnvironment(options: { directory: string; mapSizeBytes: number; readOnly?: boolean }): Environment {
+export function openEnvironment(options: {
+  directory: string
+  mapSizeBytes: number
+  readOnly?: boolean
+  /** Whether the data may be lost with the machine: nothing waits for the disk. For what can be made again. */
+  scratch?: boolean
+}): Environment {
   const root = open({
     path: options.directory,
     noSubdir: false,

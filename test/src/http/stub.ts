@@ -6,10 +6,14 @@ export const alice = 'b0635d6a9851d3aed0cd6c495b282167acf761729078d975fc341b2265
 export function stubDeps(overrides: Partial<HttpDeps> = {}): HttpDeps {
   return {
     resolveNip05: (host, name) => {
-      if (host !== 'example.com' && host !== '[::1]') return { known: false, names: {}, relays: {}, ttlSeconds: 0 }
+      if (host !== 'example.com' && host !== '[::1]') return { known: false, found: null, ttlSeconds: 0 }
       const asked = name ?? '_'
-      if (asked !== 'alice' && asked !== '_') return { known: true, names: {}, relays: {}, ttlSeconds: 3_600 }
-      return { known: true, names: { [asked]: alice }, relays: { [alice]: ['wss://relay.example'] }, ttlSeconds: 3_600 }
+      if (asked !== 'alice' && asked !== '_') return { known: true, found: null, ttlSeconds: 3_600 }
+      return {
+        known: true,
+        found: { name: asked, publicKey: alice, relays: ['wss://relay.example'] },
+        ttlSeconds: 3_600,
+      }
     },
     gateway: {
       command: async () => ({ status: 'refused', message: 'error: INTERNAL: not in this test' }),
