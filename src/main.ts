@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
@@ -10,6 +9,7 @@ import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
 import { devWalletHandlers } from './cli/dev.ts'
 import { packageVersion } from './cli/version.ts'
 import type { Config } from './config.ts'
+import { makeDataDirectory } from './data-directory.ts'
 import { createHttpApp } from './http/app.ts'
 import { createClientIp } from './http/client-ip.ts'
 import { listen, publicUrls, stopListening } from './http/listen.ts'
@@ -74,8 +74,7 @@ export async function startPanda(config: Config, { log }: { log: Logger }): Prom
 
 async function compose(config: Config, log: Logger, closing: (() => unknown)[]): Promise<Omit<Panda, 'close'>> {
   const onError = (event: string) => (error: unknown) => log.error({ event, error })
-  const directory = resolve(config.data)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const directory = makeDataDirectory(config.data)
   const lock = lockDirectory(directory)
   if (lock === null) throw new Error(`another process is using the data directory ${config.data}`)
   closing.push(() => lock.release())
