@@ -39,6 +39,8 @@ async function main(args: string[]): Promise<number> {
     return 2
   }
   const { million, small, profile: profileDirectory } = parsed.values
+  // An exit that the program makes itself takes servers and directories with it; a signal's own does not.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   await benchmark({ million, small, profileDirectory, print: line => void process.stdout.write(`${line}\n`) })
   return 0
 }

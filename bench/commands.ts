@@ -21,6 +21,8 @@ const clients = 4
 const inFlight = 50
 const fundsMsat = 1_000_000_000
 const unhurriedCount = 500
+/** What a commit would cost if more commands shared it. */
+const largerBatches = [16, 64, 256]
 
 /** Names bought from the balance, one a command, by many customers in turn. */
 export async function benchCommands({ small, print, profileDirectory }: BenchOptions): Promise<void> {
@@ -163,16 +165,29 @@ async function floorOf(options: {
   const encryption = await costOf(() => {
     for (const { plaintext, key } of replies) encrypt(plaintext, key, nonce)
   })
-  const commit = await commitCost(workshop.environment.root, puts, batch)
+  const share = Math.floor(count / (1 + largerBatches.length))
+  const commit = await commitCost(workshop.environment.root, puts.slice(0, share), batch)
+  const commits = [{ atOnce: batch, cost: commit }]
+  for (const [index, atOnce] of largerBatches.entries()) {
+    const part = puts.slice((index + 1) * share, (index + 2) * share)
+    commits.push({ atOnce, cost: await commitCost(workshop.environment.root, part, atOnce) })
+  }
   await workshop.close()
-  const parts = { verification, signatures, encryption, commit }
-  const sum = (of: 'cpuMs' | 'wallMs') => Object.values(parts).reduce((total, cost) => total + cost[of], 0)
-  const perCommandUs = (ms: number) => (ms * 1_000) / count
+  const parts = { verification, signatures, encryption }
+  const sumUs = (of: 'cpuMs' | 'wallMs') => {
+    const cryptoMs = Object.values(parts).reduce((total, cost) => total + cost[of], 0)
+    return (cryptoMs / count + commit[of] / share) * 1_000
+  }
   const bytes = puts.flat().reduce((total, { key, value }) => total + key.length + value.length, 0)
   return {
-    cpuUs: perCommandUs(sum('cpuMs')),
-    wallUs: perCommandUs(sum('wallMs')),
-    partsUs: Object.entries(parts).map(([name, cost]) => ({ name, cpuUs: perCommandUs(cost.cpuMs) })),
+    cpuUs: sumUs('cpuMs'),
+    wallUs: sumUs('wallMs'),
+    partsUs: Object.entries(parts).map(([name, cost]) => ({ name, cpuUs: (cost.cpuMs * 1_000) / count })),
+    commits: commits.map(({ atOnce, cost }) => ({
+      atOnce,
+      cpuUs: (cost.cpuMs * 1_000) / share,
+      wallUs: (cost.wallMs * 1_000) / share,
+    })),
     puts: puts.flat().length / count,
     bytes: bytes / count,
   }
@@ -182,6 +197,10 @@ type Reply = { readonly result: NostrEvent; readonly plaintext: string; readonly
 
 function addFloors(report: Report, floor: Floor): void {
   for (const { name, cpuUs } of floor.partsUs) report.add({ figure: `floor: ${name}, CPU`, value: cpuUs, unit: 'us' })
+  for (const { atOnce, cpuUs, wallUs } of floor.commits) {
+    report.add({ figure: `floor: commit of ${atOnce} at once, CPU`, value: cpuUs, unit: 'us' })
+    report.add({ figure: `floor: commit of ${atOnce} at once, flushed`, value: wallUs, unit: 'us' })
+  }
   report.add({ figure: 'rows written per command', value: floor.puts, unit: '1' })
   report.add({ figure: 'bytes written per command', value: floor.bytes, unit: 'B' })
 }

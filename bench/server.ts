@@ -53,10 +53,18 @@ const config = {
   log: { level: 'error' },
 }
 
-/** A directory for one server's data, under the system's for temporary files. */
+/** A directory for one server's data, under the system's for temporary files; gone at the latest when this process ends. */
 export function createDataDirectory(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'panda-bench-'))
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  const remove = () => rmSync(path, { recursive: true, force: true })
+  process.once('exit', remove)
+  return {
+    path,
+    remove: () => {
+      process.off('exit', remove)
+      remove()
+    },
+  }
 }
 
 /** Starts the built server on a data directory; resolves once it serves. `cpuProfileDirectory`: where node leaves a profile. */

@@ -11,6 +11,7 @@ export type PageWriter = {
 }
 
 const pageBytes = 65_536
+const growth = 8
 
 /** Makes the page writer of a stream. Its buffer exists only while a page is being filled. */
 export function createPageWriter(stream: Duplex): PageWriter {
@@ -29,8 +30,13 @@ export function createPageWriter(stream: Duplex): PageWriter {
     message: (start, json, more) => {
       const payload = Buffer.byteLength(start) + (json === null ? 0 : json.length + 1)
       const needed = frameLength(payload)
-      if (page !== null && length + needed > page.length) flush()
-      page ??= Buffer.allocUnsafe(more ? Math.max(needed, Math.min(pageBytes, needed * 8)) : needed)
+      // A short answer takes a small page; each that follows in a long one is larger, up to the full size.
+      let size = more ? needed * growth : needed
+      if (page !== null && length + needed > page.length) {
+        size = Math.max(size, page.length * growth)
+        flush()
+      }
+      page ??= Buffer.allocUnsafe(Math.max(needed, Math.min(pageBytes, size)))
       let offset = writeHeader(page, length, payload)
       offset += page.write(start, offset)
       if (json !== null) {

@@ -95,6 +95,7 @@ export function createWriter(options: {
       flushed = root.flushed
     } catch (error) {
       fault = { error }
+      causeOf(error)?.catch(onError)
       // Where no transaction can begin, tasks that wait for one would wait for ever.
       if (ran.length === 0) ran.push(...[...lanes.first, ...lanes.events].map(notRun))
       dropTaken(lanes, ran)
@@ -134,6 +135,15 @@ export function createWriter(options: {
 
 function notRun(task: Task<unknown>): Ran {
   return { task, outcome: { ok: false, error: new Error('the task was not run') } }
+}
+
+/**
+ * Why a commit failed (no space, a broken disk), which LMDB gives as a promise of its own that is rejected with it: one
+ * that nobody looks at would end the process.
+ */
+function causeOf(error: unknown): Promise<unknown> | undefined {
+  if (!(error instanceof Error) || !('commitError' in error)) return undefined
+  return error.commitError instanceof Promise ? error.commitError : undefined
 }
 
 function runAtomic(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {

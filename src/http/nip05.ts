@@ -40,7 +40,10 @@ export function replyToNip05(resolve: ResolveNip05, { host, url, ifNoneMatch }: 
   return { status: 200, headers: headersOf(cacheControl, etag, body), body }
 }
 
-/** By hand, because an object whose keys are names is a shape of its own for every name: slow to make and to write. */
+/**
+ * By hand, because an object whose keys are names is a shape of its own for every name: slow to make and to write. Neither
+ * a name nor a key holds anything that JSON escapes.
+ */
 function bodyOf({ found }: Nip05Answer): string {
   if (found === null) return '{"names":{},"relays":{}}'
   const { name, publicKey, relays } = found

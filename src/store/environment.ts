@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, type RangeOptions as LmdbRange, open, type RootDatabase } from 'lmdb'
 import type { KeyOf, KeyPart } from './key.ts'
 import type { Table, TableInfo } from './table.ts'
@@ -23,6 +24,7 @@ export type Environment = {
 /** LMDB's default of 12 named databases and 126 readers is too few for tables, relay views and reading processes. */
 const maxDbs = 128
 const maxReaders = 512
+const maxCloseMs = 2_000
 
 /**
  * Opens (and, unless `readOnly`, creates) the environment in a directory. `mapSizeBytes` bounds the address space,
@@ -43,6 +45,8 @@ export function openEnvironment(options: {
     maxReaders,
     readOnly: options.readOnly ?? false,
     noSync: options.scratch ?? false,
+    // With it LMDB makes a promise of its own at every commit; of a failed one nobody could catch it, and that ends the process.
+    eventTurnBatching: false,
     keyEncoding: 'binary',
     encoding: 'binary',
   })
@@ -59,8 +63,19 @@ export function openEnvironment(options: {
     reader,
     bytes,
     transactor: onWrite => createTransactor(reader, bytes, onWrite),
-    close: () => root.close(),
+    close: () => closeInTime(root),
   }
+}
+
+/**
+ * Closes the environment. After a failed commit LMDB would wait for ever for a flush that does not come; then it is left
+ * open, which loses nothing: what was acknowledged is on disk, and what was not is not promised.
+ */
+async function closeInTime(root: RootDatabase): Promise<void> {
+  const closed = new AbortController()
+  const over = delay(maxCloseMs, undefined, { signal: closed.signal }).catch(() => undefined)
+  await Promise.race([root.close(), over])
+  closed.abort()
 }
 
 function openTable(root: RootDatabase, name: string): Bytes {

@@ -52,9 +52,9 @@ export function createCustomer({ number, random }: { number: number; random: Ran
   const onReply = (event: NostrEvent) => {
     if (seen.has(event.id)) return
     seen.add(event.id)
-    const { order, invoice, ticket } = reply.parse(signatory.read(event).body)
-    const { bolt11 } = invoice ?? {}
-    if (invoice !== undefined && bolt11) unpaid.push({ ...invoice, bolt11 })
+    const { status, body } = signatory.read(event)
+    const { order, invoice, ticket } = reply.parse(body)
+    if (status === 'payment-required' && invoice?.bolt11) unpaid.push({ ...invoice, bolt11: invoice.bolt11 })
     if (ticket !== undefined) tickets.push(ticket.id)
     if (order?.status !== 'fulfilled') return
     for (const { params } of order.items) {

@@ -126,8 +126,8 @@ describe('the same test', () => {
       changes: [
         {
           file: 'src/store/environment.js',
-          from: ' maxReaders,',
-          to: ' maxReaders, noSync: true, overlappingSync: false,',
+          from: 'noSync: options.scratch ?? false',
+          to: 'noSync: true, overlappingSync: false',
         },
       ],
     },

@@ -40,14 +40,24 @@ type Payment = { readonly receivedMsat: number | null; readonly late: boolean; r
  */
 export async function openDevWalletStore(directory: string, nodeId: string): Promise<DevWalletStore> {
   // Without overlapping sync a commit is seen only once it is on disk, so no reader is told what a power cut undoes.
-  const root = open({ path: directory, noSubdir: false, mapSize: 2 ** 26, overlappingSync: false, encoding: 'json' })
+  const root = open({
+    path: directory,
+    noSubdir: false,
+    mapSize: 2 ** 26,
+    overlappingSync: false,
+    // With it LMDB makes a promise at every commit that nobody could catch when the commit fails.
+    eventTurnBatching: false,
+    encoding: 'json',
+  })
   const nodes = root.openDB<string, string>({ name: 'node', encoding: 'json' })
   const invoices = root.openDB<InvoiceRow, string>({ name: 'invoices', encoding: 'json' })
   const settlements = root.openDB<SettlementRow, number>({ name: 'settlements', encoding: 'json' })
 
   const write = <T>(work: () => T): Promise<T> =>
-    root.transaction(work).catch((cause: unknown) => {
-      throw new LightningUnavailable('the development wallet cannot write to its disk', { cause })
+    root.transaction(work).catch((error: Error & { commitError?: Promise<unknown> }) => {
+      // The reason comes as a promise that is rejected with it, and would end the process if nobody looked.
+      error.commitError?.catch(() => undefined)
+      throw new LightningUnavailable('the development wallet cannot write to its disk', { cause: error })
     })
   const lastSequence = () => {
     for (const sequence of settlements.getKeys({ reverse: true, limit: 1 })) return sequence

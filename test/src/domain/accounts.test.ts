@@ -63,6 +63,14 @@ describe('identifier.list', () => {
     expect(all(bob, limit)).toEqual(['ab@free.example'])
   })
 
+  it('gives a name until it is released, and then no more', async () => {
+    service.send(alice, 'identifier.register', { identifier: 'aa@free.example' })
+    await service.advance(395 * 86_400 - 1)
+    expect(all(alice, 100)).toEqual(['aa@free.example'])
+    await service.advance(1)
+    expect(all(alice, 100)).toEqual([])
+  })
+
   it('begins where it is told to, whether that name is the caller’s or not', () => {
     service.send(alice, 'identifier.register', { identifier: 'bb@free.example' })
     expect(list(alice, { after: 'aa@free.example' })).toMatchObject({

@@ -24,20 +24,25 @@ const codec = rowCodec(schema)
 const text = fc.string({ unit: 'binary', maxLength: 20 })
 const int = fc.maxSafeInteger().map(value => value + 0)
 const anyJson = fc.jsonValue({ maxDepth: 3 }).map(value => JSON.parse(JSON.stringify(value)) as unknown)
-const anyRow: fc.Arbitrary<Row> = fc.record({
-  name: text,
-  count: int,
-  on: fc.boolean(),
-  maybe: fc.option(text),
-  kind: fc.constantFrom('a', 'b'),
-  tags: fc.array(fc.array(text, { maxLength: 3 }), { maxLength: 3 }),
-  inner: fc.array(fc.record({ x: int, y: fc.record({ z: fc.option(text) }) }), { maxLength: 3 }),
-  choice: fc.oneof(
-    fc.record({ type: fc.constant('left' as const), value: int }),
-    fc.record({ type: fc.constant('right' as const), text, more: fc.array(int, { maxLength: 3 }) }),
-  ),
-  free: anyJson,
-})
+/** Objects as our own code makes them. */
+const ordinary = { noNullPrototype: true }
+const anyRow: fc.Arbitrary<Row> = fc.record(
+  {
+    name: text,
+    count: int,
+    on: fc.boolean(),
+    maybe: fc.option(text),
+    kind: fc.constantFrom('a', 'b'),
+    tags: fc.array(fc.array(text, { maxLength: 3 }), { maxLength: 3 }),
+    inner: fc.array(fc.record({ x: int, y: fc.record({ z: fc.option(text) }, ordinary) }, ordinary), { maxLength: 3 }),
+    choice: fc.oneof(
+      fc.record({ type: fc.constant('left' as const), value: int }, ordinary),
+      fc.record({ type: fc.constant('right' as const), text, more: fc.array(int, { maxLength: 3 }) }, ordinary),
+    ),
+    free: anyJson,
+  },
+  ordinary,
+)
 
 /** The same value with the keys of every object the other way round. */
 function reversed(value: unknown): unknown {

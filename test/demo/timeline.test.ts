@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { play, type Step } from './timeline.ts'
+
+const works = (name: string): Step => ({ name, run: async () => `${name} seen` })
+const fails: Step = {
+  name: 'pay',
+  run: () => Promise.reject(new Error('the wallet is empty')),
+}
+const hangs: Step = { name: 'wait', run: () => new Promise(() => undefined) }
+
+describe('a timeline', () => {
+  it.each<[string, Step[], boolean, string, string[]]>([
+    ['well', [works('a'), works('b')], true, 'demo: 2 steps, all well', ['a', 'a seen', 'b', 'b seen']],
+    [
+      'at the first failure',
+      [works('a'), fails, works('c')],
+      false,
+      'demo: step 2 failed, pay: the wallet is empty',
+      ['a', 'a seen', 'pay  FAILED'],
+    ],
+    ['when the time is over', [hangs, works('b')], false, 'demo: step 1 failed, wait: too long', ['wait  FAILED']],
+  ])('ends %s', async (_, steps, ok, summary, shown) => {
+    const lines: string[] = []
+    const limit = new AbortController()
+    const playing = play(steps, { print: line => lines.push(line), nowMs: () => 0, signal: limit.signal })
+    setImmediate(() => limit.abort(new Error('too long')))
+    expect(await playing).toEqual({ ok, summary })
+    expect(lines.length).toBe(shown.length)
+    for (const [index, text] of shown.entries()) expect(lines[index]).toContain(text)
+  })
+})

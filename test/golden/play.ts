@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import {
+  invoiceCreated,
+  invoiceFailed,
+  invoiceLookedUp,
+  invoiceSettled,
+} from '../../src/domain/billing/invoice-facts.ts'
+import { clockAdvance } from '../../src/domain/clock.ts'
+import { deriveRef } from '../../src/domain/context.ts'
+import { configApplied } from '../../src/domain/settings.ts'
+import type { AppendFact } from '../../src/pipeline/facts.ts'
+import { keyOf, operator, staff, testSettings } from '../src/service.ts'
+
+const alice = keyOf(2)
+const bob = keyOf(3)
+const year = 365 * 86_400
+const sha256 = (hex: string) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex')
+
+/** What the play is performed on: a clock to set, and a way in for commands and facts. */
+export type Stage = {
+  clock: { time: number }
+  /** Sends a command and gives its id. */
+  send(by: typeof operator, method: string, params: object): string
+  appendFact: AppendFact
+}
+
+/** A few years of a small service, in which every method is used and most outcomes come about. Always the same. */
+export async function play({ clock, send, appendFact }: Stage): Promise<void> {
+  const config = (settings: object, key: string) =>
+    appendFact({ method: configApplied, params: { settings }, dedupeKey: `config:${key}` })
+  const advance = (seconds: number) => {
+    clock.time += seconds
+    return appendFact({ method: clockAdvance, params: { to: clock.time }, dedupeKey: `clock:${clock.time}` })
+  }
+  const invoiceOf = (commandId: string) => {
+    const invoiceId = deriveRef(commandId, 'invoice')
+    const preimage = sha256(invoiceId)
+    return { invoiceId, preimage, paymentHash: sha256(preimage), jobId: deriveRef(commandId, 'job:create-invoice') }
+  }
+  const created = (commandId: string) => {
+    const { invoiceId, paymentHash, jobId } = invoiceOf(commandId)
+    const params = { jobId, invoiceId, bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900 }
+    return appendFact({ method: invoiceCreated, params, dedupeKey: `invoice:${invoiceId}:created` })
+  }
+  const settled = (commandId: string, receivedMsat: number, cursor: string | null = null) => {
+    const { paymentHash } = invoiceOf(commandId)
+    const params = { backend: 'golden', paymentHash, receivedMsat, settledAt: clock.time, cursor }
+    return appendFact({ method: invoiceSettled, params, dedupeKey: `golden:${paymentHash}:settled` })
+  }
+  const lookedUp = (ordered: string, asked: string, receivedMsat: number | null, reachable: boolean) => {
+    const { paymentHash } = invoiceOf(ordered)
+    const settlement = receivedMsat === null ? null : { receivedMsat, settledAt: clock.time }
+    const jobId = deriveRef(asked, 'job:look-up-invoice')
+    const params = { jobId, commandId: asked, paymentHash, settled: settlement, reachable }
+    return appendFact({ method: invoiceLookedUp, params, dedupeKey: `look-up:${asked}` })
+  }
+  const paid = async (commandId: string, receivedMsat: number, cursor: string) => {
+    await created(commandId)
+    await settled(commandId, receivedMsat, cursor)
+  }
+
+  await config(testSettings, '1')
+  send(operator, 'domain.add', { domain: 'golden.example', basePriceMsat: 10_000, pricePerCharMsat: 1_000 })
+  send(operator, 'domain.set_policy', { domain: 'golden.example', ttlSeconds: 600, basePriceMsat: 20_000 })
+  send(operator, 'identifier.reserve', { identifier: 'prize@golden.example', reason: 'short', priceMsat: 50_000 })
+  send(operator, 'identifier.reserve', { identifier: 'bob@golden.example', reason: 'his', reservedFor: bob.publicKey })
+
+  await paid(send(alice, 'balance.topup', { amountMsat: 10_000_000 }), 10_000_000, '1')
+  await paid(send(bob, 'balance.topup', { amountMsat: 3_000_000 }), 2_999_999, '2')
+  clock.time += 1
+  send(alice, 'identifier.register', {
+    identifier: 'alice@example.com',
+    years: 2,
+    pay: 'balance',
+    relays: ['wss://a.example'],
+  })
+  send(bob, 'identifier.register', { identifier: 'bob@golden.example', pay: 'balance' })
+  send(alice, 'identifier.register', { identifier: 'prize@golden.example', years: 3, pay: 'balance' })
+  const txt = { type: 'TXT', value: 'ä "quoted" \\ 🐼', priority: 7, ttlSeconds: 60 }
+  const url = { type: 'URL', value: 'https://alice.example/?a=1' }
+  send(alice, 'identifier.set_records', {
+    identifier: 'alice@example.com',
+    records: [txt, url, { type: 'NOSTR', value: bob.publicKey }],
+  })
+  send(bob, 'identifier.set_records', {
+    identifier: 'bob@golden.example',
+    records: [{ type: 'CNAME', value: 'alice@example.com' }],
+  })
+
+  // By invoice: paid in time, lapsed, failed, never answered, paid by balance, by preimage, too little, too late.
+  const inTime = send(bob, 'identifier.register', { identifier: 'intime@example.com' })
+  await paid(inTime, 1_600_000, '3')
+  const lapsed = send(bob, 'identifier.register', { identifier: 'lapsed@example.com' })
+  await created(lapsed)
+  const failed = send(alice, 'identifier.register', { identifier: 'failed@example.com' })
+  const { invoiceId, jobId } = invoiceOf(failed)
+  await appendFact({ method: invoiceFailed, params: { jobId, invoiceId }, dedupeKey: `invoice:${invoiceId}:failed` })
+  const silent = send(alice, 'identifier.register', { identifier: 'silent@example.com' })
+  await advance(61)
+  await created(silent)
+  const byBalance = send(alice, 'identifier.register', { identifier: 'balance@example.com' })
+  await created(byBalance)
+  send(alice, 'invoice.pay', { from: 'balance', invoiceId: invoiceOf(byBalance).invoiceId })
+  await settled(byBalance, 1_700_000, '4')
+  const byPreimage = send(alice, 'identifier.register', { identifier: 'preimage@example.com' })
+  await created(byPreimage)
+  const proof = {
+    from: 'preimage',
+    invoiceId: invoiceOf(byPreimage).invoiceId,
+    preimage: invoiceOf(byPreimage).preimage,
+  }
+  await lookedUp(byPreimage, send(alice, 'invoice.pay', proof), null, false)
+  await lookedUp(byPreimage, send(alice, 'invoice.pay', proof), null, true)
+  await lookedUp(byPreimage, send(alice, 'invoice.pay', proof), 1_800_000, true)
+  const tooLittle = send(bob, 'identifier.register', { identifier: 'little@example.com' })
+  await paid(tooLittle, 1, '5')
+  await advance(1_300)
+  send(alice, 'identifier.register', { identifier: 'lapsed@example.com', pay: 'balance' })
+  await settled(lapsed, 1_600_000, '6')
+  await settled(silent, 1_600_000)
+
+  const opened = send(alice, 'ticket.open', {
+    subject: 'Help',
+    content: 'It does not work',
+    category: 'billing',
+    priority: 'high',
+  })
+  const ticketId = deriveRef(opened, 'ticket')
+  send(staff, 'ticket.reply', { ticketId, content: 'Try again\nlater' })
+  send(alice, 'ticket.close', { ticketId })
+  send(alice, 'ticket.reply', { ticketId, content: 'No' })
+  send(operator, 'ticket.close', { ticketId })
+
+  await config({ ...testSettings, domains: testSettings.domains.slice(0, 1), staff: [] }, '2')
+  await advance(2 * 86_400)
+  await advance(year - 9 * 86_400)
+  await advance(8 * 86_400)
+  await advance(40 * 86_400)
+  await advance(3 * year)
+}

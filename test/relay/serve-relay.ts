@@ -1,0 +1,83 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Host } from '../../relay/host.ts'
+import { defaultLimits, type Limits } from '../../relay/limits.ts'
+import { createRelay, type Relay } from '../../relay/relay.ts'
+import { createWriter, type Writer } from '../../relay/writer.ts'
+import { anySecp256k1, startTime } from './authors.ts'
+import { type Client, connectClient } from './client.ts'
+import { openTemporaryRoot } from './open-temporary.ts'
+
+/** A relay that listens on a port of its own, with its own data. */
+export type Served = {
+  readonly url: string
+  readonly port: number
+  readonly relay: Relay
+  readonly writer: Writer
+  /** What the relay reported; nothing, unless a test asks for it. */
+  readonly errors: unknown[]
+  /** Unix seconds, as the relay sees them. */
+  time: number
+  connect(): Promise<Client>
+  close(): Promise<void>
+}
+
+/** The name under which clients authenticate to it. */
+export const relayUrl = 'wss://relay.example/'
+
+/** Serves a relay; `limits` replaces some of the usual ones. */
+export async function serveRelay(options: { limits?: Partial<Limits>; host?: Host } = {}): Promise<Served> {
+  const { root, close: closeRoot } = openTemporaryRoot()
+  const errors: unknown[] = []
+  const onError = (error: unknown) => void errors.push(error)
+  const writer = createWriter({ root, onError })
+  const relay = createRelay({
+    root,
+    writer,
+    secp: anySecp256k1(),
+    ...(options.host === undefined ? {} : { host: options.host }),
+    limits: { ...defaultLimits, ...options.limits },
+    identity: {
+      name: 'test',
+      description: '',
+      publicKey: 'a'.repeat(64),
+      contact: null,
+      version: '0',
+      restrictedWrites: false,
+    },
+    urls: [relayUrl],
+    now: () => served.time,
+    clientIp: request => String(request.headers['x-test-ip'] ?? '192.0.2.1'),
+    onError,
+  })
+  const server = createServer()
+  server.on('upgrade', relay.handleUpgrade)
+  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `ws://127.0.0.1:${port}/`
+  const clients: Client[] = []
+  const served: Served = {
+    url,
+    port,
+    relay,
+    writer,
+    errors,
+    time: startTime,
+    connect: async () => {
+      const client = await connectClient(url)
+      clients.push(client)
+      return client
+    },
+    close: async () => {
+      for (const client of clients) client.socket.terminate()
+      await relay.close()
+      await writer.close()
+      await new Promise(resolve => {
+        server.close(resolve)
+        server.closeAllConnections()
+      })
+      await closeRoot()
+    },
+  }
+  return served
+}
