@@ -27,6 +27,8 @@ export type Writer = {
 /** A slice ends after so much work, so that reads are never late by more, and so many tasks. */
 const sliceMs = 4
 const sliceTasks = 1_000
+/** Tasks of the first lane that a slice takes however long they last. */
+const sliceCommands = 16
 
 type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 
@@ -54,7 +56,9 @@ export function createWriter(options: {
     const endMs = nowMs() + sliceMs
     for (const lane of [lanes.first, lanes.events]) {
       let taken = 0
-      while (taken < lane.length && ran.length < sliceTasks && nowMs() < endMs) {
+      // A commit costs as much as several commands, so a slice takes some in any case; what events cost, strangers decide.
+      const atLeast = lane === lanes.first ? sliceCommands : 0
+      while (taken < lane.length && ran.length < sliceTasks && (taken < atLeast || nowMs() < endMs)) {
         const task = lane[taken++]
         if (task === undefined) break
         const entry = notRun(task)

@@ -4,6 +4,7 @@ import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
 import { createWriter } from '../relay/writer.ts'
 import { createDevWallet } from './adapters/lightning/dev-wallet.ts'
+import { checkKeys } from './check-keys.ts'
 import { clockHandlers } from './cli/clock-handlers.ts'
 import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
 import { devWalletHandlers } from './cli/dev.ts'
@@ -147,6 +148,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   closing.push(() => relay.close())
 
   const appendFact = createFactAppender({ signer, applier, applyLocally: relay.applyLocally, now: clock.now })
+  checkKeys(secp, 'operators', config.operators)
+  checkKeys(secp, 'staff', config.staff)
   const operators = operatorsOf(config, directory, secp)
   const settings = settingsFromConfig(config, { websocketUrl: urls.websocket, operators: operators.keys })
   await applySettings(environment, appendFact, settings)

@@ -1,5 +1,6 @@
 /**
- * Every reason for which Panda refuses, in precedence order: when several apply, the first is given.
+ * Every reason for which Panda refuses, in precedence order: when several apply, the first is given. One exception: who is
+ * over a ration per key or address is told so before anything that costs work is looked at.
  * `admission` reasons are told before anything is written (`OK false`), `result` reasons in a signed result.
  * Extend the list; never reorder or rename, clients depend on it.
  */

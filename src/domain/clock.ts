@@ -66,13 +66,13 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
   }
 }
 
+/** An order that was paid otherwise, or ended before, still has its invoice to end. */
 function expireOrderAndInvoice(tx: Transactor, context: Context, orderId: string): void {
-  const order = tx.get(tables.orders, [orderId])
-  if (order?.status !== 'invoiced') return
+  const invoiceId = tx.get(tables.orders, [orderId])?.invoiceId ?? null
   expireOrder(tx, context, orderId)
-  const invoice = order.invoiceId === null ? undefined : tx.get(tables.invoices, [order.invoiceId])
-  if (order.invoiceId !== null && invoice?.status === 'open') {
-    tx.put(tables.invoices, [order.invoiceId], { ...invoice, status: 'expired' })
+  const invoice = invoiceId === null ? undefined : tx.get(tables.invoices, [invoiceId])
+  if (invoiceId !== null && invoice?.status === 'open') {
+    tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'expired' })
   }
 }
 

@@ -37,7 +37,8 @@ export function startJobRunner(options: {
   onError(error: unknown, job: { id: string; type: string }): void
 }): JobRunner {
   const { environment, appendFact, now, tryForSeconds, onError } = options
-  const workers = options.workers as Readonly<Record<string, JobWorker>>
+  // Which job a worker gets is decided by its key; the types of the pairs do not survive the look-up.
+  const workers = options.workers as Readonly<Record<Job['type'], JobWorker>>
   const running = new Map<string, Promise<void>>()
   const retries = new Map<string, number>()
   const timers = new Set<NodeJS.Timeout>()
@@ -64,7 +65,7 @@ export function startJobRunner(options: {
 
   const work = async (job: Job): Promise<void> => {
     try {
-      const fact = (await attempt(job)) ?? (isOver(job) ? (workers[job.type]?.giveUp(job) ?? null) : null)
+      const fact = (await attempt(job)) ?? (isOver(job) ? workers[job.type].giveUp(job) : null)
       if (fact === null) return retryLater(job.id)
       await appendFact(fact)
       retries.delete(job.id)
@@ -74,11 +75,15 @@ export function startJobRunner(options: {
     }
   }
 
+  /** One try; a fault of the worker is reported and counts as no answer, so that it too comes to an end. */
   const attempt = async (job: Job): Promise<Fact | null> => {
-    const worker = workers[job.type]
-    if (worker === undefined) throw new Error(`nobody works on ${job.type}`)
     const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(attemptTimeoutMs)])
-    return worker.attempt(job, signal)
+    try {
+      return await workers[job.type].attempt(job, signal)
+    } catch (error) {
+      onError(error, job)
+      return null
+    }
   }
 
   const isOver = (job: Job) => now() >= job.createdAt + tryForSeconds()

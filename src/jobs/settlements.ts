@@ -1,6 +1,6 @@
 import type { LightningBackend } from '../adapters/lightning/port.ts'
 import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
-import type { AppendFact } from '../pipeline/facts.ts'
+import { type AppendFact, type Fact, FactRefused } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import { pause } from './pause.ts'
@@ -26,11 +26,7 @@ export async function followSettlements({ environment, backend, appendFact, sign
       const from = environment.reader.get(tables.walletCursors, [backend.name])?.cursor ?? null
       for await (const { paymentHash, receivedMsat, settledAt, cursor } of backend.settlements(from, signal)) {
         const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor }
-        await appendFact({
-          method: invoiceSettled,
-          params,
-          dedupeKey: settledKey(backend, paymentHash),
-        })
+        await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))
         pauseMs = 250
       }
     } catch (error) {
@@ -46,7 +42,7 @@ export async function followSettlements({ environment, backend, appendFact, sign
  * missed. One at a time, so that a sweep never gets in the way.
  */
 export async function sweepInvoices(
-  { environment, backend, appendFact, signal }: Options,
+  { environment, backend, appendFact, signal, onError }: Options,
   now: number,
 ): Promise<number> {
   let after: readonly (string | number)[] = [Math.max(0, now - recentSeconds), '0'.repeat(32)]
@@ -62,15 +58,26 @@ export async function sweepInvoices(
       if (state.status !== 'settled') continue
       const { receivedMsat, settledAt } = state
       const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor: null }
-      if (await appendFact({ method: invoiceSettled, params, dedupeKey: settledKey(backend, paymentHash) })) found++
+      if (await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))) found++
     }
     if (page.length < sweepPage) return found
   }
 }
 
 /** The stream and a sweep that report the same settlement make one fact. */
-function settledKey(backend: LightningBackend, paymentHash: string): string {
-  return `${backend.name}:${paymentHash}:settled`
+function settledFact(backend: LightningBackend, params: { paymentHash: string }): Fact {
+  return { method: invoiceSettled, params, dedupeKey: `${backend.name}:${params.paymentHash}:settled` }
+}
+
+/** Appends a fact; one that meets a bug is reported and passed over, so that it does not hold up the money behind it. */
+async function appendUnlessRefused({ appendFact, onError }: Pick<Options, 'appendFact' | 'onError'>, fact: Fact) {
+  try {
+    return await appendFact(fact)
+  } catch (error) {
+    if (!(error instanceof FactRefused)) throw error
+    onError(error)
+    return false
+  }
 }
 
 /** Sweeps at once and then at intervals, until the signal aborts: what was settled while we were down must be found. */

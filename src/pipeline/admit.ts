@@ -49,14 +49,14 @@ export function createHost(options: {
     if (isRejection(command)) return refused(command)
     const { envelope, mayHoldUnpaid } = command
     if (!isInWindow(event.created_at, envelope.executeBy, now())) return refused(outOfWindow)
-    if (currentSettings(environment).suspended.includes(event.pubkey)) return refused(suspended)
     if (mayHoldUnpaid && !rations.unpaidOrdersPerIp(origin.ip)) {
       return refused(reject('RATE_LIMITED', 'too many unpaid orders from this address, pay some or wait'))
     }
-    if (room() === 'facts') return refused(reject('INTERNAL', 'the service is short of disk space, try again later'))
     if (isFull(environment) && !reader.has(tables.accounts, [event.pubkey])) {
       return refused(reject('RATE_LIMITED', 'the service takes no commands of new keys now, try again later'))
     }
+    if (currentSettings(environment).suspended.includes(event.pubkey)) return refused(suspended)
+    if (room() === 'facts') return refused(reject('INTERNAL', 'the service is short of disk space, try again later'))
     return { kind: 'apply', apply: () => applier.command(command) }
   }
 

@@ -19,6 +19,10 @@ export type Applier = {
   fact(fact: Decoded<CommandRun>): Applied
 }
 
+type Committed =
+  | { readonly outcome: Outcome; readonly signed: readonly NostrEvent[] }
+  | { readonly refused: Rejection; readonly time: number }
+
 /** Makes the applier. `report` hears of bugs, with the id of the command that met them. */
 export function createApplier(options: {
   environment: Environment
@@ -38,52 +42,63 @@ export function createApplier(options: {
   })
   let head: Head | undefined
 
-  /** Runs and logs in a child transaction, which alone can be undone; a refusal or a bug leaves nothing behind. */
-  const commit = (command: Decoded<CommandRun>): { outcome: Outcome | Rejection; time: number } => {
+  /**
+   * Runs, logs and signs in a child transaction, which alone can be undone: a refusal, or a bug anywhere on the way,
+   * leaves nothing behind.
+   */
+  const commit = (command: Decoded<CommandRun>): Committed => {
     if (head === undefined || !isHead(environment, head)) head = readHead(environment)
     const before = head
     const time = Math.max(now(), before.time)
     const at = { seq: before.seq + 1, time, service: signer.publicKey }
-    let outcome: Outcome | Rejection = reject('INTERNAL', 'the service failed at this command')
+    let committed: Committed = { refused: reject('INTERNAL', 'the service failed at this command'), time }
     try {
       void environment.root.childTransaction(() => {
-        outcome = handle(environment, command, at)
-        if (isRejection(outcome)) return ABORT
-        const { digest } = outcome
-        head = appendEntry(environment, before, { time, rulesVersion, digest, event: encodeEvent(command.event) })
+        const outcome = handle(environment, command, at)
+        if (isRejection(outcome)) {
+          committed = { refused: outcome, time }
+          return ABORT
+        }
+        const { event } = command
+        const { digest, effects } = outcome
+        head = appendEntry(environment, before, { time, rulesVersion, digest, event: encodeEvent(event) })
+        const signed = [...signEffects(signer, time, event.id, effects), ...signOutcome(command, outcome, time)]
+        committed = { outcome, signed }
       })
     } catch (error) {
       head = undefined
       report(error, command.event.id)
-      outcome = reject('INTERNAL', 'the service failed at this command')
+      committed = { refused: reject('INTERNAL', 'the service failed at this command'), time }
     }
-    return { outcome, time }
+    return committed
+  }
+
+  /** The result of a command that does not wait for the world; facts have none. */
+  const signOutcome = ({ event, declaration }: Decoded<CommandRun>, { handled }: Outcome, time: number) => {
+    if (declaration.type !== 'command' || handled.status === 'pending') return []
+    const { status, body } = handled
+    return [signResult(signer, time, { about: event.id, to: event.pubkey, method: declaration.name, status, body })]
   }
 
   const command = (decoded: Decoded<CommandRun>): Applied => {
-    const { event, declaration } = decoded
+    const { event } = decoded
     if (environment.reader.has(tables.outcomes, [event.id]) || environment.reader.has(tables.refusals, [event.id])) {
       return { accepted: true, message: 'duplicate: this command was handled before', store: [], deliver: [] }
     }
-    const { outcome, time } = commit(decoded)
-    if (isRejection(outcome)) return publish([refuse(environment, signer, time, decoded, outcome)], false)
-    const published: NostrEvent[] = [event, ...signEffects(signer, time, event.id, outcome.effects)]
-    if (outcome.handled.status !== 'pending') {
-      const { status, body } = outcome.handled
-      published.push(
-        signResult(signer, time, { about: event.id, to: event.pubkey, method: declaration.name, status, body }),
-      )
+    const committed = commit(decoded)
+    if ('refused' in committed) {
+      return publish([refuse(environment, signer, committed.time, decoded, committed.refused)], false)
     }
-    return publish(published, outcome.handled.status === 'pending')
+    return publish([event, ...committed.signed], committed.outcome.handled.status === 'pending')
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {
     if (environment.reader.has(tables.factKeys, [dedupeKeyOf(decoded.event.tags)])) {
       return { accepted: true, message: 'duplicate: this fact is known', store: [], deliver: [] }
     }
-    const { outcome, time } = commit(decoded)
-    if (isRejection(outcome)) return { accepted: false, message: outcome.message, store: [], deliver: [] }
-    return publish(signEffects(signer, time, decoded.event.id, outcome.effects), true)
+    const committed = commit(decoded)
+    if ('refused' in committed) return { accepted: false, message: committed.refused.message, store: [], deliver: [] }
+    return publish(committed.signed, true)
   }
 
   return { command, fact }

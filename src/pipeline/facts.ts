@@ -19,6 +19,11 @@ export type ApplyLocally = (
   done: (outcome: { ok: true; value: Applied } | { ok: false; error: unknown }) => void,
 ) => void
 
+/** The handlers refused a fact: a bug, not a fault of the disk, so trying again would not help. */
+export class FactRefused extends Error {
+  override readonly name = 'FactRefused'
+}
+
 /** Makes the one entrance of facts. A fact that the handlers refuse is a bug, and rejects the promise. */
 export function createFactAppender(options: {
   signer: Signer
@@ -50,7 +55,7 @@ export function createFactAppender(options: {
         outcome => {
           if (!outcome.ok) reject(outcome.error)
           else if (!outcome.value.accepted) {
-            reject(new Error(`fact ${method.declaration.name} was refused: ${outcome.value.message}`))
+            reject(new FactRefused(`fact ${method.declaration.name} was refused: ${outcome.value.message}`))
           } else resolve(outcome.value.message === '')
         },
       )

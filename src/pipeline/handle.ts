@@ -38,9 +38,9 @@ export function handle(
     if (value !== null) digest.update(value)
   })
   const settings = currentSettings(environment)
+  if (settings.suspended.includes(event.pubkey)) return reject('SUSPENDED', 'this account is suspended')
   const refused = authorise(declaration, event.pubkey, at.service, settings)
   if (refused !== null) return refused
-  if (settings.suspended.includes(event.pubkey)) return reject('SUSPENDED', 'this account is suspended')
 
   const effects: Effect[] = []
   const context: Context = {

@@ -27,6 +27,7 @@ export function nameFault(name: string, limits: { minLength: number; maxLength: 
       return `a name is made of a-z, 0-9, "-", "_" and ".", not ${JSON.stringify(character)}`
   }
   if (isPunctuation(name.at(0)) || isPunctuation(name.at(-1))) return 'a name neither begins nor ends with "." or "-"'
+  if (name === '_') return 'the name _ is the domain itself (NIP-05)'
   if (name.includes('..')) return 'a name has no two dots in a row'
   if (name.startsWith('xn--')) return 'a name does not begin with "xn--"'
   return null

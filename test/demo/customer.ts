@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import NDK, {
   NDKEvent,
   type NDKFilter,
@@ -29,7 +30,20 @@ Object.assign(globalThis, { WebSocket })
 /** Connects to one relay and no other, and signs in when the relay asks for it. */
 export async function connectCustomer(key: Key, relayUrl: string, service: string): Promise<Customer> {
   const signer = new NDKPrivateKeySigner(key.secretKey)
-  const ndk = new NDK({ explicitRelayUrls: [relayUrl], enableOutboxModel: false, autoConnectUserRelays: false, signer })
+  let isListening = () => {}
+  const listening = new Promise<void>(resolve => {
+    isListening = resolve
+  })
+  const ndk = new NDK({
+    explicitRelayUrls: [relayUrl],
+    enableOutboxModel: false,
+    autoConnectUserRelays: false,
+    signer,
+    // Of what is subscribed to first, the end comes only to whoever has signed in.
+    netDebug: (message, _relay, direction) => {
+      if (direction === 'recv' && message.startsWith('["EOSE"')) isListening()
+    },
+  })
   ndk.relayAuthDefaultPolicy = NDKRelayAuthPolicies.signIn({ ndk, signer })
   await ndk.connect(patienceMs)
 
@@ -45,6 +59,12 @@ export async function connectCustomer(key: Key, relayUrl: string, service: strin
       for (const look of [...waiting]) look()
     },
   })
+
+  // An answer is not kept: asked before somebody listens, it would be lost.
+  const tooLate = delay(patienceMs, undefined, { ref: false }).then(() => {
+    throw new Error('NDK could not sign in and subscribe')
+  })
+  await Promise.race([listening, tooLate])
 
   const next = (what: string, matches: (event: NostrEvent) => boolean): Promise<Reply> =>
     new Promise((resolve, reject) => {

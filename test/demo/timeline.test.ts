@@ -1,3 +1,4 @@
+import { equal } from 'node:assert/strict'
 import { describe, expect, it } from 'vitest'
 import { play, type Step } from './timeline.ts'
 
@@ -6,6 +7,7 @@ const fails: Step = {
   name: 'pay',
   run: () => Promise.reject(new Error('the wallet is empty')),
 }
+const differs: Step = { name: 'count', run: async () => String(equal(1, 2, 'the number of names')) }
 const hangs: Step = { name: 'wait', run: () => new Promise(() => undefined) }
 
 describe('a timeline', () => {
@@ -17,6 +19,13 @@ describe('a timeline', () => {
       false,
       'demo: step 2 failed, pay: the wallet is empty',
       ['a', 'a seen', 'pay  FAILED'],
+    ],
+    [
+      'with what was seen',
+      [differs],
+      false,
+      'demo: step 1 failed, count: the number of names (saw 1 instead of 2)',
+      ['FAILED'],
     ],
     ['when the time is over', [hangs, works('b')], false, 'demo: step 1 failed, wait: too long', ['wait  FAILED']],
   ])('ends %s', async (_, steps, ok, summary, shown) => {

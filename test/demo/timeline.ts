@@ -1,3 +1,6 @@
+import { AssertionError } from 'node:assert'
+import { inspect } from 'node:util'
+
 /** One thing that is shown; `run` says in a line what was seen, and throws when it is not as it should be. */
 export type Step = { readonly name: string; run(): Promise<string> }
 
@@ -41,6 +44,9 @@ function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(2).padStart(6)} s`
 }
 
+/** What was wrong; an assertion with words of its own says what was seen, too. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof AssertionError) || error.generatedMessage) return error.message
+  return `${error.message} (saw ${inspect(error.actual)} instead of ${inspect(error.expected)})`
 }

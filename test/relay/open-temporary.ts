@@ -12,6 +12,8 @@ export function openTemporaryRoot(): { root: RootDatabase; close(): Promise<void
     path: directory,
     noSubdir: false,
     mapSize: 2 ** 28,
+    // Nothing here survives the test, so nothing has to wait for the disk.
+    noSync: true,
     maxDbs: 32,
     keyEncoding: 'binary',
     encoding: 'binary',

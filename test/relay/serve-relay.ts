@@ -19,6 +19,8 @@ export type Served = {
   /** Unix seconds, as the relay sees them. */
   time: number
   connect(): Promise<Client>
+  /** Sockets that the server has open, upgraded or not. */
+  sockets(): Promise<number>
   close(): Promise<void>
 }
 
@@ -68,6 +70,10 @@ export async function serveRelay(options: { limits?: Partial<Limits>; host?: Hos
       clients.push(client)
       return client
     },
+    sockets: () =>
+      new Promise((resolve, reject) =>
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+      ),
     close: async () => {
       for (const client of clients) client.socket.terminate()
       await relay.close()

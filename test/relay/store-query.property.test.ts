@@ -43,7 +43,7 @@ const event = fc.record({
 const events = fc.uniqueArray(event, { maxLength: 30, selector: ({ id }) => id })
 
 const some = <T>(list: readonly T[]) => fc.array(fc.constantFrom(...list), { maxLength: 4 })
-const filter = fc.record(
+const wideFilter = fc.record(
   {
     ids: fc.array(id, { maxLength: 4 }),
     authors: some(pubkeys),
@@ -58,6 +58,14 @@ const filter = fc.record(
   },
   { requiredKeys: [] },
 )
+
+/** Many fields together leave little to find; few leave more, and show how each index is read. */
+const narrowFilter = fc.tuple(wideFilter, fc.integer({ min: 0, max: 8 })).map(([filter, skip]) => {
+  const entries = Object.entries(filter)
+  const first = entries.length === 0 ? 0 : skip % entries.length
+  return Object.fromEntries(entries.slice(first, first + 2)) as typeof filter
+})
+const filter = fc.oneof(wideFilter, narrowFilter, narrowFilter)
 
 const readers = fc.subarray(pubkeys).map(keys => new Set(keys))
 

@@ -14,7 +14,8 @@ export function injectFault(
 ): Promise<{ remove(): Promise<void> }> {
   const names = systemCalls[calls]
   const options = ['-e', `trace=${names}`, '-e', `inject=${names}:error=${error}`, '-P', file, '-o', '/dev/null']
-  const tracer = spawn('strace', ['-f', '-p', String(server.pid), ...options], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const [command, ...args] = ['strace', '-f', '-p', String(server.pid), ...options] as const
+  const tracer = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = new Promise(resolve => tracer.on('close', resolve))
   return new Promise((resolve, reject) => {
     let said = ''

@@ -51,7 +51,7 @@ export function tamper(program: Program, change: { file: string; from: string; t
 }
 
 /** Runs a script in a process of its own until it ends. */
-export function run(args: readonly string[]): Promise<Finished> {
+function run(args: readonly string[]): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''

@@ -13,10 +13,12 @@ export type SmallDisk = {
   unmount(): void
 }
 
+const system = (command: string, args: readonly string[]) => execFileSync(command, args)
+
 /** Mounts a file system in memory. Throws without the right to mount. */
 export function mountSmallDisk(sizeBytes: number): SmallDisk {
   const directory = mkdtempSync(join(tmpdir(), 'panda-disk-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=0700`, 'tmpfs', directory])
+  system('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=0700`, 'tmpfs', directory])
   const filler = join(directory, 'filler')
   const free = () => rmSync(filler, { force: true })
   const left = () => {
@@ -34,7 +36,7 @@ export function mountSmallDisk(sizeBytes: number): SmallDisk {
     },
     free,
     unmount: () => {
-      execFileSync('umount', [directory])
+      system('umount', [directory])
       rmSync(directory, { recursive: true })
     },
   }

@@ -36,14 +36,19 @@ export const invoiceCreated = defineCommand({
     if (invoice === undefined) throw new Error(`no invoice ${invoiceId} was asked for`)
     const order = tx.get(tables.orders, [invoice.orderId])
     if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
+    if (tx.has(tables.invoicesByHash, [paymentHash])) {
+      // A wallet that gives one hash to two invoices could not say which of them was paid.
+      failInvoice(tx, context, invoiceId)
+      return ok({})
+    }
     const open = { ...invoice, status: 'open' as const, bolt11, paymentHash, expiresAt }
     tx.put(tables.invoices, [invoiceId], open)
     tx.put(tables.invoicesByHash, [paymentHash], { invoiceId })
     tx.put(tables.unsettledInvoices, [expiresAt, invoiceId], {})
+    schedule(tx, expiresAt + context.settings.orders.holdSlackSeconds, 'order-expiry', invoice.orderId)
     if (order.status !== 'held') return ok({})
     const invoiced = { ...order, status: 'invoiced' as const }
     tx.put(tables.orders, [invoice.orderId], invoiced)
-    schedule(tx, expiresAt + context.settings.orders.holdSlackSeconds, 'order-expiry', invoice.orderId)
     resolvePending(tx, context, order.commandId, {
       status: 'payment-required',
       body: { order: presentOrder(invoice.orderId, invoiced), invoice: presentInvoice(invoiceId, open) },
@@ -63,12 +68,7 @@ export const invoiceFailed = defineCommand({
   result: done,
   handle: ({ jobId, invoiceId }, tx, context) => {
     completeJob(tx, jobId)
-    const invoice = tx.get(tables.invoices, [invoiceId])
-    if (invoice === undefined) throw new Error(`no invoice ${invoiceId} was asked for`)
-    const order = tx.get(tables.orders, [invoice.orderId])
-    tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'failed' })
-    expireOrder(tx, context, invoice.orderId)
-    if (order !== undefined) resolvePending(tx, context, order.commandId, paymentUnavailable())
+    failInvoice(tx, context, invoiceId)
     return ok({})
   },
 })
@@ -125,6 +125,17 @@ export const invoiceLookedUp = defineCommand({
     return ok({})
   },
 })
+
+/** Ends an invoice that cannot be made; its order holds nothing any more, and its command is answered. */
+function failInvoice(tx: Transactor, context: Context, invoiceId: string): void {
+  const invoice = tx.get(tables.invoices, [invoiceId])
+  if (invoice === undefined) throw new Error(`no invoice ${invoiceId} was asked for`)
+  const order = tx.get(tables.orders, [invoice.orderId])
+  if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
+  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'failed' })
+  expireOrder(tx, context, invoice.orderId)
+  resolvePending(tx, context, order.commandId, paymentUnavailable())
+}
 
 /** The answer when the wallet cannot be had; nothing is held and nothing has moved. */
 export function paymentUnavailable() {

@@ -168,7 +168,6 @@ describe('rations', () => {
   it('of unpaid orders are not touched by what is paid from the balance, or refused anyway', () => {
     admit(plain({}))
     admit(plain({ params: { identifier: 'alice@example.com' }, createdAt: startTime - 601 }))
-    admit(plain({ params: { identifier: 'alice@example.com' }, by: suspended }))
     expect(taken.map(([name]) => name)).not.toContain('unpaidOrdersPerIp')
   })
 
