@@ -44,9 +44,10 @@ function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(2).padStart(6)} s`
 }
 
-/** What was wrong; an assertion with words of its own says what was seen, too. */
+/** What was wrong; of an assertion its first line and what was seen, since Node's versions differ in the rest. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (!(error instanceof AssertionError) || error.generatedMessage) return error.message
-  return `${error.message} (saw ${inspect(error.actual)} instead of ${inspect(error.expected)})`
+  if (!(error instanceof AssertionError)) return error.message
+  const [firstLine] = error.message.split('\n')
+  return `${firstLine} (saw ${inspect(error.actual)} instead of ${inspect(error.expected)})`
 }

@@ -27,7 +27,7 @@ const tag = fc.oneof(
 
 /** Ids that differ late in the 8 bytes which index keys hold of them. */
 const id = fc
-  .tuple(fc.constantFrom('00', 'ab', 'ff'), fc.uint8Array({ minLength: 2, maxLength: 2 }))
+  .tuple(fc.constantFrom('00', 'ab', 'ff'), fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 9 })))
   .map(([first, last]) => (first.repeat(6) + Buffer.from(last).toString('hex')).repeat(4))
 
 const event = fc.record({
@@ -35,41 +35,36 @@ const event = fc.record({
   pubkey: fc.constantFrom(...pubkeys),
   created_at: fc.constantFrom(...times),
   kind: fc.constantFrom(...kinds),
-  tags: fc.array(tag, { maxLength: 5 }),
+  tags: fc.array(tag, { maxLength: 6, size: 'max' }),
   content: fc.constantFrom('', 'text', '"]', 'ä'.repeat(2_000)),
   sig: fc.constant('0'.repeat(128)),
 })
 
-const events = fc.uniqueArray(event, { maxLength: 30, selector: ({ id }) => id })
+const events = fc.uniqueArray(event, { maxLength: 40, size: 'max', selector: ({ id }) => id })
 
-const some = <T>(list: readonly T[]) => fc.array(fc.constantFrom(...list), { maxLength: 4 })
-const wideFilter = fc.record(
-  {
-    ids: fc.array(id, { maxLength: 4 }),
-    authors: some(pubkeys),
-    kinds: some(kinds),
-    '#t': some(values),
-    '#T': some(values),
-    '#d': some(values),
-    '#p': some(pubkeys),
-    since: fc.constantFrom(...times),
-    until: fc.constantFrom(...times),
-    limit: fc.constantFrom(0, 1, 2, 5, 1_000),
-  },
-  { requiredKeys: [] },
-)
-
-/** Many fields together leave little to find; few leave more, and show how each index is read. */
-const narrowFilter = fc.tuple(wideFilter, fc.integer({ min: 0, max: 8 })).map(([filter, skip]) => {
-  const entries = Object.entries(filter)
-  const first = entries.length === 0 ? 0 : skip % entries.length
-  return Object.fromEntries(entries.slice(first, first + 2)) as typeof filter
-})
-const filter = fc.oneof(wideFilter, narrowFilter, narrowFilter)
-
-const readers = fc.subarray(pubkeys).map(keys => new Set(keys))
-
-const newestFirst = (a: NostrEvent, b: NostrEvent) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1)
+/** A field that is absent more often than not: many together leave nothing to find. */
+const rarely = <T>(field: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: field })
+const some = <T>(list: readonly T[]) =>
+  fc.oneof(
+    { weight: 1, arbitrary: fc.constant([]) },
+    { weight: 9, arbitrary: fc.shuffledSubarray([...list], { minLength: 1 }) },
+    { weight: 3, arbitrary: fc.array(fc.constantFrom(...list), { minLength: 1, size: 'max', maxLength: 6 }) },
+  )
+const filter = fc
+  .record({
+    ids: rarely(fc.array(id, { maxLength: 4 })),
+    authors: rarely(some(pubkeys)),
+    kinds: rarely(some(kinds)),
+    '#t': rarely(some(values)),
+    '#T': rarely(some(values)),
+    '#d': rarely(some(values)),
+    '#p': rarely(some(pubkeys)),
+    since: rarely(fc.constantFrom(...times)),
+    until: rarely(fc.constantFrom(...times)),
+    limit: rarely(fc.constantFrom(0, 1, 2, 5, 1_000)),
+  })
+  .map(fields => Object.fromEntries(Object.entries(fields).filter(([, field]) => field !== undefined)) as RawFilter)
 
 type RawFilter = {
   [key: string]: readonly (string | number)[] | number | undefined
@@ -77,6 +72,10 @@ type RawFilter = {
   until?: number
   limit?: number
 }
+
+const readers = fc.subarray(pubkeys).map(keys => new Set(keys))
+
+const newestFirst = (a: NostrEvent, b: NostrEvent) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1)
 
 /** NIP-01's words, one by one. */
 function asksFor(filter: RawFilter, event: NostrEvent): boolean {

@@ -123,6 +123,7 @@ describe('a handshake', () => {
       const [data] = (await once(socket, 'data')) as [Buffer]
       expect(data.toString()).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
       await once(socket, 'end')
+      await until(async () => (await served.sockets()) === count + 1)
       socket.destroy()
       clients[0]?.socket.terminate()
       await until(() => served.relay.stats().connections === count)
@@ -139,9 +140,9 @@ describe('a handshake', () => {
       await once(socket, 'close')
     }
     await until(() => served.relay.stats().connections === 1)
-    expect(
-      (await connectClient(served.url, { headers: { 'x-test-ip': '192.0.2.7' } })).socket.terminate(),
-    ).toBeUndefined()
+    const client = await connectClient(served.url, { headers: { 'x-test-ip': '192.0.2.7' } })
+    expect(await client.query({})).toEqual([])
+    client.socket.terminate()
   })
 
   it('that is no websocket’s counts for nothing', async () => {
