@@ -15,6 +15,8 @@ export type Applied = {
   readonly message: string
   /** Events to index and, once durable, to deliver to live subscriptions. Deletion and expiry rules do not apply to them. */
   readonly store: readonly NostrEvent[]
+  /** The same, but only until their `expiration` (NIP-40). */
+  readonly storeUntilExpired?: readonly NostrEvent[]
   /** Events to deliver to live subscriptions once the transaction is durable, and to keep nowhere. */
   readonly deliver: readonly NostrEvent[]
   /** Called once the transaction is durable, before the OK is sent. */

@@ -1,6 +1,6 @@
 import { authKind } from './auth.ts'
 import { encodeEvent, kindClass, type NostrEvent, type VerifiedEvent } from './event.ts'
-import type { Applied, Host, Origin } from './host.ts'
+import type { Admission, Applied, Host, Origin } from './host.ts'
 import type { Limits } from './limits.ts'
 import { type Prepared, prepare } from './prepared.ts'
 import { protectionFault } from './protected.ts'
@@ -60,6 +60,8 @@ export function createIngester(options: {
   }
 
   const knownOutcome = (id: string, done: Done): Submitted | 'waits' | undefined => {
+    // What a broken disk holds is not known, and a duplicate of it would be acknowledged without being durable.
+    if (writer.isBroken()) return refusal(storageFault)
     const waiting = inFlight.get(id)
     if (waiting !== undefined) {
       waiting.push(({ accepted, message }) => {
@@ -73,7 +75,7 @@ export function createIngester(options: {
   }
 
   const dispatch = (event: VerifiedEvent, origin: Origin, done: Done) => {
-    const admission = host.admit(event, origin)
+    const admission = admit(event, origin)
     switch (admission.kind) {
       case 'refuse':
         return done(refusal(admission.message))
@@ -107,6 +109,16 @@ export function createIngester(options: {
         const unknown: never = admission
         throw new Error(`no such admission ${JSON.stringify(unknown)}`)
       }
+    }
+  }
+
+  /** The host's word; a fault of the host is answered, so that nobody waits for an OK. */
+  const admit = (event: VerifiedEvent, origin: Origin): Admission => {
+    try {
+      return host.admit(event, origin)
+    } catch (error) {
+      onError(error)
+      return { kind: 'refuse', message: 'error: the relay failed at this event' }
     }
   }
 
@@ -160,10 +172,14 @@ export function createIngester(options: {
 
   const putAll = (applied: Applied): Written => {
     const stored: { event: NostrEvent; seq: number }[] = []
-    for (const event of applied.store) {
-      const put = store.put(event, true)
-      if (put.status === 'stored') stored.push({ event, seq: put.seq })
+    const putEach = (events: readonly NostrEvent[], kept: boolean) => {
+      for (const event of events) {
+        const put = store.put(event, kept)
+        if (put.status === 'stored') stored.push({ event, seq: put.seq })
+      }
     }
+    putEach(applied.store, true)
+    putEach(applied.storeUntilExpired ?? [], false)
     return { applied, stored }
   }
 

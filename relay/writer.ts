@@ -18,6 +18,11 @@ export type Writer = {
   submit<T>(task: Task<T>): void
   /** How many tasks wait. */
   queued(): number
+  /**
+   * Whether a transaction became visible that could not be made durable. What the disk holds is then unknown (a kernel may
+   * count pages as clean whose sync failed), so nothing more is written until the process is started again.
+   */
+  isBroken(): boolean
   /** Resolves when nothing is queued or under way. */
   idle(): Promise<void>
   /** Finishes what is queued; what comes later fails. */
@@ -48,6 +53,7 @@ export function createWriter(options: {
   let taking = false
   let flushing = 0
   let closed = false
+  let broken = false
   const waiters: (() => void)[] = []
 
   const queued = () => lanes.first.length + lanes.events.length
@@ -84,10 +90,12 @@ export function createWriter(options: {
     if (taking || queued() === 0) return
     taking = true
     flushing++
+    let lastTransaction = Number.POSITIVE_INFINITY
     const ran: Ran[] = []
     let fault: { error: unknown } | undefined
     let flushed: Promise<unknown> | undefined
     try {
+      lastTransaction = transactionOf(root)
       await root.transaction(() => {
         try {
           void root.childTransaction(() => runSlice(ran))
@@ -112,20 +120,32 @@ export function createWriter(options: {
       fault ??= { error }
     }
     flushing--
-    if (fault !== undefined) onError(fault.error)
+    if (fault !== undefined) {
+      onError(fault.error)
+      if (lastTransaction < Number.POSITIVE_INFINITY && transactionOf(root) > lastTransaction) fail()
+    }
     settle(ran, fault)
+  }
+
+  /** Stops for good; what waits is told. */
+  const fail = () => {
+    broken = true
+    const left = [...lanes.first.splice(0), ...lanes.events.splice(0)]
+    settle(left.map(notRun))
   }
 
   return {
     submit: task => {
-      if (closed) {
-        queueMicrotask(() => task.done({ ok: false, error: new Error('the writer is closed') }))
+      if (closed || broken) {
+        const error = new Error(broken ? 'a sync of the disk failed, nothing more is written' : 'the writer is closed')
+        queueMicrotask(() => task.done({ ok: false, error }))
         return
       }
       lanes[task.lane].push(task as Task<unknown>)
       if (!taking) void pump()
     },
     queued,
+    isBroken: () => broken,
     idle: () => {
       if (queued() === 0 && !taking && flushing === 0) return Promise.resolve()
       return new Promise(resolve => waiters.push(resolve))
@@ -135,6 +155,11 @@ export function createWriter(options: {
       if (queued() > 0 || taking || flushing > 0) await new Promise<void>(resolve => waiters.push(resolve))
     },
   }
+}
+
+/** The number of the newest transaction that readers see. */
+function transactionOf(root: RootDatabase): number {
+  return (root.getStats() as { lastTxnId: number }).lastTxnId
 }
 
 function notRun(task: Task<unknown>): Ran {

@@ -205,7 +205,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     gateway: createGateway({ submit: relay.submit, waiters, findResult }),
     relayDocument: relay.document,
     methods: () => describeMethods([...commandMethods, ...queryMethods].map(method => method.declaration)),
-    readiness: () => readinessOf({ disk, clock, wallet, server }),
+    readiness: () => readinessOf({ disk, writer, clock, wallet, server }),
     clientIp: createClientIp(config.trustedProxies),
     onError: onError('http.failed'),
   })

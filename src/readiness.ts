@@ -9,6 +9,7 @@ const walletTimeoutMs = 3_000
 /** What has to work before the service should be sent requests: store, relay, wallet, clock. */
 export async function readinessOf(parts: {
   disk: { room(): Room }
+  writer: { isBroken(): boolean }
   server: Server
   wallet: LightningBackend
   clock: LogClock
@@ -16,7 +17,9 @@ export async function readinessOf(parts: {
   const room = parts.disk.room()
   const jump = parts.clock.unconfirmedJumpSeconds()
   return [
-    { name: 'store', ok: room === 'events', detail: storeDetails[room] },
+    parts.writer.isBroken()
+      ? { name: 'store', ok: false, detail: 'a sync of the disk failed; check the disk and start again' }
+      : { name: 'store', ok: room === 'events', detail: storeDetails[room] },
     { name: 'relay', ok: parts.server.listening, detail: parts.server.listening ? 'listening' : 'not listening' },
     await walletCheck(parts.wallet),
     {

@@ -85,11 +85,13 @@ export function createApplier(options: {
     if (environment.reader.has(tables.outcomes, [event.id]) || environment.reader.has(tables.refusals, [event.id])) {
       return { accepted: true, message: 'duplicate: this command was handled before', store: [], deliver: [] }
     }
-    const committed = commit(decoded)
-    if ('refused' in committed) {
-      return publish([refuse(environment, signer, committed.time, decoded, committed.refused)], false)
+    const made = commit(decoded)
+    if ('refused' in made) {
+      const refusal = refuse(environment, signer, made.time, decoded, made.refused)
+      const committed = () => options.published([refusal], false)
+      return { accepted: true, message: '', store: [], storeUntilExpired: [refusal], deliver: [], committed }
     }
-    return publish([event, ...committed.signed], committed.outcome.handled.status === 'pending')
+    return publish([event, ...made.signed], made.outcome.handled.status === 'pending')
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {

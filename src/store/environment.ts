@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, type RangeOptions as LmdbRange, open, type RootDatabase } from 'lmdb'
 import type { KeyOf, KeyPart } from './key.ts'
 import type { Table, TableInfo } from './table.ts'
-import { tables } from './tables.ts'
+import { databases, tables } from './tables.ts'
 import type { RangeOptions, Reader, Transactor } from './transaction.ts'
 
 type Bytes = Database<Buffer, Buffer>
@@ -21,8 +21,7 @@ export type Environment = {
   close(): Promise<void>
 }
 
-/** LMDB's default of 12 named databases and 126 readers is too few for tables, relay views and reading processes. */
-const maxDbs = 128
+/** LMDB's default of 126 readers is too few for further processes that read. */
 const maxReaders = 512
 const maxCloseMs = 2_000
 
@@ -41,7 +40,7 @@ export function openEnvironment(options: {
     path: options.directory,
     noSubdir: false,
     mapSize: options.mapSizeBytes,
-    maxDbs,
+    maxDbs: databases.length,
     maxReaders,
     readOnly: options.readOnly ?? false,
     noSync: options.scratch ?? false,

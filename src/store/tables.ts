@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { defineTable } from './table.ts'
+import { relayDatabaseNames } from '../../relay/databases.ts'
+import { defineTable, type TableMark } from './table.ts'
 
 /**
- * Every database of the environment and its key, in one place; the relay's own are listed in `relay/databases.ts` and
- * are `local`, since what they hold is a view. Rows are stored by `row-codec.ts` with the fields in this order,
+ * Every database of the environment and its key, in one place. The relay's own come from `relay/databases.ts`, where
+ * their keys are told, and are `local`, since what they hold is a view. Rows are stored by `row-codec.ts` with the fields in this order,
  * so a field is appended, never moved, and a change of shape is a migration.
  */
 
@@ -265,6 +266,12 @@ export const tables = {
     row: nothing,
   }),
 } as const
+
+/** Every database there is, by name and mark; the relay's stand behind ours. */
+export const databases: readonly { name: string; mark: TableMark }[] = [
+  ...Object.values(tables),
+  ...Object.values(relayDatabaseNames).map(name => ({ name, mark: 'local' as const })),
+]
 
 export type Settings = z.infer<typeof settingsRow>
 export type Record = z.infer<typeof recordRow>

@@ -88,7 +88,7 @@ export async function openService(settings: Settings = testSettings) {
 
   const run = (apply: () => Applied): Applied => {
     const applied = environment.root.transactionSync(apply)
-    sent.push(...applied.store)
+    sent.push(...applied.store, ...(applied.storeUntilExpired ?? []))
     return applied
   }
   const appendFact = createFactAppender({

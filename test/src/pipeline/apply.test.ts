@@ -65,7 +65,7 @@ describe('applying a command', () => {
       throw new Error('a bug')
     }
     const applied = inTransaction(() => service.applier.command({ ...broken, run }))
-    service.sent.push(...applied.store)
+    service.sent.push(...applied.store, ...(applied.storeUntilExpired ?? []))
     expect(rows()).toEqual(before)
     expect(service.resultOf(broken.event.id, alice)).toMatchObject({ status: 'error', body: { code: 'INTERNAL' } })
     expect(service.resultOf(broken.event.id, alice)?.body.message).not.toContain('a bug')
