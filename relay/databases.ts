@@ -24,9 +24,16 @@ export const relayDatabaseNames = {
   deletions: 'relay.deletions',
   /** expiration (6), seq → nothing */
   expirations: 'relay.expirations',
+  /** 'slice' → number of the writer's last slice */
+  writer: 'relay.writer',
 } as const
 
 export type RelayDatabases = { readonly [Name in keyof typeof relayDatabaseNames]: Database<Buffer, Buffer> }
+
+/** Opens the writer's own database. */
+export function openWriterDatabase(root: RootDatabase): Database<Buffer, Buffer> {
+  return root.openDB<Buffer, Buffer>({ name: relayDatabaseNames.writer, keyEncoding: 'binary', encoding: 'binary' })
+}
 
 /** Opens the relay's databases in an environment, making those that are missing. */
 export function openDatabases(root: RootDatabase): RelayDatabases {

@@ -16,6 +16,10 @@ export type EventLimits = {
 const hex64 = /^[0-9a-f]{64}$/
 const hex128 = /^[0-9a-f]{128}$/
 const maxTime = 2 ** 47
+/** A control character becomes `\u0000`. */
+const maxBytesPerCharacter = 6
+/** Everything but tags and content: the other five fields and the names of all. */
+const envelopeBytes = 512
 
 /** Checks the shape of an event as it came off the wire (NIP-01), and takes its seven fields only. */
 export function parseEvent(value: unknown, limits: EventLimits): ParsedEvent {
@@ -28,10 +32,12 @@ export function parseEvent(value: unknown, limits: EventLimits): ParsedEvent {
   if (!isInteger(kind, 65_535)) return bad(id, 'kind: an integer from 0 to 65535')
   if (typeof content !== 'string') return bad(id, 'content: a string')
   if (!Array.isArray(tags) || tags.length > limits.maxTags) return bad(id, `tags: a list of at most ${limits.maxTags}`)
+  let characters = content.length
   for (const tag of tags) {
     if (!Array.isArray(tag) || tag.length === 0) return bad(id, 'tags: each is a list of strings')
     for (const part of tag) {
       if (typeof part !== 'string') return bad(id, 'tags: each is a list of strings')
+      characters += part.length + 1
       if (part.length > limits.maxTagValueLength) {
         return bad(id, `tags: values of at most ${limits.maxTagValueLength} characters`)
       }
@@ -41,7 +47,9 @@ export function parseEvent(value: unknown, limits: EventLimits): ParsedEvent {
     return bad(id, 'an event holds no lone surrogates, which no UTF-8 can carry')
   }
   const event: NostrEvent = { id, pubkey, created_at, kind, tags, content, sig }
-  if (Buffer.byteLength(encodeEvent(event)) > limits.maxEventBytes) {
+  // Most events are far too short to need the exact length, which costs as much as hashing them.
+  const mayBeTooLong = characters * maxBytesPerCharacter + envelopeBytes > limits.maxEventBytes
+  if (mayBeTooLong && Buffer.byteLength(encodeEvent(event)) > limits.maxEventBytes) {
     return bad(id, `an event has at most ${limits.maxEventBytes} bytes`)
   }
   return { ok: true, event }

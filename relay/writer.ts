@@ -1,4 +1,5 @@
 import type { RootDatabase } from 'lmdb'
+import { openWriterDatabase } from './databases.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
 export type Task<T> = {
@@ -35,6 +36,8 @@ const sliceTasks = 1_000
 /** Tasks of the first lane that a slice takes however long they last. */
 const sliceCommands = 16
 
+const visibleKey = Buffer.from('slice')
+
 type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 
 /**
@@ -54,6 +57,8 @@ export function createWriter(options: {
   let flushing = 0
   let closed = false
   let broken = false
+  const visible = openWriterDatabase(root)
+  let lastSlice = visible.get(visibleKey)?.readUIntBE(0, 6) ?? 0
   const waiters: (() => void)[] = []
 
   const queued = () => lanes.first.length + lanes.events.length
@@ -90,13 +95,13 @@ export function createWriter(options: {
     if (taking || queued() === 0) return
     taking = true
     flushing++
-    let lastTransaction = Number.POSITIVE_INFINITY
+    const slice = ++lastSlice
     const ran: Ran[] = []
     let fault: { error: unknown } | undefined
     let flushed: Promise<unknown> | undefined
     try {
-      lastTransaction = transactionOf(root)
       await root.transaction(() => {
+        visible.putSync(visibleKey, sliceValue(slice))
         try {
           void root.childTransaction(() => runSlice(ran))
         } catch {
@@ -122,9 +127,18 @@ export function createWriter(options: {
     flushing--
     if (fault !== undefined) {
       onError(fault.error)
-      if (lastTransaction < Number.POSITIVE_INFINITY && transactionOf(root) > lastTransaction) fail()
+      if (isVisible(slice)) fail()
     }
     settle(ran, fault)
+  }
+
+  /** Whether readers see a slice whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
+  const isVisible = (slice: number): boolean => {
+    try {
+      return visible.get(visibleKey)?.readUIntBE(0, 6) === slice
+    } catch {
+      return false
+    }
   }
 
   /** Stops for good; what waits is told. */
@@ -157,9 +171,10 @@ export function createWriter(options: {
   }
 }
 
-/** The number of the newest transaction that readers see. */
-function transactionOf(root: RootDatabase): number {
-  return (root.getStats() as { lastTxnId: number }).lastTxnId
+function sliceValue(slice: number): Buffer {
+  const value = Buffer.alloc(6)
+  value.writeUIntBE(slice, 0, 6)
+  return value
 }
 
 function notRun(task: Task<unknown>): Ran {
