@@ -14,8 +14,3 @@ export type DueKind =
 export function schedule(tx: Transactor, time: number, kind: DueKind, id: string): void {
   tx.put(tables.due, [time, kind, id], {})
 }
-
-/** Takes something off the time index. */
-export function unschedule(tx: Transactor, time: number, kind: DueKind, id: string): void {
-  tx.delete(tables.due, [time, kind, id])
-}

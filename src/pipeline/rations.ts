@@ -1,15 +1,12 @@
 import type { Rations } from './admit.ts'
 import { createRation } from './ration.ts'
 
-/** How much a stranger may use; an operator may change each. */
-export const defaultRations = {
-  commandsPerKeyPerMinute: 240,
-  commandsPerIpPerMinute: 1_200,
-  decryptionsPerIpPerMinute: 1_200,
-  decryptionsPerSecond: 400,
-}
-
-type RationLimits = { readonly [Name in keyof typeof defaultRations]: number } & {
+/** How much a stranger may use, as the configuration has it. */
+type RationLimits = {
+  readonly commandsPerKeyPerMinute: number
+  readonly commandsPerIpPerMinute: number
+  readonly decryptionsPerIpPerMinute: number
+  readonly decryptionsPerSecond: number
   readonly unpaidHoldsPerIp: number
   /** How long an unpaid hold lasts at most; the ration of an address refills over this time. */
   readonly holdSeconds: number

@@ -16,7 +16,7 @@ export function methodSchemas(declaration: MethodDeclaration): { params: object;
 }
 
 /** Identifies a method's schemas, so that a client sees a change without fetching them. */
-export function schemaHash(declaration: MethodDeclaration): string {
+function schemaHash(declaration: MethodDeclaration): string {
   return createHash('sha256')
     .update(JSON.stringify(methodSchemas(declaration)))
     .digest('hex')

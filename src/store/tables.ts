@@ -41,10 +41,10 @@ export const settingsRow = z.object({
 })
 
 /** One line of a price, as shown in a quote and kept on the order. */
-export const lineRow = z.object({ description: text, amountMsat: int })
+const lineRow = z.object({ description: text, amountMsat: int })
 
 /** Something being bought: `sellable` names who quotes and fulfils it, `params` is what that one needs. */
-export const itemRow = z.object({ sellable: text, params: z.unknown(), lines: z.array(lineRow), totalMsat: int })
+const itemRow = z.object({ sellable: text, params: z.unknown(), lines: z.array(lineRow), totalMsat: int })
 
 export const tables = {
   /** seq → entry; the truth (see `log.ts` for the bytes). */

@@ -7,7 +7,7 @@ import { publishName } from './name-event.ts'
 
 const daySeconds = 86_400
 /** A year of registration. Calendar years would make the price of a day depend on the date. */
-export const yearSeconds = 365 * daySeconds
+const yearSeconds = 365 * daySeconds
 
 /** Makes a name its owner's for some years: active, listed, published, and due for what comes after. */
 export function activateName(

@@ -9,7 +9,7 @@ import { holdName, releaseHold } from './holds.ts'
 import { activateName } from './lifecycle.ts'
 
 /** What an order for a name needs to know. */
-export const registrationParams = z.object({
+const registrationParams = z.object({
   identifier: z.string(),
   years: z.int(),
   records: z.array(recordRow),
