@@ -19,7 +19,7 @@ beforeEach(async () => {
   service.send(alice, 'identifier.register', { identifier: 'second@example.com' })
   await service.walletAnswers()
   const { body } = service.send(alice, 'ticket.open', { subject: 'Help', content: 'It does not work' })
-  const { id } = body['ticket'] as { id: string }
+  const { id } = body.ticket as { id: string }
   service.send(staff, 'ticket.reply', { ticketId: id, content: 'Try again' })
   await service.advance(400 * 86_400)
 })

@@ -1,0 +1,171 @@
+import { createBucket } from './bucket.ts'
+import { encodeEvent, type NostrEvent } from './event.ts'
+import { type Filter, parseFilter } from './filter.ts'
+import type { Host } from './host.ts'
+import type { Limits } from './limits.ts'
+import type { Outlet } from './outlet.ts'
+import { openScan, type Visible } from './query.ts'
+import { isPartyTo, visibleTo } from './readers.ts'
+import type { EventStore } from './store.ts'
+import type { Subscription, Subscriptions } from './subscriptions.ts'
+import type { Turns } from './turns.ts'
+
+/** The subscriptions of one connection. */
+export type Requests = {
+  /** A REQ: answers with what is stored, EOSE, and then what comes, or with CLOSED. */
+  request(id: string, values: readonly unknown[]): void
+  close(id: unknown): void
+  closeAll(): void
+}
+
+/** A subscription; `held` are live events that came before the stored ones were all sent. */
+type Open = { readonly subscription: Subscription; held: NostrEvent[] | null; closed: boolean }
+
+const sliceMs = 5
+const maxHeld = 1_000
+
+/** Serves the REQs of a connection. */
+export function createRequests(context: {
+  outlet: Outlet
+  store: EventStore
+  subscriptions: Subscriptions
+  host: Host
+  limits: Limits
+  /** The keys that have authenticated so far. */
+  authenticated: ReadonlySet<string>
+  /** Shared by all connections. */
+  turns: Turns
+  sendChallenge(): void
+  now(): number
+  onError(error: unknown): void
+}): Requests {
+  const { outlet, store, subscriptions, host, limits, authenticated, turns, sendChallenge, now, onError } = context
+  const open = new Map<string, Open>()
+  const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
+
+  const request = (id: string, values: readonly unknown[]) => {
+    // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
+    close(id)
+    if (!requestBucket()) return outlet.send(['CLOSED', id, 'rate-limited: too many requests, slow down'])
+    if (values.length === 0 || values.length > limits.maxFilters) {
+      return outlet.send(['CLOSED', id, `invalid: a REQ has 1 to ${limits.maxFilters} filters`])
+    }
+    const filters: Filter[] = []
+    for (const value of values) {
+      const parsed = parseFilter(value, {
+        maxLimit: limits.maxLimit,
+        maxValues: limits.maxFilterValues,
+        maxTagKeys: limits.maxFilterTagKeys,
+      })
+      if (!parsed.ok) return outlet.send(['CLOSED', id, `invalid: ${parsed.reason}`])
+      filters.push(parsed.filter)
+    }
+    if (authenticated.size === 0 && filters.every(asksForRestrictedOnly)) {
+      sendChallenge()
+      return outlet.send(['CLOSED', id, 'auth-required: these kinds are for their parties only'])
+    }
+    if (open.size >= limits.maxSubscriptions) {
+      return outlet.send([
+        'CLOSED',
+        id,
+        `rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`,
+      ])
+    }
+    let listed = valuesIn(filters)
+    for (const { subscription } of open.values()) listed += valuesIn(subscription.filters)
+    if (listed > limits.maxSubscribedValues) {
+      return outlet.send([
+        'CLOSED',
+        id,
+        `rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`,
+      ])
+    }
+    startSubscription(id, filters)
+  }
+
+  const asksForRestrictedOnly = ({ kinds }: Filter) =>
+    kinds !== undefined && kinds.length > 0 && kinds.every(kind => host.restrictedKinds.has(kind))
+
+  const startSubscription = (id: string, filters: readonly Filter[]) => {
+    const prefix = `["EVENT",${JSON.stringify(id)},`
+    const entry: Open = {
+      held: [],
+      closed: false,
+      subscription: {
+        filters,
+        deliver: (event, json) => {
+          if (host.restrictedKinds.has(event.kind) && !isPartyTo(event, authenticated)) return
+          if (entry.held !== null && entry.held.length < maxHeld) entry.held.push(event)
+          else outlet.sendEvent(prefix, json())
+        },
+      },
+    }
+    open.set(id, entry)
+    subscriptions.add(entry.subscription)
+    sendStored(id, entry, prefix).catch((error: unknown) => {
+      onError(error)
+      outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
+      close(id)
+    })
+  }
+
+  /** Sends what is stored, then EOSE, then what came meanwhile; stands still while the client does not read. */
+  const sendStored = async (id: string, entry: Open, prefix: string): Promise<void> => {
+    const latest = store.latestSeq()
+    const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
+    const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
+    /** Whether to go on, after what was found is sent and others had their turn. */
+    const nextSlice = async (): Promise<boolean> => {
+      outlet.flush()
+      await turns()
+      while (outlet.isBehind() && outlet.isOpen()) await outlet.whenDrained()
+      endMs = performance.now() + sliceMs
+      return !entry.closed && outlet.isOpen()
+    }
+    let endMs = 0
+    const isOver = () => performance.now() > endMs
+    for (const filter of entry.subscription.filters) {
+      if (isOver() && !(await nextSlice())) return
+      const scan = openScan(store, filter, { now: now(), latest, visible, seen })
+      for (;;) {
+        const json = scan.next(isOver)
+        if (json === null) break
+        if (json !== undefined) {
+          outlet.add(prefix, json)
+          if (!outlet.isPageFull() && !isOver()) continue
+        }
+        if (!(await nextSlice())) return
+      }
+    }
+    outlet.add(`["EOSE",${JSON.stringify(id)}]`, null)
+    outlet.flush()
+    const held = entry.held ?? []
+    entry.held = null
+    for (const event of held) outlet.sendEvent(prefix, Buffer.from(encodeEvent(event)))
+  }
+
+  const close = (id: unknown) => {
+    const entry = typeof id === 'string' ? open.get(id) : undefined
+    if (typeof id !== 'string' || entry === undefined) return
+    entry.closed = true
+    open.delete(id)
+    subscriptions.remove(entry.subscription)
+  }
+
+  return {
+    request,
+    close,
+    closeAll: () => {
+      for (const id of [...open.keys()]) close(id)
+    },
+  }
+}
+
+/** How many values filters list, which is what they take of memory. */
+function valuesIn(filters: readonly Filter[]): number {
+  let count = 0
+  for (const { ids, authors, kinds, tags } of filters) {
+    for (const list of [ids, authors, kinds, ...tags.values()]) count += list?.length ?? 0
+  }
+  return count
+}
