@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ResultStatus } from '../protocol/method.ts'
 import type { Rejection } from '../rejections.ts'
 import type { Settings } from '../store/tables.ts'
@@ -39,9 +39,12 @@ export function ok(body: object): Handled {
   return { status: 'ok', body }
 }
 
-/** An id that follows from the command and a label: the same at every replay, unguessable before the command is known. */
-export function deriveRef(commandId: string, label: string): string {
-  return createHash('sha256').update(`${commandId}:${label}`).digest('hex').slice(0, 32)
+/**
+ * An id that follows from the command and a label: the same at every replay. It begins with the time, so that what is
+ * new stands together in its table and a transaction touches fewer pages. It is no secret.
+ */
+export function deriveRef({ time, commandId }: Pick<Context, 'time' | 'commandId'>, label: string): string {
+  return time.toString(16).padStart(10, '0') + hash('sha256', `${commandId}:${label}`).slice(0, 22)
 }
 
 /** Whether a key may do what operators do. */

@@ -12,7 +12,7 @@ export type JobRequest =
 
 /** Asks for work, to begin once this transaction is durable. */
 export function enqueueJob(tx: Transactor, context: Context, request: JobRequest): void {
-  const id = deriveRef(context.commandId, `job:${request.type}`)
+  const id = deriveRef(context, `job:${request.type}`)
   tx.put(tables.jobs, [id], { type: request.type, payload: request.payload, createdAt: context.time })
 }
 

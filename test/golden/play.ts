@@ -25,7 +25,14 @@ export type Stage = {
 }
 
 /** A few years of a small service, in which every method is used and most outcomes come about. Always the same. */
-export async function play({ clock, send, appendFact }: Stage): Promise<void> {
+export async function play({ clock, appendFact, ...stage }: Stage): Promise<void> {
+  const sentAt = new Map<string, number>()
+  const send: Stage['send'] = (by, method, params) => {
+    const commandId = stage.send(by, method, params)
+    sentAt.set(commandId, clock.time)
+    return commandId
+  }
+  const refOf = (commandId: string, label: string) => deriveRef({ time: sentAt.get(commandId) ?? 0, commandId }, label)
   const config = (settings: object, key: string) =>
     appendFact({ method: configApplied, params: { settings }, dedupeKey: `config:${key}` })
   const advance = (seconds: number) => {
@@ -33,9 +40,9 @@ export async function play({ clock, send, appendFact }: Stage): Promise<void> {
     return appendFact({ method: clockAdvance, params: { to: clock.time }, dedupeKey: `clock:${clock.time}` })
   }
   const invoiceOf = (commandId: string) => {
-    const invoiceId = deriveRef(commandId, 'invoice')
+    const invoiceId = refOf(commandId, 'invoice')
     const preimage = sha256(invoiceId)
-    return { invoiceId, preimage, paymentHash: sha256(preimage), jobId: deriveRef(commandId, 'job:create-invoice') }
+    return { invoiceId, preimage, paymentHash: sha256(preimage), jobId: refOf(commandId, 'job:create-invoice') }
   }
   const created = (commandId: string) => {
     const { invoiceId, paymentHash, jobId } = invoiceOf(commandId)
@@ -50,7 +57,7 @@ export async function play({ clock, send, appendFact }: Stage): Promise<void> {
   const lookedUp = (ordered: string, asked: string, receivedMsat: number | null, reachable: boolean) => {
     const { paymentHash } = invoiceOf(ordered)
     const settlement = receivedMsat === null ? null : { receivedMsat, settledAt: clock.time }
-    const jobId = deriveRef(asked, 'job:look-up-invoice')
+    const jobId = refOf(asked, 'job:look-up-invoice')
     const params = { jobId, commandId: asked, paymentHash, settled: settlement, reachable }
     return appendFact({ method: invoiceLookedUp, params, dedupeKey: `look-up:${asked}` })
   }
@@ -125,7 +132,7 @@ export async function play({ clock, send, appendFact }: Stage): Promise<void> {
     category: 'billing',
     priority: 'high',
   })
-  const ticketId = deriveRef(opened, 'ticket')
+  const ticketId = refOf(opened, 'ticket')
   send(staff, 'ticket.reply', { ticketId, content: 'Try again\nlater' })
   send(alice, 'ticket.close', { ticketId })
   send(alice, 'ticket.reply', { ticketId, content: 'No' })

@@ -18,7 +18,7 @@ export function requestInvoice(
   context: Context,
   wanted: { orderId: string; amountMsat: number; description: string },
 ): string {
-  const invoiceId = deriveRef(context.commandId, 'invoice')
+  const invoiceId = deriveRef(context, 'invoice')
   const amountMsat = msat(wanted.amountMsat)
   tx.put(tables.invoices, [invoiceId], {
     status: 'requested',

@@ -32,7 +32,7 @@ export function post(
 ): void {
   const { debit, credit, reason, orderId } = posting
   const amountMsat = msat(posting.amountMsat)
-  const id = deriveRef(context.commandId, `posting:${reason}:${orderId ?? ''}`)
+  const id = deriveRef(context, `posting:${reason}:${orderId ?? ''}`)
   if (tx.has(tables.postings, [id])) throw new Error(`posting ${reason} stands twice in one command`)
   tx.put(tables.postings, [id], { debit, credit, amountMsat, time: context.time, reason, orderId })
   tx.put(tables.postingsByAccount, [debit, context.time, id], {})

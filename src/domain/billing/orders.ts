@@ -24,7 +24,7 @@ export function placeOrder(
   context: Context,
   wanted: { items: Item[]; pay: 'invoice' | 'balance'; description: string },
 ): Handled {
-  const orderId = deriveRef(context.commandId, 'order')
+  const orderId = deriveRef(context, 'order')
   let totalMsat = 0
   for (const item of wanted.items) totalMsat += item.totalMsat
   const order: Order = {

@@ -29,7 +29,7 @@ export const ticketOpen = defineCommand({
   }),
   result: z.object({ ticket: view }),
   handle: ({ subject: title, content: text, category, priority }, tx, context) => {
-    const ticketId = deriveRef(context.commandId, 'ticket')
+    const ticketId = deriveRef(context, 'ticket')
     const number = (tx.get(tables.counters, ['ticket'])?.value ?? 0) + 1
     tx.put(tables.counters, ['ticket'], { value: number })
     const { author: account, time } = context
