@@ -13,7 +13,7 @@ import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { createHttpApp } from './http/app.ts'
 import { createClientIp } from './http/client-ip.ts'
-import { listen, publicUrls, stopListening } from './http/listen.ts'
+import { listen, ownUrls, publicUrls, stopListening } from './http/listen.ts'
 import { createHttpServer, serveHttp } from './http/server.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
 import { keepHouse, lastSeen } from './jobs/housekeeping.ts'
@@ -55,6 +55,7 @@ export type Panda = {
 }
 
 const sweepEveryMs = 300_000
+const announceEveryMs = 10_000
 
 /**
  * Opens, wires and listens: the composition root, where nothing is decided that is not written elsewhere.
@@ -102,7 +103,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   closing.push(() => writer.close())
 
   const monotonicMs = () => performance.now()
-  const clock = createLogClock({ wallSeconds, monotonicMs, lastSeen: lastSeen(environment) })
+  const onJump = (seconds: number) => log.warn({ event: 'clock.jump', seconds, confirmWith: 'panda clock confirm' })
+  const clock = createLogClock({ wallSeconds, monotonicMs, lastSeen: lastSeen(environment), onJump })
   const waiters = createResultWaiters()
   // The runner needs the relay, and the relay's transactions wake the runner.
   let wakeJobs = () => {}
@@ -140,7 +142,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       version: packageVersion(),
       restrictedWrites: config.relay.policy !== 'open',
     },
-    urls: [urls.websocket],
+    urls: ownUrls(config, urls.websocket, port),
     now: wallSeconds,
     clientIp: createClientIp(config.trustedProxies),
     onError: onError('relay.failed'),
@@ -153,7 +155,11 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const operators = operatorsOf(config, directory, secp)
   const settings = settingsFromConfig(config, { websocketUrl: urls.websocket, operators: operators.keys })
   await applySettings(environment, appendFact, settings)
-  await announceService({ environment, signer, relay, urls, name: config.relay.name, now: clock.now })
+  const announce = () => announceService({ environment, signer, relay, urls, name: config.relay.name, now: clock.now })
+  await announce()
+  // Operators change domains by command; looking whether the announcement still holds costs two reads.
+  const announcing = setInterval(() => void announce().catch(onError('announce.failed')), announceEveryMs)
+  closing.push(() => clearInterval(announcing))
 
   const stopping = new AbortController()
   const { signal } = stopping
@@ -217,8 +223,6 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     report: onError('control.failed'),
   })
   closing.push(() => control.close())
-  const jump = clock.unconfirmedJumpSeconds()
-  if (jump !== null) log.warn({ event: 'clock.jump', seconds: jump, confirmWith: 'panda clock confirm' })
 
   return {
     address: { host: address, port },

@@ -19,7 +19,7 @@ export async function readinessOf(parts: {
   return [
     parts.writer.isBroken()
       ? { name: 'store', ok: false, detail: 'a sync of the disk failed; check the disk and start again' }
-      : { name: 'store', ok: room === 'events', detail: storeDetails[room] },
+      : { name: 'store', ok: room !== 'facts', detail: storeDetails[room] },
     { name: 'relay', ok: parts.server.listening, detail: parts.server.listening ? 'listening' : 'not listening' },
     await walletCheck(parts.wallet),
     {

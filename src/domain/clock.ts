@@ -3,7 +3,7 @@ import { time } from '../protocol/fields.ts'
 import { parseIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Transactor } from '../store/transaction.ts'
-import { paymentUnavailable } from './billing/invoice-facts.ts'
+import { outcomeUnknown, paymentUnavailable } from './billing/invoice-facts.ts'
 import { expireOrder } from './billing/orders.ts'
 import { type Context, ok } from './context.ts'
 import { beginGrace, releaseName, remindOfExpiry } from './identifiers/lifecycle.ts'
@@ -38,7 +38,8 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
     case 'command-deadline': {
       const orderId = tx.get(tables.pendingCommands, [id])?.orderId ?? null
       if (orderId !== null) expireOrder(tx, context, orderId)
-      resolvePending(tx, context, id, paymentUnavailable())
+      // Without an order it waits for a look-up, and what was paid is not known.
+      resolvePending(tx, context, id, orderId === null ? outcomeUnknown() : paymentUnavailable())
       break
     }
     case 'order-expiry':

@@ -23,6 +23,12 @@ export const configApplied = defineCommand({
       const createdAt = tx.get(tables.domains, [name])?.createdAt ?? context.time
       tx.put(tables.domains, [name], { ...policy, createdAt })
     }
+    for (const { name } of before?.domains ?? []) {
+      const row = tx.get(tables.domains, [name])
+      const isGone = !settings.domains.some(domain => domain.name === name)
+      // What was sold there stays served; nothing more is sold.
+      if (isGone && row !== undefined) tx.put(tables.domains, [name], { ...row, open: false })
+    }
     return ok({})
   },
 })

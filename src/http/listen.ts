@@ -34,3 +34,12 @@ export function publicUrls(
     websocket: configured.websocket ?? `ws://localhost:${port}`,
   }
 }
+
+/** The URLs that authentication may name (NIP-42): the public one, and where none is configured, this machine's by number. */
+export function ownUrls(
+  { publicUrls: configured }: { publicUrls: { websocket: string | null } },
+  websocket: string,
+  port: number,
+): string[] {
+  return configured.websocket === null ? [websocket, `ws://127.0.0.1:${port}`, `ws://[::1]:${port}`] : [websocket]
+}

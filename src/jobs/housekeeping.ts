@@ -7,33 +7,43 @@ import { tables } from '../store/tables.ts'
 import { pause } from './pause.ts'
 
 const everyMs = 60_000
-const forgetAtOnce = 500
+const forgetAtOnce = 100
 
-/** Once a minute: leaves a heartbeat, by which the next start judges the clock, and forgets refusals that are over. */
-export async function keepHouse(options: {
+type HouseOptions = {
   environment: Environment
   applyLocally: ApplyLocally
   clock: LogClock
   signal: AbortSignal
   onError(error: unknown): void
-}): Promise<void> {
-  const { environment, applyLocally, clock, signal, onError } = options
+}
+
+/** Once a minute: leaves a heartbeat, by which the next start judges the clock, and forgets refusals that are over. */
+export async function keepHouse(options: HouseOptions): Promise<void> {
+  const { signal } = options
   while (!signal.aborted) {
-    applyLocally(
-      () => {
-        const now = clock.now()
-        if (clock.unconfirmedJumpSeconds() === null) {
-          environment.transactor(() => undefined).put(tables.local, ['heartbeat'], { value: now })
-        }
-        forgetRefusals(environment, now, forgetAtOnce)
-        return { accepted: true, message: '', store: [], deliver: [] }
-      },
-      outcome => {
-        if (!outcome.ok) onError(outcome.error)
-      },
-    )
+    tidy(options)
     await pause(everyMs, signal)
   }
+}
+
+/** Leaves the heartbeat and forgets some refusals, and some more as long as there are. */
+function tidy(options: HouseOptions): void {
+  const { environment, applyLocally, clock, onError } = options
+  let forgotten = 0
+  applyLocally(
+    () => {
+      const now = clock.now()
+      if (clock.unconfirmedJumpSeconds() === null) {
+        environment.transactor(() => undefined).put(tables.local, ['heartbeat'], { value: now })
+      }
+      forgotten = forgetRefusals(environment, now, forgetAtOnce)
+      return { accepted: true, message: '', store: [], deliver: [] }
+    },
+    outcome => {
+      if (!outcome.ok) onError(outcome.error)
+      else if (forgotten === forgetAtOnce) tidy(options)
+    },
+  )
 }
 
 /** When the service was last seen running, by its log and its heartbeat; `null` before its first start. */

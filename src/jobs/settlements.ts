@@ -1,4 +1,4 @@
-import type { LightningBackend } from '../adapters/lightning/port.ts'
+import { type InvoiceState, type LightningBackend, LightningUnavailable } from '../adapters/lightning/port.ts'
 import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { type AppendFact, type Fact, FactRefused } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
@@ -54,13 +54,29 @@ export async function sweepInvoices(
       after = key
       const paymentHash = environment.reader.get(tables.invoices, [key[1]])?.paymentHash
       if (!paymentHash) continue
-      const state = await backend.lookUpInvoice(paymentHash, signal)
-      if (state.status !== 'settled') continue
+      const state = await lookUp(backend, paymentHash, signal, onError)
+      if (state?.status !== 'settled') continue
       const { receivedMsat, settledAt } = state
       const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor: null }
       if (await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))) found++
     }
     if (page.length < sweepPage) return found
+  }
+}
+
+/** One invoice that the wallet cannot answer for does not end the sweep; a wallet that is away does. */
+async function lookUp(
+  backend: LightningBackend,
+  paymentHash: string,
+  signal: AbortSignal,
+  onError: Options['onError'],
+): Promise<InvoiceState | null> {
+  try {
+    return await backend.lookUpInvoice(paymentHash, signal)
+  } catch (error) {
+    if (signal.aborted || error instanceof LightningUnavailable) throw error
+    onError(error)
+    return null
   }
 }
 

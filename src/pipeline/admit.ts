@@ -1,3 +1,4 @@
+import { networkOf } from '../../relay/connection-counter.ts'
 import type { NostrEvent, VerifiedEvent } from '../../relay/event.ts'
 import type { Admission, Host, Origin } from '../../relay/host.ts'
 import { isInWindow, parseEnvelope } from '../protocol/command.ts'
@@ -49,8 +50,10 @@ export function createHost(options: {
     if (isRejection(command)) return refused(command)
     const { envelope, mayHoldUnpaid } = command
     if (!isInWindow(event.created_at, envelope.executeBy, now())) return refused(outOfWindow)
-    if (mayHoldUnpaid && !rations.unpaidOrdersPerIp(origin.ip)) {
-      return refused(reject('RATE_LIMITED', 'too many unpaid orders from this address, pay some or wait'))
+    if (mayHoldUnpaid && !rations.unpaidOrdersPerIp(networkOf(origin.ip))) {
+      return refused(
+        reject('RATE_LIMITED', 'too many orders by invoice from this address lately: wait, or pay from the balance'),
+      )
     }
     if (isFull(environment) && !reader.has(tables.accounts, [event.pubkey])) {
       return refused(reject('RATE_LIMITED', 'the service takes no commands of new keys now, try again later'))
@@ -72,7 +75,8 @@ export function createHost(options: {
   }
 
   /** Too many from this key or address, or decryption used up: known before the expensive part. */
-  const rationRefusal = (event: NostrEvent, { ip }: Origin): Rejection | null => {
+  const rationRefusal = (event: NostrEvent, origin: Origin): Rejection | null => {
+    const ip = networkOf(origin.ip)
     if (!rations.commandsPerKey(event.pubkey)) return reject('RATE_LIMITED', 'too many commands of this key')
     if (!rations.commandsPerIp(ip)) return reject('RATE_LIMITED', 'too many commands from this address')
     const envelope = parseEnvelope(event)

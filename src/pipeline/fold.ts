@@ -8,7 +8,7 @@ import type { TableInfo } from '../store/table.ts'
 import { tables } from '../store/tables.ts'
 import { commandMethods } from './catalog.ts'
 import { decode, methodIndex } from './decode.ts'
-import { handle } from './handle.ts'
+import { handle, rulesVersion as ownRules } from './handle.ts'
 
 /** Something that is not as the log says: a log entry, or a row of a table. */
 export type Difference = { readonly table: string; readonly key: string; readonly what: string }
@@ -51,6 +51,7 @@ function foldEntry(
   if (event === null) return 'the event is not JSON'
   if (!isSigned(event)) return 'the signature of the event is wrong'
   if (entry.time < head.time) return 'time goes backwards'
+  if (entry.rulesVersion > ownRules) return `the rules of version ${entry.rulesVersion} are not known to this program`
   const command = decode(event, commands, signer)
   if (isRejection(command)) return `the command is refused now: ${command.message}`
   const { seq, time, rulesVersion, digest } = entry

@@ -22,6 +22,8 @@ export function createLogClock(options: {
   monotonicMs(): number
   /** Unix seconds when the service was last seen running: the newer of last entry and heartbeat; `null` on first start. */
   lastSeen: number | null
+  /** Told once of each jump, in seconds. */
+  onJump(seconds: number): void
 }): LogClock {
   let believed = { time: options.lastSeen ?? options.wallSeconds(), atMs: options.monotonicMs() }
   let jump: number | null = null
@@ -31,7 +33,10 @@ export function createLogClock(options: {
     now: () => {
       const wall = options.wallSeconds()
       const expected = elapsed()
-      if (jump === null && wall - expected > maxJumpSeconds) jump = wall - expected
+      if (jump === null && wall - expected > maxJumpSeconds) {
+        jump = wall - expected
+        options.onJump(jump)
+      }
       if (jump !== null) return expected
       // A clock set back leaves log time standing until the clock has caught up.
       if (wall > believed.time) believed = { time: wall, atMs: options.monotonicMs() }

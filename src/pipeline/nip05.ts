@@ -11,6 +11,8 @@ export type Nip05Answer = {
 
 const unknownHost: Nip05Answer = { known: false, found: null, ttlSeconds: 0 }
 
+const maxHostLength = 253
+
 /** Makes the look-up of names by host. `_` is the service itself; a name that gives no relays is found on ours. */
 export function createNip05Resolver(options: {
   reader: Reader
@@ -20,7 +22,8 @@ export function createNip05Resolver(options: {
   const { reader, servicePublicKey, websocketUrl } = options
   const ours = [websocketUrl]
   return (host, name) => {
-    const domain = reader.get(tables.domains, [host])
+    // The Host header is a stranger's, and longer than any key may be.
+    const domain = host.length > maxHostLength ? undefined : reader.get(tables.domains, [host])
     if (domain === undefined) return unknownHost
     const { ttlSeconds } = domain
     if (name === null || name === '_') {

@@ -1,9 +1,15 @@
-import { kindClass, type NostrEvent } from '../../relay/event.ts'
+import type { NostrEvent } from '../../relay/event.ts'
 import { tables } from '../store/tables.ts'
 import type { Reader } from '../store/transaction.ts'
 
 /** Which ordinary events the relay takes: none, those of and for its customers, or all. */
 export type WelcomePolicy = 'commands' | 'members' | 'open'
+
+/** Profile and follows, and the lists of NIP-51, NIP-65 and others that are about a key itself. */
+const listKinds: ReadonlySet<number> = new Set([
+  0, 3, 10_000, 10_001, 10_002, 10_003, 10_004, 10_005, 10_006, 10_007, 10_009, 10_012, 10_013, 10_015, 10_019, 10_020,
+  10_030, 10_050, 10_063, 10_101, 10_102,
+])
 
 /** Sets of NIP-51 and the kinds that go with a profile, beyond the replaceable ones. */
 const setKinds: ReadonlySet<number> = new Set([
@@ -21,7 +27,7 @@ export function unwelcome(
   if (policy === 'open') return null
   if (policy === 'commands') return 'blocked: this relay takes commands and queries for its service only'
   const { kind } = event
-  if (kind === 5 || kindClass(kind) === 'replaceable' || setKinds.has(kind)) return null
+  if (kind === 5 || listKinds.has(kind) || setKinds.has(kind)) return null
   if (messageKinds.has(kind) && event.tags.some(tag => tag[0] === 'p' && isAddressee(reader, tag[1], service))) {
     return null
   }

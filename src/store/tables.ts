@@ -150,6 +150,8 @@ export const tables = {
       totalMsat: int,
       createdAt: int,
       invoiceId: text.nullable(),
+      /** Whether its things were set aside for it; otherwise it races with other orders. */
+      held: z.boolean(),
     }),
   }),
   /** account, time, order id */

@@ -121,7 +121,7 @@ export const invoiceLookedUp = defineCommand({
     const body = { order: presentOrder(invoice.orderId, order), invoice: presentInvoice(invoiceId, invoice) }
     const unpaid = reject('PAYMENT_FAILED', 'the wallet has not received this payment')
     const answer = invoice.status === 'settled' ? { status: 'ok' as const, body } : unpaid
-    resolvePending(tx, context, commandId, reachable || invoice.status === 'settled' ? answer : paymentUnavailable())
+    resolvePending(tx, context, commandId, reachable || invoice.status === 'settled' ? answer : outcomeUnknown())
     return ok({})
   },
 })
@@ -135,6 +135,14 @@ function failInvoice(tx: Transactor, context: Context, invoiceId: string): void 
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'failed' })
   expireOrder(tx, context, invoice.orderId)
   resolvePending(tx, context, order.commandId, paymentUnavailable())
+}
+
+/** The answer when the wallet does not say whether it was paid. */
+export function outcomeUnknown() {
+  return reject(
+    'PAYMENT_UNAVAILABLE',
+    'the Lightning wallet does not answer; a payment that was made is booked when it does',
+  )
 }
 
 /** The answer when the wallet cannot be had; nothing is held and nothing has moved. */

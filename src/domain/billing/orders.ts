@@ -11,8 +11,8 @@ export type Order = RowOf<'orders'>
 
 /** What an order looks like to its customer. */
 export function presentOrder(orderId: string, order: Order): object {
-  const { status, items, totalMsat, createdAt, invoiceId } = order
-  return { id: orderId, status, items, totalMsat, createdAt, ...(invoiceId === null ? {} : { invoiceId }) }
+  const { status, items, totalMsat, createdAt, invoiceId, held } = order
+  return { id: orderId, status, items, totalMsat, createdAt, held, ...(invoiceId === null ? {} : { invoiceId }) }
 }
 
 /**
@@ -35,6 +35,7 @@ export function placeOrder(
     totalMsat,
     createdAt: context.time,
     invoiceId: null,
+    held: false,
   }
   tx.put(tables.ordersByAccount, [order.account, order.createdAt, orderId], {})
   if (wanted.pay === 'balance' || totalMsat === 0) {
@@ -43,9 +44,12 @@ export function placeOrder(
   }
   const { invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = context.settings.orders
   const until = context.time + commandDeadlineSeconds + invoiceExpirySeconds + holdSlackSeconds
-  for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.hold(ordered, until, tx, context)
+  let held = true
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
+    if (!sellable.hold(ordered, until, tx, context)) held = false
+  }
   const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat, description: wanted.description })
-  tx.put(tables.orders, [orderId], { ...order, invoiceId })
+  tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
   return { status: 'pending', orderId }
 }

@@ -7,7 +7,12 @@ const start = 1_790_000_000
 /** A log clock over a machine whose clock can be set, which the monotonic clock does not notice. */
 function machine(lastSeen: number | null, wall = start) {
   const time = { wall, ms: 0 }
-  const clock = createLogClock({ wallSeconds: () => time.wall, monotonicMs: () => time.ms, lastSeen })
+  const clock = createLogClock({
+    wallSeconds: () => time.wall,
+    monotonicMs: () => time.ms,
+    lastSeen,
+    onJump: () => undefined,
+  })
   return {
     clock,
     pass: (seconds: number) => {
