@@ -127,7 +127,8 @@ export function createWriter(options: {
     flushing--
     if (fault !== undefined) {
       onError(fault.error)
-      if (isVisible(slice)) fail()
+      // What was committed is visible, though a later slice may have put its own number there since.
+      if (flushed !== undefined || isVisible(slice)) fail()
     }
     settle(ran, fault)
   }
