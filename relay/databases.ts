@@ -24,7 +24,7 @@ export const relayDatabaseNames = {
   deletions: 'relay.deletions',
   /** expiration (6), seq → nothing */
   expirations: 'relay.expirations',
-  /** 'slice' → number of the writer's last slice */
+  /** 'transaction' → number of the writer's last one */
   writer: 'relay.writer',
 } as const
 

@@ -14,7 +14,7 @@ export type Task<T> = {
 /** What became of a task. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
 
-/** The one writer of an environment: group commit in bounded slices. */
+/** The one writer of an environment: group commit, in slices that leave others their turn. */
 export type Writer = {
   submit<T>(task: Task<T>): void
   /** How many tasks wait. */
@@ -30,21 +30,22 @@ export type Writer = {
   close(): Promise<void>
 }
 
-/** A slice ends after so much work, so that reads are never late by more, and so many tasks. */
+/** A slice ends after so much work, so that reads are never late by more. */
 const sliceMs = 4
-const sliceTasks = 1_000
-/** Tasks of the first lane that a slice takes however long they last. */
-const sliceCommands = 16
+/** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
+const maxSlices = 32
+const maxTasks = 1_000
 
-const visibleKey = Buffer.from('slice')
+const visibleKey = Buffer.from('transaction')
 
 type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 
 /**
- * Makes the writer. A slice of tasks is one transaction, run on one turn of the event loop; the next begins while the
- * former is still being flushed. A task that throws fails alone and leaves nothing behind: an `atomic` one undoes its own
- * child transaction; after any other the whole slice is undone and its tasks are run again, each in one of its own.
- * When the transaction or its flush fails, all its tasks fail.
+ * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
+ * queued needs; between them, readers see nothing of it. The next transaction begins while the former is still being
+ * flushed. A task that throws fails alone and leaves nothing behind: an `atomic` one undoes its own child transaction;
+ * after any other the whole slice is undone and its tasks are run again, each in one of its own. When the transaction or
+ * its flush fails, all its tasks fail. The environment has to be open with `strictAsyncOrder`.
  */
 export function createWriter(options: {
   root: RootDatabase
@@ -58,18 +59,31 @@ export function createWriter(options: {
   let closed = false
   let broken = false
   const visible = openWriterDatabase(root)
-  let lastSlice = visible.get(visibleKey)?.readUIntBE(0, 6) ?? 0
+  let lastTransaction = visible.get(visibleKey)?.readUIntBE(0, 6) ?? 0
   const waiters: (() => void)[] = []
+  /** As many as the last full slice took. */
+  let tasksPerSlice = 16
 
   const queued = () => lanes.first.length + lanes.events.length
 
   const runSlice = (ran: Ran[]): void => {
+    const begun = ran.length
+    try {
+      void root.childTransaction(() => takeTasks(ran))
+    } catch {
+      const undone = ran.slice(begun)
+      dropTaken(lanes, undone)
+      for (const entry of undone) entry.outcome = runAtomic(root, entry.task)
+    }
+    const taken = ran.length - begun
+    if (queued() > 0 && taken > 0) tasksPerSlice = taken
+  }
+
+  const takeTasks = (ran: Ran[]): void => {
     const endMs = nowMs() + sliceMs
     for (const lane of [lanes.first, lanes.events]) {
       let taken = 0
-      // A commit costs as much as several commands, so a slice takes some in any case; what events cost, strangers decide.
-      const atLeast = lane === lanes.first ? sliceCommands : 0
-      while (taken < lane.length && ran.length < sliceTasks && (taken < atLeast || nowMs() < endMs)) {
+      while (taken < lane.length && ran.length < maxTasks && nowMs() < endMs) {
         const task = lane[taken++]
         if (task === undefined) break
         const entry = notRun(task)
@@ -78,6 +92,24 @@ export function createWriter(options: {
       }
       lane.splice(0, taken)
     }
+  }
+
+  /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
+  const runTransaction = async (number: number, ran: Ran[]): Promise<void> => {
+    const slices = Math.min(maxSlices, Math.ceil(queued() / tasksPerSlice))
+    const mark = numberValue(number)
+    const first = root.transaction(() => {
+      visible.putSync(visibleKey, mark)
+      runSlice(ran)
+    })
+    const parts: Promise<unknown>[] = [first]
+    for (let slice = 1; slice < slices; slice++) {
+      // Callbacks that follow each other run on one turn; with a put between them each gets a turn of its own.
+      parts.push(visible.put(visibleKey, mark))
+      parts.push(root.transaction(() => runSlice(ran)))
+    }
+    const failed = (await Promise.allSettled(parts)).find(part => part.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   const settle = (ran: Ran[], failure?: { error: unknown }) => {
@@ -95,20 +127,12 @@ export function createWriter(options: {
     if (taking || queued() === 0) return
     taking = true
     flushing++
-    const slice = ++lastSlice
+    const number = ++lastTransaction
     const ran: Ran[] = []
     let fault: { error: unknown } | undefined
     let flushed: Promise<unknown> | undefined
     try {
-      await root.transaction(() => {
-        visible.putSync(visibleKey, sliceValue(slice))
-        try {
-          void root.childTransaction(() => runSlice(ran))
-        } catch {
-          dropTaken(lanes, ran)
-          for (const entry of ran) entry.outcome = runAtomic(root, entry.task)
-        }
-      })
+      await runTransaction(number, ran)
       flushed = root.flushed
     } catch (error) {
       fault = { error }
@@ -127,16 +151,16 @@ export function createWriter(options: {
     flushing--
     if (fault !== undefined) {
       onError(fault.error)
-      // What was committed is visible, though a later slice may have put its own number there since.
-      if (flushed !== undefined || isVisible(slice)) fail()
+      // What was committed is visible, though a later transaction may have put its own number there since.
+      if (flushed !== undefined || isVisible(number)) fail()
     }
     settle(ran, fault)
   }
 
-  /** Whether readers see a slice whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
-  const isVisible = (slice: number): boolean => {
+  /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
+  const isVisible = (number: number): boolean => {
     try {
-      return visible.get(visibleKey)?.readUIntBE(0, 6) === slice
+      return visible.get(visibleKey)?.readUIntBE(0, 6) === number
     } catch {
       return false
     }
@@ -172,9 +196,9 @@ export function createWriter(options: {
   }
 }
 
-function sliceValue(slice: number): Buffer {
+function numberValue(number: number): Buffer {
   const value = Buffer.alloc(6)
-  value.writeUIntBE(slice, 0, 6)
+  value.writeUIntBE(number, 0, 6)
   return value
 }
 
@@ -203,7 +227,7 @@ function runAtomic(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
   return { ok: true, value }
 }
 
-/** Takes tasks that began in an undone slice off their lanes: each has its failure and is not run again. */
+/** Takes tasks that have begun off their lanes: each has its failure and is not run again. */
 function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: readonly Ran[]): void {
   const begun = new Set(ran.map(({ task }) => task))
   for (const name of ['first', 'events'] as const) lanes[name] = lanes[name].filter(task => !begun.has(task))

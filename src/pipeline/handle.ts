@@ -32,10 +32,10 @@ export function handle(
   at: { seq: number; time: number; service: string },
 ): Outcome | Rejection {
   const { event, declaration } = command
-  const digest = createHash('sha256')
+  const written: Buffer[] = []
   const tx = environment.transactor((table, key, value) => {
-    digest.update(`\n${table.name} ${key.length} ${value === null ? 'removed' : value.length}\n`).update(key)
-    if (value !== null) digest.update(value)
+    written.push(Buffer.from(`\n${table.name} ${key.length} ${value === null ? 'removed' : value.length}\n`), key)
+    if (value !== null) written.push(value)
   })
   const settings = currentSettings(environment)
   if (settings.suspended.includes(event.pubkey)) return reject('SUSPENDED', 'this account is suspended')
@@ -65,8 +65,9 @@ export function handle(
       tx.put(tables.pendingCommands, [event.id], { author: event.pubkey, method: declaration.name, orderId })
     }
   }
-  digest.update(`\n${JSON.stringify([handled, effects])}`)
-  return { handled, effects, digest: digest.digest() }
+  written.push(Buffer.from(`\n${JSON.stringify([handled, effects])}`))
+  const digest = createHash('sha256').update(Buffer.concat(written)).digest()
+  return { handled, effects, digest }
 }
 
 /** The key that makes a fact happen once: source, object, state. Every fact carries one. */

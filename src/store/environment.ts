@@ -46,6 +46,8 @@ export function openEnvironment(options: {
     noSync: options.scratch ?? false,
     // With it LMDB makes a promise of its own at every commit; of a failed one nobody could catch it, and that ends the process.
     eventTurnBatching: false,
+    // The writer's slices get each a turn of the event loop, though they share a transaction.
+    strictAsyncOrder: true,
     keyEncoding: 'binary',
     encoding: 'binary',
   })

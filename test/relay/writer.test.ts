@@ -73,7 +73,30 @@ describe('the writer', () => {
     expect(rows()).toEqual(['a', 'b', 'c', 'z'])
   })
 
-  it('ends a slice after 1,000 tasks, and each slice has a turn of its own', async () => {
+  it('runs several slices in one transaction, each on a turn of its own, and shows nothing of it between them', async () => {
+    const { root } = temporary
+    const transactions = () => (root.getStats() as { lastTxnId: number }).lastTxnId
+    let turn = 0
+    const seen = new Set<number>()
+    const look = () => {
+      turn++
+      seen.add(rows().length)
+      if (done.length < 41) setImmediate(look)
+    }
+    const slices = new Set<number>()
+    // The others wait while the first transaction, which has but one slice, is under way.
+    task('first', { ms: 5 })
+    for (let index = 0; index < 40; index++) task(`t${index}`, { ms: 1, before: () => void slices.add(turn) })
+    const before = transactions()
+    look()
+    await writer.idle()
+    expect(transactions() - before).toBeLessThanOrEqual(3)
+    expect(slices.size).toBeGreaterThan(transactions() - before)
+    expect(seen.size).toBeLessThanOrEqual(1 + transactions() - before)
+    expect(rows()).toHaveLength(41)
+  })
+
+  it('ends a transaction after 1,000 tasks, and each slice has a turn of its own', async () => {
     const turns = new Map<number, number>()
     let turn = 0
     const count = () => {

@@ -115,8 +115,8 @@ describe('the same test', () => {
       changes: [
         {
           file: 'relay/writer.js',
-          from: 'await root.transaction(',
-          to: 'await (work => new Promise(done => void root.transaction(() => done(work()))))(',
+          from: 'const first = root.transaction(',
+          to: 'const first = (work => new Promise(done => void root.transaction(() => done(work()))))(',
         },
         { file: 'relay/writer.js', from: 'flushed = root.flushed', to: 'flushed = undefined' },
       ],
