@@ -2,6 +2,7 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { checkParams } from '../protocol/faults.ts'
 
 /** An answer of the running service; `error` is one line for the operator, without secrets. */
 export type ControlReply =
@@ -46,8 +47,9 @@ export function controlHandler<Schema extends z.ZodType>(
   run: (params: z.output<Schema>) => Promise<ControlReply>,
 ): ControlHandler {
   return async params => {
-    const parsed = schema.safeParse(params)
-    return parsed.success ? run(parsed.data) : refuse(firstProblem(parsed.error))
+    const checked = checkParams(schema, params)
+    if (checked.ok) return run(checked.params)
+    return refuse(checked.faults.map(({ path, message }) => `${path}: ${message}`).join('; '))
   }
 }
 
@@ -263,9 +265,4 @@ function parseJson(text: string): unknown {
     // No JSON is no request: the schema refuses `undefined`.
     return undefined
   }
-}
-
-function firstProblem(error: z.ZodError): string {
-  const [issue] = error.issues
-  return issue === undefined ? 'not valid' : `${['params', ...issue.path].join('.')}: ${issue.message}`
 }

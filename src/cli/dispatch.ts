@@ -8,6 +8,7 @@ type Subcommand = (args: readonly string[], line: CommandLine) => Promise<number
 /** Loaded only when asked for: `--help` needs neither LMDB nor the relay. */
 const subcommands: Readonly<Record<string, Subcommand>> = {
   start: async (args, line) => (await import('./start.ts')).start(args, line),
+  send: async (args, line) => (await import('./send.ts')).send(args, line),
   pubkey: async (args, line) => (await import('./pubkey.ts')).pubkey(args, line),
   clock: async (args, line) => (await import('./clock.ts')).clock(args, line),
   describe: async (args, line) => {

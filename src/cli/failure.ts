@@ -18,5 +18,6 @@ export function messageOf(error: unknown): string {
   const code = 'code' in error ? String(error.code) : ''
   const cause = Object.hasOwn(causes, code) ? causes[code] : undefined
   const [firstLine = ''] = error.message.split('\n')
-  return cause === undefined ? firstLine || error.name : `${cause} (${firstLine})`
+  if (cause === undefined) return firstLine || error.name
+  return firstLine === '' ? cause : `${cause} (${firstLine})`
 }

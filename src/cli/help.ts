@@ -2,6 +2,7 @@
 export const helpText = `panda: a name service on Nostr
 
   panda start [--config FILE] [--data DIR] [--port N]   run the service
+  panda send METHOD [PARAMS] [--key FILE] [--url URL]   send a command or query: PARAMS is JSON, or @FILE with JSON
   panda pubkey [--data DIR]                             print the service's public key
   panda verify [--data DIR]                             fold the log again and compare every table
   panda clock confirm [--data DIR]                      accept a jump of the clock and let time go on

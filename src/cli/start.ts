@@ -2,7 +2,7 @@ import { pino, stdSerializers } from 'pino'
 import { type Panda, startPanda } from '../main.ts'
 import { type CommandLine, configure, exitCodes, expectNoMore } from './command-line.ts'
 import { messageOf } from './failure.ts'
-import { welcome } from './welcome.ts'
+import { publicUrlsWarning, welcome } from './welcome.ts'
 
 /** `panda start`: runs the service until SIGINT or SIGTERM; a second signal does not wait for anything. */
 export async function start(args: readonly string[], line: CommandLine): Promise<number> {
@@ -24,7 +24,9 @@ export async function start(args: readonly string[], line: CommandLine): Promise
     stop.forget()
     return exitCodes.failed
   }
-  for (const text of welcome(panda, config.domains[0]?.name ?? 'localhost')) line.print(text)
+  const warning = publicUrlsWarning(config)
+  if (warning !== null) log.warn({ event: 'listen.no-public-urls', warning })
+  for (const text of welcome(panda, config)) line.print(text)
   await stop.asked
   line.print('Stopping…')
   await panda.close()

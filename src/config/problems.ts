@@ -12,9 +12,11 @@ export type Problem = {
 }
 
 /** Whatever is kept under such a key, or looks like this, is not repeated in a message that ends up in a log. */
-const secretKey = /secret|password|passphrase|token|seed|mnemonic|macaroon|private|credential|nsec|apikey|wallet/i
-const secretText = /nsec1|ncryptsec1|secret=|:\/\/[^/]*@/i
-const maxValueLength = 80
+const secretKey = /secret|password|passphrase|token|seed|mnemonic|macaroon|private|credential|nsec|(?<!p)rune|key$/i
+const secretText = /nsec1|ncryptsec1|(secret|password|token|macaroon|rune|key)=|:\/\/[^/]*@/i
+const maxValueLength = 60
+const maxValueDepth = 4
+const notShown = '(not shown)'
 
 /** A problem as one line. */
 export function formatProblem({ path, value, expected, source }: Problem): string {
@@ -30,9 +32,13 @@ export function toProblems(
   const problems = new Map<string, Problem>()
   const add = (path: readonly PropertyKey[], expected: string) => {
     const text = formatPath(path)
-    const value = describe(String(path.at(-1)), valueAt(context.tree, path))
     // A value that breaks two rules is one mistake.
-    if (!problems.has(text)) problems.set(text, { path: text, value, expected, source: context.sourceOf(path) })
+    if (problems.has(text)) return
+    // Two settings may not go together though only one of them was made. The entries of lists have no defaults.
+    const byDefault = path.some(part => typeof part === 'number') ? undefined : valueAt(context.defaults, path)
+    const isSet = byDefault === undefined || valueAt(context.tree, path) !== undefined
+    const value = describe(path, isSet ? valueAt(context.tree, path) : byDefault)
+    problems.set(text, { path: text, value, expected, source: isSet ? context.sourceOf(path) : 'defaults' })
   }
   for (const issue of issues) {
     if (issue.code !== 'unrecognized_keys') {
@@ -47,14 +53,23 @@ export function toProblems(
   return [...problems.values()]
 }
 
-/** A value as it may be shown: scalars cut to a line, nothing that is or may hold a secret. */
-export function describe(key: string, value: unknown): string {
+/** The value at a path as it may be shown: cut to a line, without what is or may be a secret. */
+export function describe(path: readonly PropertyKey[], value: unknown): string {
   if (value === undefined) return 'nothing'
-  if (Array.isArray(value)) return '(a list)'
-  if (typeof value === 'object' && value !== null) return '(a section)'
-  if (secretKey.test(key) || secretText.test(String(value))) return '(not shown)'
-  const text = JSON.stringify(value)
+  if (path.some(part => secretKey.test(String(part)))) return notShown
+  const text = JSON.stringify(withoutSecrets(value, maxValueDepth))
   return text.length > maxValueLength ? `${text.slice(0, maxValueLength)}…` : text
+}
+
+/** A copy that goes no deeper than a line can show: by aliases, YAML may even go in circles. */
+function withoutSecrets(value: unknown, depth: number): unknown {
+  if (typeof value === 'string' && secretText.test(value)) return notShown
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === 0) return '…'
+  if (Array.isArray(value)) return value.map(part => withoutSecrets(part, depth - 1))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [key, secretKey.test(key) ? notShown : withoutSecrets(part, depth - 1)]),
+  )
 }
 
 /** The candidate that was probably meant, or `null`. Case and `_` or `-` do not count, and one slip in three characters is forgiven. */

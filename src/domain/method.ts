@@ -1,11 +1,9 @@
 import type { z } from 'zod'
+import { checkParams, type ParamsFault } from '../protocol/faults.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
 import type { Rejection } from '../rejections.ts'
 import type { Reader, Transactor } from '../store/transaction.ts'
 import type { Context, Handled, QueryContext } from './context.ts'
-
-/** What params that did not fit get back: every fault with its path. */
-export type ParamsFault = { readonly path: string; readonly message: string }
 
 /** A handler that waits for its store and context only, or what is wrong with the params. */
 export type Bound<Run> =
@@ -54,14 +52,8 @@ function bind<Params extends z.ZodType, Store, Ctx, Out>(
   handler: (params: z.infer<Params>, store: Store, context: Ctx) => Out,
   mayHoldUnpaid: (params: z.infer<Params>) => boolean,
 ): Bound<(store: Store, context: Ctx) => Out> {
-  const parsed = schema.safeParse(params)
-  if (parsed.success) {
-    const { data } = parsed
-    return { ok: true, run: (store, context) => handler(data, store, context), mayHoldUnpaid: mayHoldUnpaid(data) }
-  }
-  const faults = parsed.error.issues.map(issue => ({
-    path: ['params', ...issue.path].join('.'),
-    message: issue.message,
-  }))
-  return { ok: false, faults }
+  const checked = checkParams(schema, params)
+  if (!checked.ok) return checked
+  const { params: right } = checked
+  return { ok: true, run: (store, context) => handler(right, store, context), mayHoldUnpaid: mayHoldUnpaid(right) }
 }

@@ -16,12 +16,12 @@ const params: readonly [name: string, method: string, params: unknown, path: str
   ['half a year', 'identifier.register', { ...quote, years: 0.5 }, 'params.years'],
   ['years in words', 'identifier.register', { ...quote, years: '1' }, 'params.years'],
   ['an unknown way to pay', 'identifier.register', { ...quote, pay: 'later' }, 'params.pay'],
-  ['an unknown param', 'identifier.register', { ...quote, coupon: 'FREE' }, 'params'],
+  ['an unknown param', 'identifier.register', { ...quote, coupon: 'FREE' }, 'params.coupon'],
   [
     'a param named __proto__',
     'identifier.register',
     JSON.parse('{"identifier":"new@localhost","__proto__":{}}'),
-    'params',
+    'params.__proto__',
   ],
   [
     'a relay that is a web page',

@@ -130,12 +130,22 @@ describe('environment variables', () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
-  it('are refused by name when there is no such key, without their value', () => {
-    const [problem, ...more] = problemsOf(null, { PANDA_LISTEN_PROT: 'hunter2' })
+  it('are refused by name when there is no such key', () => {
+    const [problem, ...more] = problemsOf(null, { PANDA_LISTEN_PROT: '80' })
     expect(more).toEqual([])
-    expect(problem).toMatchObject({ path: 'PANDA_LISTEN_PROT', expected: expect.stringContaining('PANDA_LISTEN_PORT') })
-    expect(JSON.stringify(problem)).not.toContain('hunter2')
+    expect(problem).toMatchObject({
+      path: 'PANDA_LISTEN_PROT',
+      value: '"80"',
+      expected: expect.stringContaining('PANDA_LISTEN_PORT'),
+    })
   })
+
+  it.each(['PANDA_LND_MACAROON', 'PANDA_CLN_RUNE', 'PANDA_WALLET_SECRET', 'PANDA_API_TOKEN', 'PANDA_SERVICE_KEY'])(
+    'are refused without their value when it may be secret: %s',
+    name => {
+      expect(problemsOf(null, { [name]: 'hunter2' })).toMatchObject([{ path: name, value: '(not shown)' }])
+    },
+  )
 })
 
 describe('problems', () => {
@@ -223,8 +233,11 @@ describe('problems', () => {
     'password: hunter2',
     'apiKey: hunter2',
     'relay: {secretToken: hunter2}',
-    'unknown: {nested: hunter2}',
-    'data: [hunter2]',
+    'unknown: {password: hunter2}',
+    'password: {unknown: hunter2}',
+    'data: [{macaroon: hunter2}]',
+    'data: ["https://user:hunter2@a.example"]',
+    'wallet: "lnd+https://a.example?macaroon=hunter2"',
     'a: "hunter2\na: 2',
   ])('never repeat a secret: %s', yaml => {
     const lines = problemsOf(yaml).map(formatProblem)
@@ -232,10 +245,25 @@ describe('problems', () => {
     expect(lines.join('\n')).not.toContain('hunter2')
   })
 
+  it.each<[string, string, string]>([
+    ['wallet: "lnd:"', '"lnd:"', 'file'],
+    ['network: mainnet', '"dev:"', 'defaults'],
+    ['storage: {maxDataBytes: 1099511627776}', '68719476736', 'defaults'],
+    ['rations: {commandsPerKeyPerMinute: 0}', '0', 'file'],
+    ['unknown: {nested: [1, {prune: true}]}', '{"nested":[1,{"prune":true}]}', 'file'],
+    ['data: [a, b]', '["a","b"]', 'file'],
+    ['relay: {policy: null}', 'null', 'file'],
+    ['domains: [{open: true}]', 'nothing', 'file'],
+    ['a: &a [*a]', '[[[["…"]]]]', 'file'],
+  ])('show the value of %s: %s', (yaml, value, source) => {
+    const shown = problemsOf(yaml).map(problem => [problem.value, problem.source.replace(/^.*[/].*$/, 'file')])
+    expect(shown).toEqual([[value, source]])
+  })
+
   it('are one line each, however long the value', () => {
     const [problem] = problemsOf(`network: "${'x'.repeat(500)}\\n"`)
     const text = problem === undefined ? '' : formatProblem(problem)
-    expect(text).toMatch(/^network \(.*\): "x{40,}…? — expected one of .*$/)
+    expect(text).toMatch(/^network \(.*\): "x{59}… — expected one of .*$/)
     expect(text.length).toBeLessThan(300)
   })
 })

@@ -1,4 +1,5 @@
-import { open } from 'lmdb'
+import { setTimeout as delay } from 'node:timers/promises'
+import { open, type RootDatabase } from 'lmdb'
 import { LightningUnavailable } from './port.ts'
 
 /** What was asked for and signed, and what arrived. Amounts are millisatoshi, times Unix seconds. */
@@ -31,6 +32,8 @@ export type DevWalletStore = {
   settle(paymentHash: string, payment: Payment): Promise<SettleOutcome>
   close(): Promise<void>
 }
+
+const maxCloseMs = 2_000
 
 type Payment = { readonly receivedMsat: number | null; readonly late: boolean; readonly now: number }
 
@@ -69,7 +72,7 @@ export async function openDevWalletStore(directory: string, nodeId: string): Pro
     return nodes.get('id')
   })
   if (owner !== nodeId) {
-    await root.close()
+    await closeInTime(root)
     throw new Error(`the development wallet in ${directory} was made with another node key`)
   }
 
@@ -96,6 +99,17 @@ export async function openDevWalletStore(directory: string, nodeId: string): Pro
         settlements.putSync(lastSequence() + 1, { paymentHash, ...settlement })
         return { status: 'settled', paymentHash, receivedMsat }
       }),
-    close: () => root.close(),
+    close: () => closeInTime(root),
   }
+}
+
+/**
+ * Closes the tables. After a failed commit LMDB would wait for ever for a flush that does not come; then they are left
+ * open, which loses nothing: what was reported is on disk.
+ */
+async function closeInTime(root: Pick<RootDatabase, 'close'>): Promise<void> {
+  const closed = new AbortController()
+  const over = delay(maxCloseMs, undefined, { signal: closed.signal }).catch(() => undefined)
+  await Promise.race([root.close(), over])
+  closed.abort()
 }

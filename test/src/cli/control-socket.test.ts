@@ -69,7 +69,7 @@ describe('the control socket', () => {
     ['a method it does not know', 'shout', {}, 'no such method'],
     ['a method that every object has', 'constructor', {}, 'no such method'],
     ['params of another kind', 'greet', { name: 7 }, 'params.name: '],
-    ['params too many', 'greet', { name: 'alice', age: 7 }, 'params: '],
+    ['params too many', 'greet', { name: 'alice', age: 7 }, 'params.age: unknown key'],
     ['no params', 'greet', undefined, 'params: '],
     ['a method name that is too long', 'g'.repeat(65), {}, 'not a JSON object with method'],
     ['a bug', 'broken', {}, 'the service failed; see its log'],

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { configure } from '../../../src/cli/command-line.ts'
 import { dispatch } from '../../../src/cli/dispatch.ts'
 import { messageOf } from '../../../src/cli/failure.ts'
-import { welcome } from '../../../src/cli/welcome.ts'
+import { publicUrlsWarning, welcome } from '../../../src/cli/welcome.ts'
 import { loadOrCreateKey } from '../../../src/service-key.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'panda-cli-'))
@@ -24,7 +24,7 @@ describe('panda', () => {
     async (...args) => {
       const { exitCode, out } = await panda(args)
       expect(exitCode).toBe(0)
-      for (const word of ['start', 'verify', 'pubkey', 'clock confirm', 'dev pay']) expect(out).toContain(word)
+      for (const word of ['start', 'send', 'verify', 'pubkey', 'clock confirm', 'dev pay']) expect(out).toContain(word)
     },
   )
 
@@ -83,29 +83,82 @@ describe('the welcome', () => {
     wallet: 'lnd',
     operatorNote: null,
   }
+  const publicUrls = { http: 'https://panda.example', websocket: 'wss://panda.example' }
+  const defaults = { basePriceSat: 0, pricePerCharSat: 0, ttlSeconds: 60, open: true }
+  const configOf = (domain: string, host = '127.0.0.1', data = './data') => ({
+    data,
+    domains: [{ ...defaults, name: domain }],
+    listen: { host, port: 0 },
+    publicUrls,
+  })
 
   it('says where the service is, who it is, and what it works with', () => {
-    const text = welcome(panda, 'localhost').join('\n')
+    const text = welcome(panda, configOf('localhost')).join('\n')
     for (const part of ['https://panda.example', 'wss://panda.example', nip19.npubEncode(hex), 'libsecp256k1', 'lnd']) {
       expect(text).toContain(part)
     }
     expect(text).not.toContain('DEVELOPMENT')
+    expect(text).not.toContain('NO PUBLIC URLS')
+    expect(text).not.toContain('dev pay')
   })
 
   it('is loud about invented money and passes on what the operator should know', () => {
-    const text = welcome({ ...panda, wallet: 'dev', operatorNote: 'no operator yet' }, 'localhost').join('\n')
+    const text = welcome({ ...panda, wallet: 'dev', operatorNote: 'no operator yet' }, configOf('localhost')).join('\n')
     expect(text).toContain('DEVELOPMENT WALLET')
     expect(text).toContain('no operator yet')
   })
 
   it.each([
-    ['127.0.0.1', 'localhost', "curl 'http://localhost:4848/.well-known/nostr.json?name=_'"],
-    ['0.0.0.0', 'localhost', "curl 'http://localhost:4848/.well-known/nostr.json?name=_'"],
-    ['::', 'localhost', "curl 'http://localhost:4848/.well-known/nostr.json?name=_'"],
-    ['2001:db8::1', 'localhost', "curl 'http://[2001:db8::1]:4848/.well-known/nostr.json?name=_'"],
-    ['192.0.2.1', 'a.example', "curl -H 'Host: a.example' 'http://192.0.2.1:4848/.well-known/nostr.json?name=_'"],
+    ['127.0.0.1', 'localhost', "curl 'http://localhost:4848/.well-known/nostr.json?name=alice'"],
+    ['0.0.0.0', 'localhost', "curl 'http://localhost:4848/.well-known/nostr.json?name=alice'"],
+    ['::', 'localhost', "curl 'http://localhost:4848/.well-known/nostr.json?name=alice'"],
+    ['2001:db8::1', 'localhost', "curl 'http://[2001:db8::1]:4848/.well-known/nostr.json?name=alice'"],
+    ['192.0.2.1', 'a.example', "curl -H 'Host: a.example' 'http://192.0.2.1:4848/.well-known/nostr.json?name=alice'"],
   ])('gives a command that works, listening on %s for %s', (host, domain, command) => {
-    expect(welcome({ ...panda, address: { host, port: 4848 } }, domain).map(line => line.trim())).toContain(command)
+    const address = { host, port: 4848 }
+    expect(welcome({ ...panda, address }, configOf(domain)).map(line => line.trim())).toContain(command)
+  })
+
+  it("shows the way to a name of one's own, as plain as it can be", () => {
+    const lines = welcome({ ...panda, wallet: 'dev-wallet' }, configOf('localhost')).map(line => line.trim())
+    const first = lines.indexOf('Try:') + 1
+    expect(lines.slice(first, first + 3)).toEqual([
+      `npx panda send identifier.register '{"identifier":"alice@localhost","years":1}'`,
+      'npx panda dev pay <bolt11 of the answer>',
+      "curl 'http://localhost:4848/.well-known/nostr.json?name=alice'",
+    ])
+  })
+
+  it('names port, domain and directory where they are not the usual ones', () => {
+    const address = { host: '127.0.0.1', port: 5000 }
+    const config = configOf('a.example', '127.0.0.1', "/srv/bob's data")
+    const text = welcome({ ...panda, address, wallet: 'dev-wallet' }, config).join('\n')
+    const data = String.raw`--data '/srv/bob'\''s data'`
+    expect(text).toContain(`'{"identifier":"alice@a.example","years":1}' --url http://localhost:5000 ${data}`)
+    expect(text).toContain(`npx panda dev pay <bolt11 of the answer> ${data}`)
+  })
+
+  it('is loud when others can come but are told localhost', () => {
+    const config = { ...configOf('localhost', '0.0.0.0'), publicUrls: { http: null, websocket: null } }
+    const text = welcome(panda, config).join('\n')
+    for (const part of ['!! NO PUBLIC URLS', 'PANDA_PUBLIC_URLS_HTTP', 'PANDA_PUBLIC_URLS_WEBSOCKET'])
+      expect(text).toContain(part)
+  })
+
+  it.each([
+    ['127.0.0.1', null, null, null],
+    ['127.5.5.5', null, null, null],
+    ['::1', null, null, null],
+    ['localhost', null, null, null],
+    ['0.0.0.0', 'https://a.example', 'wss://a.example', null],
+    ['0.0.0.0', 'https://a.example', null, /set publicUrls\.websocket \(/],
+    ['::', null, 'wss://a.example', /set publicUrls\.http \(/],
+    ['192.0.2.1', null, null, /set publicUrls\.http .* and publicUrls\.websocket/],
+    ['127.example.com', null, null, /NIP-42/],
+  ])('listening on %s with the public URLs %s and %s, warns: %s', (host, http, websocket, expected) => {
+    const warning = publicUrlsWarning({ listen: { host, port: 1 }, publicUrls: { http, websocket } })
+    if (expected === null) expect(warning).toBeNull()
+    else expect(warning).toMatch(expected)
   })
 })
 
@@ -139,6 +192,7 @@ describe('the reason of a failure', () => {
     [system('EADDRINUSE', 'listen EADDRINUSE: address already in use 127.0.0.1:4848'), /port is in use.*4848/],
     [system('EACCES', "EACCES: permission denied, mkdir '/x'"), /no permission.*\/x/],
     [system('EROFS', "EROFS: read-only file system, open '/x'"), /read-only.*\/x/],
+    [system('ECONNREFUSED', ''), /^nothing answers there; is the service running\?$/],
     [system('ESTRANGE', 'strange'), /^strange$/],
     [new Error('the data directory ./data is in use'), /^the data directory \.\/data is in use$/],
     [new Error('first\nsecond'), /^first$/],
