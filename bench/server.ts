@@ -31,7 +31,12 @@ const config = {
   listen: { host: '127.0.0.1', port: 0 },
   domains: [{ name: benchDomain, basePriceSat: 1, pricePerCharSat: 0 }],
   orders: { unpaidHoldsPerAccount: 1_000_000, unpaidHoldsPerIp: 1_000_000, unpaidHoldsTotal: 10_000_000 },
+  http: { connectionsPerIp: 100_000 },
   rations: {
+    postsPerIpPerMinute: 1_000_000,
+    decryptionsPerConnectionPerMinute: 1_000_000,
+    storedBytesPerKeyPerDay: most,
+    storedBytesPerIpPerDay: 1_000 * most,
     commandsPerKeyPerMinute: 1_000_000,
     commandsPerIpPerMinute: 1_000_000,
     decryptionsPerIpPerMinute: 1_000_000,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { createConnectionCounter } from '../relay/connection-counter.ts'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
 import { createWriter } from '../relay/writer.ts'
@@ -12,7 +13,8 @@ import { packageVersion } from './cli/version.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { createHttpApp } from './http/app.ts'
-import { createClientIp } from './http/client-ip.ts'
+import { createClientIp, createProxyList } from './http/client-ip.ts'
+import { limitConnections } from './http/connections.ts'
 import { listen, ownUrls, publicUrls, stopListening } from './http/listen.ts'
 import { createHttpServer, serveHttp } from './http/server.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
@@ -31,6 +33,7 @@ import { createLogClock } from './pipeline/log-clock.ts'
 import { createNip05Resolver } from './pipeline/nip05.ts'
 import { createRations } from './pipeline/rations.ts'
 import { describeMethods } from './pipeline/service-info.ts'
+import { createUnpaidHolds } from './pipeline/unpaid-holds.ts'
 import { kinds } from './protocol/kinds.ts'
 import { createSigner } from './protocol/signer.ts'
 import { readinessOf } from './readiness.ts'
@@ -81,6 +84,10 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   if (lock === null) throw new Error(`another process is using the data directory ${config.data}`)
   closing.push(() => lock.release())
   const server = createHttpServer()
+  const isProxy = createProxyList(config.trustedProxies)
+  const { maxConnections, connectionsPerIp } = config.http
+  const perAddress = createConnectionCounter({ maxConnections, connectionsPerIp })
+  limitConnections(server, { maxConnections, perAddress, isProxy })
   const { host: address, port } = await listen(server, config.listen)
   closing.push(() => stopListening(server))
   const urls = publicUrls(config, port)
@@ -118,8 +125,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       if (mayAskForWork) wakeJobs()
     },
   })
-  const { unpaidHoldsPerIp, invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = config.orders
-  const holdSeconds = invoiceExpirySeconds + holdSlackSeconds
+  const rations = createRations(config.rations, monotonicMs)
+  const clientIp = createClientIp(isProxy)
   const relay = createRelay({
     root: environment.root,
     writer,
@@ -128,7 +135,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       environment,
       signer,
       applier,
-      rations: createRations({ ...config.rations, unpaidHoldsPerIp, holdSeconds }, monotonicMs),
+      rations,
+      unpaidHolds: createUnpaidHolds(environment.reader, config.orders.unpaidHoldsPerIp),
       policy: config.relay.policy,
       now: wallSeconds,
       room: disk.room,
@@ -144,7 +152,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     },
     urls: ownUrls(config, urls.websocket, port),
     now: wallSeconds,
-    clientIp: createClientIp(config.trustedProxies),
+    clientIp,
     onError: onError('relay.failed'),
   })
   closing.push(() => relay.close())
@@ -174,7 +182,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     appendFact,
     workers: { 'create-invoice': createInvoiceWorker(wallet), 'look-up-invoice': lookUpInvoiceWorker(wallet) },
     now: clock.now,
-    tryForSeconds: () => commandDeadlineSeconds,
+    tryForSeconds: () => config.orders.commandDeadlineSeconds,
     onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
   })
   const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
@@ -182,7 +190,14 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const loops = [
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
-    runDueTimer({ environment, appendFact, clock, signal, onError: onError('clock.failed') }),
+    runDueTimer({
+      environment,
+      appendFact,
+      clock,
+      signal,
+      onPostponed: due => log.error({ event: 'due.postponed', ...due }),
+      onError: onError('clock.failed'),
+    }),
     keepHouse({
       environment,
       applyLocally: relay.applyLocally,
@@ -208,11 +223,11 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     relay.find({ kinds: [kinds.result], '#e': [commandId], limit: 1 })[0] ?? null
   const app = createHttpApp({
     resolveNip05,
-    gateway: createGateway({ submit: relay.submit, waiters, findResult }),
+    gateway: createGateway({ submit: relay.submit, waiters, findResult, postsPerIp: rations.postsPerIp }),
     relayDocument: relay.document,
     methods: () => describeMethods([...commandMethods, ...queryMethods].map(method => method.declaration)),
     readiness: () => readinessOf({ disk, writer, clock, wallet, server }),
-    clientIp: createClientIp(config.trustedProxies),
+    clientIp,
     onError: onError('http.failed'),
   })
   serveHttp(server, app, { onUpgrade: relay.handleUpgrade, resolveNip05, onError: onError('http.failed') })

@@ -56,7 +56,7 @@ const domain = section({
   }),
   basePriceSat: whole(0, 100_000_000).default(1_000),
   pricePerCharSat: whole(0, 100_000_000).default(100),
-  ttlSeconds: whole(1, 7 * day).default(3_600),
+  ttlSeconds: whole(60, 7 * day).default(3_600),
   open: z.boolean('true or false').default(true),
 })
 
@@ -90,8 +90,16 @@ export const configSchema = section({
   rations: section({
     commandsPerKeyPerMinute: whole(1, 1_000_000).default(60),
     commandsPerIpPerMinute: whole(1, 1_000_000).default(600),
+    decryptionsPerConnectionPerMinute: whole(1, 1_000_000).default(120),
     decryptionsPerIpPerMinute: whole(1, 1_000_000).default(600),
     decryptionsPerSecond: whole(1, 1_000_000).default(1_000),
+    postsPerIpPerMinute: whole(1, 1_000_000).default(1_200),
+    storedBytesPerKeyPerDay: whole(mebibyte, 1_024 * gibibyte).default(10 * mebibyte),
+    storedBytesPerIpPerDay: whole(mebibyte, 1_024 * gibibyte).default(200 * mebibyte),
+  }).prefault({}),
+  http: section({
+    maxConnections: whole(1, 1_000_000).default(25_000),
+    connectionsPerIp: whole(1, 1_000_000).default(200),
   }).prefault({}),
   identifiers: section({
     minLength: whole(1, 64).default(1),

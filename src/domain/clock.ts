@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { time } from '../protocol/fields.ts'
-import { parseIdentifier } from '../protocol/names.ts'
+import { splitIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Transactor } from '../store/transaction.ts'
 import { outcomeUnknown, paymentUnavailable } from './billing/invoice-facts.ts'
@@ -11,20 +11,33 @@ import { defineCommand } from './method.ts'
 import { resolvePending } from './pending.ts'
 import type { DueKind } from './schedule.ts'
 
-/** How many due things one fact handles, so that no transaction grows with the backlog. */
-const maxDuePerFact = 100
+/** How many due things one fact handles at most, so that no transaction grows with the backlog. */
+export const maxDuePerFact = 100
 
-/** Time has come to matter: handles what is due up to now, oldest first, a bounded number at a time. */
+const postponedBySeconds = 86_400
+
+/**
+ * Time has come to matter: handles what is due up to now, oldest first, a bounded number at a time. With `postpone` it
+ * puts off one thing by a day instead, since what cannot be handled would keep all that is due after it waiting.
+ */
 export const clockAdvance = defineCommand({
   name: 'clock.advance',
   type: 'fact',
   caller: 'service',
   privacy: 'public',
   summary: 'Something was due.',
-  params: z.strictObject({ to: time }),
+  params: z.strictObject({
+    to: time,
+    limit: z.int().min(1).max(maxDuePerFact).default(maxDuePerFact),
+    postpone: z.strictObject({ at: time, kind: z.string().max(64), id: z.string().max(512) }).optional(),
+  }),
   result: z.object({ handled: z.int() }),
-  handle: ({ to }, tx, context) => {
-    const due = tx.range(tables.due, [], { limit: maxDuePerFact, upTo: [Math.min(to, context.time)] })
+  handle: ({ to, limit, postpone }, tx, context) => {
+    if (postpone !== undefined) {
+      postponeDue(tx, context, postpone)
+      return ok({ handled: 0 })
+    }
+    const due = tx.range(tables.due, [], { limit, upTo: [Math.min(to, context.time)] })
     for (const { key } of due) {
       tx.delete(tables.due, key)
       handleDue(tx, context, key[1] as DueKind, key[2])
@@ -32,6 +45,17 @@ export const clockAdvance = defineCommand({
     return ok({ handled: due.length })
   },
 })
+
+/** Puts off by a day what is due and cannot be handled. What is not due any more stays undone. */
+function postponeDue(
+  tx: Transactor,
+  context: Context,
+  { at, kind, id }: { at: number; kind: string; id: string },
+): void {
+  if (!tx.has(tables.due, [at, kind, id])) return
+  tx.delete(tables.due, [at, kind, id])
+  tx.put(tables.due, [context.time + postponedBySeconds, kind, id], {})
+}
 
 function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string): void {
   switch (kind) {
@@ -46,19 +70,19 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
       expireOrderAndInvoice(tx, context, id)
       break
     case 'lapsed-hold-end': {
-      const { name, domain } = identifierOf(id)
+      const { name, domain } = splitIdentifier(id)
       const lapsed = tx.get(tables.lapsedHolds, [domain, name])
       if (lapsed !== undefined && lapsed.until <= context.time) tx.delete(tables.lapsedHolds, [domain, name])
       break
     }
     case 'identifier-notice':
-      remindOfExpiry(tx, context, identifierOf(id))
+      remindOfExpiry(tx, context, splitIdentifier(id))
       break
     case 'identifier-expiry':
-      beginGrace(tx, context, identifierOf(id))
+      beginGrace(tx, context, splitIdentifier(id))
       break
     case 'identifier-release':
-      releaseName(tx, context, identifierOf(id))
+      releaseName(tx, context, splitIdentifier(id))
       break
     default: {
       const unknown: never = kind
@@ -75,10 +99,4 @@ function expireOrderAndInvoice(tx: Transactor, context: Context, orderId: string
   if (invoiceId !== null && invoice?.status === 'open') {
     tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'expired' })
   }
-}
-
-function identifierOf(id: string) {
-  const identifier = parseIdentifier(id)
-  if (identifier === null) throw new Error(`${id} is due but no identifier`)
-  return identifier
 }

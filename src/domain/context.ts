@@ -17,6 +17,8 @@ export type Effect =
 export type Context = {
   /** Log time, Unix seconds. */
   readonly time: number
+  /** Whether its sender's address has unpaid holds left; it stands in the log. */
+  readonly mayHold: boolean
   /** Id of the command or fact being handled: the root of every id it makes. */
   readonly commandId: string
   readonly author: string

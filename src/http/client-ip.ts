@@ -10,21 +10,25 @@ export type Peer = {
 /** Stands for an address that is not known: all such requests share one quota. */
 const unknownAddress = 'unknown'
 
-/**
- * The address of a request's sender. `X-Forwarded-For` counts only from a listed proxy (addresses or CIDR networks):
- * read from the right, the first address that is not itself a listed proxy. Throws on an entry that is no address.
- */
-export function createClientIp(trustedProxies: readonly string[]): (request: Peer | undefined) => string {
+/** Whether an address is one of the listed proxies (addresses or CIDR networks). Throws on an entry that is no address. */
+export function createProxyList(trustedProxies: readonly string[]): (address: string) => boolean {
   const proxies = new BlockList()
   for (const entry of trustedProxies) {
     const network = parseNetwork(entry)
     if (network === null) throw new RangeError('a trusted proxy is an IP address or a CIDR network')
     proxies.addSubnet(network.address, network.prefix, network.family)
   }
-  const isProxy = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return address => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+/**
+ * The address of a request's sender. `X-Forwarded-For` counts only from a listed proxy: read from the right, the
+ * first address that is not itself a listed proxy.
+ */
+export function createClientIp(isProxy: (address: string) => boolean): (request: Peer | undefined) => string {
   return request => {
     const peer = normalizeAddress(request?.socket.remoteAddress ?? '')
-    if (peer === null || trustedProxies.length === 0 || !isProxy(peer)) return peer ?? unknownAddress
+    if (peer === null || !isProxy(peer)) return peer ?? unknownAddress
     const header = request?.headers['x-forwarded-for'] ?? ''
     const hops = (typeof header === 'string' ? header : header.join(',')).split(',')
     let nearest = peer

@@ -1,5 +1,5 @@
 import { networkOf } from '../../relay/connection-counter.ts'
-import type { NostrEvent, VerifiedEvent } from '../../relay/event.ts'
+import { kindClass, type NostrEvent, type VerifiedEvent } from '../../relay/event.ts'
 import type { Admission, Host, Origin } from '../../relay/host.ts'
 import { isInWindow, parseEnvelope } from '../protocol/command.ts'
 import { kinds, restrictedKinds } from '../protocol/kinds.ts'
@@ -8,25 +8,18 @@ import { isRejection, type Rejection, reject, toOkMessage } from '../rejections.
 import type { Room } from '../store/disk.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
-import type { Applier } from './apply.ts'
+import type { Applier, Sender } from './apply.ts'
 import { commandMethods, queryMethods } from './catalog.ts'
 import { currentSettings } from './current-settings.ts'
 import { decode, methodIndex } from './decode.ts'
 import { answerQuery } from './query.ts'
-import type { Ration } from './ration.ts'
+import type { Rations } from './rations.ts'
 import { isFull } from './refusals.ts'
+import type { UnpaidHolds } from './unpaid-holds.ts'
 import { unwelcome, type WelcomePolicy } from './welcome.ts'
 
-/** How much of the service a stranger may use. */
-export type Rations = {
-  readonly commandsPerKey: Ration
-  readonly commandsPerIp: Ration
-  /** Orders to be paid by invoice; each may hold a name for nothing. */
-  readonly unpaidOrdersPerIp: Ration
-  /** First decryptions for a key, which cost an ECDH each. */
-  readonly decryptionsPerIp: Ration
-  readonly decryptionsInTotal: Ration
-}
+/** What a refusal costs beyond the command itself: its memory takes room. */
+const refusalCost = 4
 
 /** Makes the host through which the relay hands us events: commands and queries are ours, the rest is up to the policy. */
 export function createHost(options: {
@@ -34,11 +27,12 @@ export function createHost(options: {
   signer: Signer
   applier: Applier
   rations: Rations
+  unpaidHolds: UnpaidHolds
   policy: WelcomePolicy
   now(): number
   room(): Room
 }): Host {
-  const { environment, signer, applier, rations, policy, now, room } = options
+  const { environment, signer, applier, rations, unpaidHolds, policy, now, room } = options
   const { reader } = environment
   const commands = methodIndex(commandMethods)
   const queries = methodIndex(queryMethods)
@@ -48,19 +42,28 @@ export function createHost(options: {
     if (refusal !== null) return refused(refusal)
     const command = decode(event, commands, signer)
     if (isRejection(command)) return refused(command)
-    const { envelope, mayHoldUnpaid } = command
-    if (!isInWindow(event.created_at, envelope.executeBy, now())) return refused(outOfWindow)
-    if (mayHoldUnpaid && !rations.unpaidOrdersPerIp(networkOf(origin.ip))) {
-      return refused(
-        reject('RATE_LIMITED', 'too many orders by invoice from this address lately: wait, or pay from the balance'),
-      )
-    }
-    if (isFull(environment) && !reader.has(tables.accounts, [event.pubkey])) {
-      return refused(reject('RATE_LIMITED', 'the service takes no commands of new keys now, try again later'))
+    if (!isInWindow(event.created_at, command.envelope.executeBy, now())) return refused(outOfWindow)
+    if (isFull(environment, reader.has(tables.accounts, [event.pubkey]))) {
+      return refused(reject('RATE_LIMITED', 'too many commands were refused lately, try again later'))
     }
     if (currentSettings(environment).suspended.includes(event.pubkey)) return refused(suspended)
     if (room() === 'facts') return refused(reject('INTERNAL', 'the service is short of disk space, try again later'))
-    return { kind: 'apply', apply: () => applier.command(command) }
+    const sender = senderOf(event, origin, command.mayHoldUnpaid)
+    return { kind: 'apply', apply: () => applier.command(command, sender) }
+  }
+
+  const senderOf = ({ pubkey }: NostrEvent, origin: Origin, mayHoldUnpaid: boolean): Sender => {
+    const network = networkOf(origin.ip)
+    return {
+      mayHold: () => !mayHoldUnpaid || unpaidHolds.mayHold(network),
+      ordered: orderId => unpaidHolds.ordered(network, orderId),
+      refused: () => {
+        for (let taken = 0; taken < refusalCost; taken++) {
+          rations.commandsPerKey(pubkey)
+          rations.commandsPerIp(network)
+        }
+      },
+    }
   }
 
   const admitQuery = (event: VerifiedEvent, origin: Origin): Admission => {
@@ -77,12 +80,25 @@ export function createHost(options: {
   /** Too many from this key or address, or decryption used up: known before the expensive part. */
   const rationRefusal = (event: NostrEvent, origin: Origin): Rejection | null => {
     const ip = networkOf(origin.ip)
-    if (!rations.commandsPerKey(event.pubkey)) return reject('RATE_LIMITED', 'too many commands of this key')
     if (!rations.commandsPerIp(ip)) return reject('RATE_LIMITED', 'too many commands from this address')
     const envelope = parseEnvelope(event)
-    if (isRejection(envelope) || !envelope.encrypted || signer.isAcquainted(event.pubkey)) return null
-    if (rations.decryptionsPerIp(ip) && rations.decryptionsInTotal('')) return null
+    if (isRejection(envelope)) return null
+    // What is out of the window may be sent again by anybody who has seen it: it is not its author's doing.
+    const isTimely = isInWindow(event.created_at, envelope.executeBy, now())
+    if (isTimely && !rations.commandsPerKey(event.pubkey))
+      return reject('RATE_LIMITED', 'too many commands of this key')
+    if (!envelope.encrypted || signer.isAcquainted(event.pubkey)) return null
+    if (rations.decryptionsPerConnection(origin) && rations.decryptionsPerIp(ip) && rations.decryptionsInTotal('')) {
+      return null
+    }
     return reject('RATE_LIMITED', 'too many first encrypted messages now, try again later')
+  }
+
+  /** Takes what is stored for a key and an address from their rations. */
+  const hasRoomFor = (event: NostrEvent, origin: Origin): boolean => {
+    if (kindClass(event.kind) === 'ephemeral') return true
+    const bytes = sizeOf(event)
+    return rations.storedBytesPerKey(event.pubkey, bytes) && rations.storedBytesPerIp(networkOf(origin.ip), bytes)
   }
 
   return {
@@ -98,13 +114,23 @@ export function createHost(options: {
       if (event.kind === kinds.query) return admitQuery(event, origin)
       if (room() !== 'events') return deny('error: the relay is short of disk space, try again later')
       const message = unwelcome(event, policy, reader, signer.publicKey)
-      return message === null ? { kind: 'store' } : deny(message)
+      if (message !== null) return deny(message)
+      return hasRoomFor(event, origin)
+        ? { kind: 'store' }
+        : deny('rate-limited: too much was stored for you, come back later')
     },
   }
 }
 
 const outOfWindow = reject('EXPIRED', 'created_at is too far from now, or execute-by has passed')
 const suspended = reject('SUSPENDED', 'this account is suspended')
+
+/** About how many bytes an event takes, without building its text. */
+function sizeOf({ content, tags }: NostrEvent): number {
+  let bytes = 400 + Buffer.byteLength(content)
+  for (const tag of tags) for (const value of tag) bytes += value.length + 3
+  return bytes
+}
 
 function refused(rejection: Rejection): Admission {
   return deny(toOkMessage(rejection))

@@ -9,12 +9,22 @@ import { tables } from '../store/tables.ts'
 import type { Decoded } from './decode.ts'
 import { type CommandRun, dedupeKeyOf, handle, type Outcome, rulesVersion } from './handle.ts'
 import { refusalReply, signEffects, signResult } from './publish.ts'
-import { refusalLifetimeSeconds, rememberRefusal } from './refusals.ts'
+import { refusalEnd, rememberRefusal } from './refusals.ts'
+
+/** What an order or a refusal costs the one who sent the command: rations, which are no business of the log. */
+export type Sender = {
+  /** Whether something may be held for an order of this address that is not paid yet. */
+  mayHold(): boolean
+  /** An order of theirs waits for payment. */
+  ordered(orderId: string): void
+  /** A command of theirs was refused, which takes room. */
+  refused(): void
+}
 
 /** Puts commands and facts into the log with all that follows from them. */
 export type Applier = {
   /** Applies a command inside the writer's transaction. */
-  command(command: Decoded<CommandRun>): Applied
+  command(command: Decoded<CommandRun>, sender?: Sender): Applied
   /** Applies a fact inside the writer's transaction; one whose dedupe key is used up changes nothing. */
   fact(fact: Decoded<CommandRun>): Applied
 }
@@ -46,11 +56,11 @@ export function createApplier(options: {
    * Runs, logs and signs in a child transaction, which alone can be undone: a refusal, or a bug anywhere on the way,
    * leaves nothing behind.
    */
-  const commit = (command: Decoded<CommandRun>): Committed => {
+  const commit = (command: Decoded<CommandRun>, mayHold: boolean): Committed => {
     if (head === undefined || !isHead(environment, head)) head = readHead(environment)
     const before = head
     const time = Math.max(now(), before.time)
-    const at = { seq: before.seq + 1, time, service: signer.publicKey }
+    const at = { seq: before.seq + 1, time, mayHold, service: signer.publicKey }
     let committed: Committed = { refused: reject('INTERNAL', 'the service failed at this command'), time }
     try {
       void environment.root.childTransaction(() => {
@@ -61,7 +71,7 @@ export function createApplier(options: {
         }
         const { event } = command
         const { digest, effects } = outcome
-        head = appendEntry(environment, before, { time, rulesVersion, digest, event: encodeEvent(event) })
+        head = appendEntry(environment, before, { time, rulesVersion, mayHold, digest, event: encodeEvent(event) })
         const signed = [...signEffects(signer, time, event.id, effects), ...signOutcome(command, outcome, time)]
         committed = { outcome, signed }
       })
@@ -80,25 +90,29 @@ export function createApplier(options: {
     return [signResult(signer, time, { about: event.id, to: event.pubkey, method: declaration.name, status, body })]
   }
 
-  const command = (decoded: Decoded<CommandRun>): Applied => {
+  const command = (decoded: Decoded<CommandRun>, sender = anyone): Applied => {
     const { event } = decoded
     if (environment.reader.has(tables.outcomes, [event.id]) || environment.reader.has(tables.refusals, [event.id])) {
       return { accepted: true, message: 'duplicate: this command was handled before', store: [], deliver: [] }
     }
-    const made = commit(decoded)
+    const made = commit(decoded, sender.mayHold())
     if ('refused' in made) {
+      sender.refused()
       const refusal = refuse(environment, signer, made.time, decoded, made.refused)
       const committed = () => options.published([refusal], false)
       return { accepted: true, message: '', store: [], storeUntilExpired: [refusal], deliver: [], committed }
     }
-    return publish([event, ...made.signed], made.outcome.handled.status === 'pending')
+    const { handled } = made.outcome
+    const isPending = handled.status === 'pending'
+    if (isPending && handled.orderId !== null) sender.ordered(handled.orderId)
+    return publish([event, ...made.signed], isPending)
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {
     if (environment.reader.has(tables.factKeys, [dedupeKeyOf(decoded.event.tags)])) {
       return { accepted: true, message: 'duplicate: this fact is known', store: [], deliver: [] }
     }
-    const committed = commit(decoded)
+    const committed = commit(decoded, true)
     if ('refused' in committed) return { accepted: false, message: committed.refused.message, store: [], deliver: [] }
     return publish(committed.signed, true)
   }
@@ -106,15 +120,18 @@ export function createApplier(options: {
   return { command, fact }
 }
 
+/** Somebody whose rations nobody counts. */
+const anyone: Sender = { mayHold: () => true, ordered: () => undefined, refused: () => undefined }
+
 /** Remembers a refusal and signs it. It expires, since nothing depends on it once the command cannot be resent. */
 function refuse(
   environment: Environment,
   signer: Signer,
   time: number,
-  { event, declaration }: Decoded<CommandRun>,
+  { event, envelope, declaration }: Decoded<CommandRun>,
   rejection: Rejection,
 ): NostrEvent {
-  const expiresAt = time + refusalLifetimeSeconds
+  const expiresAt = refusalEnd(time, event.created_at, envelope.executeBy)
   rememberRefusal(environment, event.id, { author: event.pubkey, code: rejection.code, expiresAt })
   const reply = refusalReply(rejection, event, declaration.name)
   return signResult(signer, time, reply, [['expiration', String(expiresAt)]])

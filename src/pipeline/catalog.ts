@@ -9,10 +9,10 @@ import {
   identifierList,
   identifierQuote,
   identifierRegister,
-  identifierReserve,
   identifierSetRecords,
 } from '../domain/identifiers/methods.ts'
 import { registration } from '../domain/identifiers/registration.ts'
+import { identifierReserve, identifierUnreserve } from '../domain/identifiers/reservations.ts'
 import type { CommandMethod, QueryMethod } from '../domain/method.ts'
 import { configApplied } from '../domain/settings.ts'
 import { ticketClose, ticketGet, ticketList, ticketOpen, ticketReply } from '../domain/support/methods.ts'
@@ -22,6 +22,7 @@ export const commandMethods: readonly CommandMethod[] = [
   identifierRegister,
   identifierSetRecords,
   identifierReserve,
+  identifierUnreserve,
   domainAdd,
   domainSetPolicy,
   invoicePay,

@@ -54,16 +54,17 @@ function foldEntry(
   if (entry.rulesVersion > ownRules) return `the rules of version ${entry.rulesVersion} are not known to this program`
   const command = decode(event, commands, signer)
   if (isRejection(command)) return `the command is refused now: ${command.message}`
-  const { seq, time, rulesVersion, digest } = entry
+  const { seq, time, rulesVersion, mayHold, digest } = entry
   let fault: string | null = null
   try {
     void target.root.childTransaction(() => {
-      const outcome = handle(target, command, { seq, time, service: signer.publicKey })
+      const outcome = handle(target, command, { seq, time, mayHold, service: signer.publicKey })
       if (isRejection(outcome)) {
         fault = `the command is refused now: ${outcome.message}`
         return ABORT
       }
-      appendEntry(target, head, { time, rulesVersion, digest: outcome.digest, event: entry.event.toString('utf8') })
+      const appended = { time, rulesVersion, mayHold, digest: outcome.digest, event: entry.event.toString('utf8') }
+      appendEntry(target, head, appended)
       if (!outcome.digest.equals(digest)) fault = 'the outcome differs'
     })
   } catch (error) {

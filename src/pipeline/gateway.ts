@@ -1,6 +1,9 @@
+import { networkOf } from '../../relay/connection-counter.ts'
 import { type NostrEvent, tagValue } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
 import { kinds } from '../protocol/kinds.ts'
+import { reject, toOkMessage } from '../rejections.ts'
+import type { Ration } from './ration.ts'
 
 /** What became of a command within the time that its sender was ready to wait. */
 export type CommandOutcome =
@@ -74,10 +77,15 @@ export function createGateway(options: {
   submit: Submit
   waiters: ResultWaiters
   findResult(commandId: string): NostrEvent | null
+  /** Events by address, counted before anything about them is checked: a signature costs more than most requests. */
+  postsPerIp: Ration
 }): Gateway {
-  const { submit, waiters, findResult } = options
+  const { submit, waiters, findResult, postsPerIp } = options
   const send = (event: unknown, ip: string): Promise<Submitted> =>
-    new Promise(resolve => submit(event, { ip, authenticated: nobody }, resolve))
+    new Promise(resolve => {
+      if (postsPerIp(networkOf(ip))) submit(event, { ip, authenticated: nobody }, resolve)
+      else resolve({ accepted: false, message: tooMany, delivered: [] })
+    })
 
   return {
     command: async (event, ip, waitMs) => {
@@ -100,6 +108,7 @@ export function createGateway(options: {
 }
 
 const nobody: ReadonlySet<string> = new Set()
+const tooMany = toOkMessage(reject('RATE_LIMITED', 'too many events from this address, slow down'))
 
 function refusedAs(message: string): { status: 'refused'; message: string } {
   return { status: 'refused', message: `invalid: INVALID_PARAMS: ${message}` }

@@ -29,7 +29,7 @@ export const rulesVersion = 1
 export function handle(
   environment: Environment,
   command: Decoded<CommandRun>,
-  at: { seq: number; time: number; service: string },
+  at: { seq: number; time: number; mayHold: boolean; service: string },
 ): Outcome | Rejection {
   const { event, declaration } = command
   const written: Buffer[] = []
@@ -45,6 +45,7 @@ export function handle(
   const effects: Effect[] = []
   const context: Context = {
     time: at.time,
+    mayHold: at.mayHold,
     commandId: event.id,
     author: event.pubkey,
     settings,

@@ -1,5 +1,5 @@
-/** Takes one from the ration of a key; `false` when it is used up. */
-export type Ration = (key: string) => boolean
+/** Takes one, or so many, from the ration of a key; `false`, and nothing is taken, when there are not as many left. */
+export type Ration<Key = string> = (key: Key, cost?: number) => boolean
 
 /** How many keys a ration remembers; the least lately seen is forgotten first. */
 const maxKeys = 50_000
@@ -8,7 +8,7 @@ const maxKeys = 50_000
 export function createRation(options: { perSecond: number; burst: number; nowMs(): number }): Ration {
   const { perSecond, burst, nowMs } = options
   const buckets = new Map<string, { tokens: number; atMs: number }>()
-  return key => {
+  return (key, cost = 1) => {
     const atMs = nowMs()
     const bucket = buckets.get(key) ?? { tokens: burst, atMs }
     const tokens = Math.min(burst, bucket.tokens + ((atMs - bucket.atMs) / 1_000) * perSecond)
@@ -18,7 +18,7 @@ export function createRation(options: { perSecond: number; burst: number; nowMs(
       const oldest = buckets.keys().next()
       if (!oldest.done) buckets.delete(oldest.value)
     }
-    buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs })
-    return tokens >= 1
+    buckets.set(key, { tokens: tokens >= cost ? tokens - cost : tokens, atMs })
+    return tokens >= cost
   }
 }

@@ -1,34 +1,62 @@
-import type { Rations } from './admit.ts'
-import { createRation } from './ration.ts'
+import type { Origin } from '../../relay/host.ts'
+import { createRation, type Ration } from './ration.ts'
+
+/** How much of the service a stranger may use. An address is an IPv4 address or an IPv6 /64. */
+export type Rations = {
+  /** Events by HTTP, before their signature is looked at; websockets have the relay's own limit. */
+  readonly postsPerIp: Ration
+  readonly commandsPerKey: Ration
+  readonly commandsPerIp: Ration
+  /** First decryptions for a key, which cost an ECDH each. */
+  readonly decryptionsPerConnection: Ration<Origin>
+  readonly decryptionsPerIp: Ration
+  readonly decryptionsInTotal: Ration
+  /** Ordinary events to be stored, in bytes. */
+  readonly storedBytesPerKey: Ration
+  readonly storedBytesPerIp: Ration
+}
 
 /** How much a stranger may use, as the configuration has it. */
 type RationLimits = {
+  readonly postsPerIpPerMinute: number
   readonly commandsPerKeyPerMinute: number
   readonly commandsPerIpPerMinute: number
+  readonly decryptionsPerConnectionPerMinute: number
   readonly decryptionsPerIpPerMinute: number
   readonly decryptionsPerSecond: number
-  readonly unpaidHoldsPerIp: number
-  /** How long an unpaid hold lasts at most; the ration of an address refills over this time. */
-  readonly holdSeconds: number
+  readonly storedBytesPerKeyPerDay: number
+  readonly storedBytesPerIpPerDay: number
 }
 
-/** Makes the rations. Half a minute's worth may be used at once. `nowMs` is monotonic. */
+const secondsPerDay = 86_400
+
+/** Makes the rations. Half a minute's worth may be used at once, of bytes a day's. `nowMs` is monotonic. */
 export function createRations(limits: RationLimits, nowMs: () => number): Rations {
   const perMinute = (count: number) =>
     createRation({ perSecond: count / 60, burst: Math.max(1, Math.ceil(count / 2)), nowMs })
+  const perDay = (bytes: number) => createRation({ perSecond: bytes / secondsPerDay, burst: bytes, nowMs })
   return {
+    postsPerIp: perMinute(limits.postsPerIpPerMinute),
     commandsPerKey: perMinute(limits.commandsPerKeyPerMinute),
     commandsPerIp: perMinute(limits.commandsPerIpPerMinute),
-    unpaidOrdersPerIp: createRation({
-      perSecond: limits.unpaidHoldsPerIp / limits.holdSeconds,
-      burst: limits.unpaidHoldsPerIp,
-      nowMs,
-    }),
+    decryptionsPerConnection: perConnection(() => perMinute(limits.decryptionsPerConnectionPerMinute)),
     decryptionsPerIp: perMinute(limits.decryptionsPerIpPerMinute),
     decryptionsInTotal: createRation({
       perSecond: limits.decryptionsPerSecond,
       burst: limits.decryptionsPerSecond,
       nowMs,
     }),
+    storedBytesPerKey: perDay(limits.storedBytesPerKeyPerDay),
+    storedBytesPerIp: perDay(limits.storedBytesPerIpPerDay),
+  }
+}
+
+/** A ration for each connection, which goes when the connection does. */
+function perConnection(create: () => Ration): Ration<Origin> {
+  const rations = new WeakMap<Origin, Ration>()
+  return (origin, cost) => {
+    const ration = rations.get(origin) ?? create()
+    rations.set(origin, ration)
+    return ration('', cost)
   }
 }

@@ -1,3 +1,4 @@
+import { windowEnd } from '../protocol/command.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 
@@ -6,11 +7,11 @@ import { tables } from '../store/tables.ts'
  * so that a resend gets the same answer. Their number is bounded: see `isFull`.
  */
 
-/** Longer than the longest window of a command: 24 hours and what it may be ahead or late. */
-export const refusalLifetimeSeconds = 2 * 86_400
+/** How long a refusal can be asked for after the command could no longer be sent: a client may have been away. */
+const keptForSeconds = 3_600
 
-/** About 100 bytes each, and a signed result of about 1 KB. */
-const maxRefusals = 200_000
+/** About 100 bytes each, and a signed result of about 1 KB. The first half is for everybody, the other for accounts. */
+const maxRefusals = 400_000
 
 const counter = ['refusals'] as const
 
@@ -26,9 +27,14 @@ export function rememberRefusal(
   tx.put(tables.local, counter, { value: countOf(environment) + 1 })
 }
 
-/** Whether no more refusals fit; then only accounts that exist may still be refused anything. */
-export function isFull(environment: Environment): boolean {
-  return countOf(environment) >= maxRefusals
+/** Until when a refusal is remembered, Unix seconds: longer than its command can be resent. */
+export function refusalEnd(time: number, createdAt: number, executeBy: number | null): number {
+  return Math.max(time, windowEnd(createdAt, executeBy)) + keptForSeconds
+}
+
+/** Whether no more refusals fit; keys that have no account yet are the first who cannot be refused anything. */
+export function isFull(environment: Environment, hasAccount: boolean): boolean {
+  return countOf(environment) >= (hasAccount ? maxRefusals : maxRefusals / 2)
 }
 
 /** Forgets refusals that can no longer be asked for, at most `limit`. Call inside the writer's transaction. */

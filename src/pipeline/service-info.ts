@@ -64,11 +64,14 @@ export function serviceInfo(options: {
   }
 }
 
-/** What methods take and give, as JSON Schema: what the service info event's hashes are of. */
+/** Who may call methods and how, and what they take and give as JSON Schema: what the service info event's hashes are of. */
 export function describeMethods(methods: readonly MethodDeclaration[]): object {
   const callable = methods.filter(method => method.type !== 'fact')
   return Object.fromEntries(
-    callable.map(method => [method.name, { hash: schemaHash(method), ...methodSchemas(method) }]),
+    callable.map(method => {
+      const { name, type, caller, privacy } = method
+      return [name, { type, caller, privacy, hash: schemaHash(method), ...methodSchemas(method) }]
+    }),
   )
 }
 

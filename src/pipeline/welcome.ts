@@ -17,6 +17,12 @@ const setKinds: ReadonlySet<number> = new Set([
 ])
 const messageKinds: ReadonlySet<number> = new Set([4, 1059, 21_059])
 
+/**
+ * How many of a key's names are looked at for one that is paid for, in order of domain and name, which is the order of
+ * their index. The first nearly always is; whose first 50 have all run out has to renew one of them.
+ */
+const maxNamesRead = 50
+
 /** Why an ordinary event is not welcome, with its NIP-01 prefix, or `null`. */
 export function unwelcome(
   event: Pick<NostrEvent, 'kind' | 'pubkey' | 'tags'>,
@@ -31,9 +37,15 @@ export function unwelcome(
   if (messageKinds.has(kind) && event.tags.some(tag => tag[0] === 'p' && isAddressee(reader, tag[1], service))) {
     return null
   }
-  const owned = reader.range(tables.identifiersByOwner, [event.pubkey], { limit: 1 })
-  if (owned.length > 0) return null
+  if (ownsActiveName(reader, event.pubkey)) return null
   return 'restricted: this kind is taken from owners of a name here, or when it is for one of our customers'
+}
+
+/** Whether one of a key's names is paid for; those in grace do not count. */
+function ownsActiveName(reader: Reader, key: string): boolean {
+  return reader
+    .range(tables.identifiersByOwner, [key], { limit: maxNamesRead })
+    .some(({ key: [, domain, name] }) => reader.get(tables.identifiers, [domain, name])?.status === 'active')
 }
 
 function isAddressee(reader: Reader, key: string | undefined, service: string): boolean {

@@ -38,7 +38,12 @@ export function parseEnvelope(event: Pick<NostrEvent, 'tags' | 'created_at'>): E
 /** Whether a command may still run at `now` (Unix seconds): 5 minutes ahead, 10 back or until its `execute-by`. */
 export function isInWindow(createdAt: number, executeBy: number | null, now: number): boolean {
   if (createdAt > now + window.aheadSeconds) return false
-  return executeBy === null ? createdAt >= now - window.behindSeconds : now <= executeBy
+  return now <= windowEnd(createdAt, executeBy)
+}
+
+/** Until when a command may run, Unix seconds. */
+export function windowEnd(createdAt: number, executeBy: number | null): number {
+  return executeBy ?? createdAt + window.behindSeconds
 }
 
 /** The value of the only tag of this name; `undefined` when there is none, several, or an empty one. */

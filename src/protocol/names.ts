@@ -18,6 +18,13 @@ export function parseIdentifier(text: string): Identifier | null {
   return { name, domain }
 }
 
+/** Splits what is known to be an identifier. Throws on anything else: that is a bug of the caller. */
+export function splitIdentifier(text: string): Identifier {
+  const identifier = parseIdentifier(text)
+  if (identifier === null) throw new Error(`${JSON.stringify(text)} is no identifier`)
+  return identifier
+}
+
 /** What is wrong with a name, as a sentence, or `null`. NIP-05 allows `a-z0-9-_.`; the other rules keep names mail-safe. */
 export function nameFault(name: string, limits: { minLength: number; maxLength: number }): string | null {
   if (name.length < limits.minLength) return `a name has at least ${limits.minLength} characters`

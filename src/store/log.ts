@@ -4,7 +4,7 @@ import { tables } from './tables.ts'
 
 /**
  * The append-only log. An entry is
- * `time (6 bytes) | rules version (2) | outcome digest (32) | event as JSON | hash (32)`
+ * `time (6 bytes) | rules version (2) | flags (1) | outcome digest (32) | event as JSON | hash (32)`
  * where the hash covers the previous entry's hash and everything before it in this entry.
  */
 export type Entry = {
@@ -12,6 +12,8 @@ export type Entry = {
   /** Log time, Unix seconds. */
   readonly time: number
   readonly rulesVersion: number
+  /** Whether its sender was within the ration of unpaid holds of an address, which is known at admission only. */
+  readonly mayHold: boolean
   readonly digest: Buffer
   /** The signed command or fact, as canonical JSON. */
   readonly event: Buffer
@@ -22,7 +24,11 @@ export type Entry = {
 export type Head = { readonly seq: number; readonly time: number; readonly hash: Buffer }
 
 const emptyHead: Head = { seq: 0, time: 0, hash: Buffer.alloc(32) }
-const headerBytes = 6 + 2 + 32
+const flagsAt = 8
+const digestAt = 9
+const headerBytes = digestAt + 32
+/** The only flag so far. */
+const mayNotHold = 1
 const hashBytes = 32
 
 /** The end of the log. Inside a transaction it sees what the transaction has appended. */
@@ -45,13 +51,11 @@ export function isHead(environment: Environment, head: Head): boolean {
 export function appendEntry(
   environment: Environment,
   head: Head,
-  entry: { time: number; rulesVersion: number; digest: Buffer; event: string },
+  entry: { time: number; rulesVersion: number; mayHold: boolean; digest: Buffer; event: string },
 ): Head {
   const event = Buffer.from(entry.event)
   const bytes = Buffer.allocUnsafe(headerBytes + event.length + hashBytes)
-  bytes.writeUIntBE(entry.time, 0, 6)
-  bytes.writeUInt16BE(entry.rulesVersion, 6)
-  entry.digest.copy(bytes, 8)
+  writeHeader(bytes, entry)
   event.copy(bytes, headerBytes)
   const hash = chainHash(head.hash, bytes.subarray(0, -hashBytes))
   hash.copy(bytes, bytes.length - hashBytes)
@@ -75,15 +79,20 @@ export function readEntries(environment: Environment, first: number, limit: numb
 export function isChained(previous: Head, entry: Entry): boolean {
   if (entry.seq !== previous.seq + 1) return false
   const header = Buffer.allocUnsafe(headerBytes)
-  header.writeUIntBE(entry.time, 0, 6)
-  header.writeUInt16BE(entry.rulesVersion, 6)
-  entry.digest.copy(header, 8)
+  writeHeader(header, entry)
   return chainHash(previous.hash, Buffer.concat([header, entry.event])).equals(entry.hash)
 }
 
 /** Where a fold over the whole log begins. */
 export function startOfLog(): Head {
   return emptyHead
+}
+
+function writeHeader(bytes: Buffer, entry: Pick<Entry, 'time' | 'rulesVersion' | 'mayHold' | 'digest'>): void {
+  bytes.writeUIntBE(entry.time, 0, 6)
+  bytes.writeUInt16BE(entry.rulesVersion, 6)
+  bytes[flagsAt] = entry.mayHold ? 0 : mayNotHold
+  entry.digest.copy(bytes, digestAt)
 }
 
 function chainHash(previous: Buffer, body: Buffer): Buffer {
@@ -98,7 +107,8 @@ function decodeEntry(key: Buffer, value: Buffer): Entry {
     seq: tables.log.decodeKey(key)[0],
     time: bytes.readUIntBE(0, 6),
     rulesVersion: bytes.readUInt16BE(6),
-    digest: bytes.subarray(8, headerBytes),
+    mayHold: bytes[flagsAt] === 0,
+    digest: bytes.subarray(digestAt, headerBytes),
     event: bytes.subarray(headerBytes, -hashBytes),
     hash: bytes.subarray(-hashBytes),
   }

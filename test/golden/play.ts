@@ -71,6 +71,8 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   send(operator, 'domain.set_policy', { domain: 'golden.example', ttlSeconds: 600, basePriceMsat: 20_000 })
   send(operator, 'identifier.reserve', { identifier: 'prize@golden.example', reason: 'short', priceMsat: 50_000 })
   send(operator, 'identifier.reserve', { identifier: 'bob@golden.example', reason: 'his', reservedFor: bob.publicKey })
+  send(operator, 'identifier.reserve', { identifier: 'mistake@golden.example', reason: 'a slip' })
+  send(operator, 'identifier.unreserve', { identifier: 'mistake@golden.example' })
 
   await paid(send(alice, 'balance.topup', { amountMsat: 10_000_000 }), 10_000_000, '1')
   await paid(send(bob, 'balance.topup', { amountMsat: 3_000_000 }), 2_999_999, '2')

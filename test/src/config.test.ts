@@ -165,6 +165,7 @@ describe('problems', () => {
     ['domains: [{name: example.com.}]', 'domains[0].name', /domain name/],
     ['domains: [{name: a, basePriceSats: 1}]', 'domains[0].basePriceSats', /domains\[0\]\.basePriceSat\?/],
     ['domains: [{name: a, base_price_sat: 1}]', 'domains[0].base_price_sat', /domains\[0\]\.basePriceSat\?/],
+    ['domains: [{name: a, ttlSeconds: 59}]', 'domains[0].ttlSeconds', 'a whole number from 60 to 604800'],
     ['domains: [{name: a}, {name: a}]', 'domains[1].name', 'each domain once'],
     ['operators: [npub1xyz]', 'operators[0]', 'a public key as npub or 64 hex digits'],
     ['trustedProxies: [proxy.example]', 'trustedProxies[0]', 'an IP address or CIDR network'],

@@ -44,9 +44,11 @@ export function placeOrder(
   }
   const { invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = context.settings.orders
   const until = context.time + commandDeadlineSeconds + invoiceExpirySeconds + holdSlackSeconds
-  let held = true
-  for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
-    if (!sellable.hold(ordered, until, tx, context)) held = false
+  let held = context.mayHold
+  if (context.mayHold) {
+    for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
+      if (!sellable.hold(ordered, until, tx, context)) held = false
+    }
   }
   const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat, description: wanted.description })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })

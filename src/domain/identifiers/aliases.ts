@@ -23,7 +23,11 @@ export function followAliases(
   return null
 }
 
-/** Whether a name would come back to itself, or go on too long, if it were an alias of `target`. */
+/**
+ * Whether a name would come back to itself, or go on too long, if it were an alias of `target`, as things stand. Aliases
+ * of `name` are not looked at: anybody may make one, so strangers could forbid its owner an alias, and they have no bound.
+ * What grows too long behind them, or was paid for after this was asked, is cut off by the bound of `followAliases`.
+ */
 export function wouldLoop(reader: Reader, name: Identifier, target: Identifier): boolean {
   let next = target
   for (let hops = 1; hops <= maxAliasHops; hops++) {

@@ -23,15 +23,16 @@ export function availabilityOf(
   const fault = nameFault(name, settings.identifiers)
   if (fault !== null) return { status: 'invalid', rejection: reject('NAME_INVALID', fault) }
 
+  // A reservation says who may have a name that is free; while it is taken, that is all there is to say.
+  if (reader.has(tables.identifiers, [domain, name])) {
+    return { status: 'taken', rejection: reject('NAME_TAKEN', `${full} is taken`) }
+  }
   const reservation = reader.get(tables.reservations, [domain, name])
   const isReserved =
     reservation === undefined ? settings.identifiers.reserved.includes(name) : !isClaimable(reservation, account)
   if (isReserved) {
     const details = reservation === undefined ? undefined : { reason: reservation.reason }
     return { status: 'reserved', rejection: reject('NAME_RESERVED', `${full} is reserved`, details) }
-  }
-  if (reader.has(tables.identifiers, [domain, name])) {
-    return { status: 'taken', rejection: reject('NAME_TAKEN', `${full} is taken`) }
   }
   const hold = reader.get(tables.holds, [domain, name])
   if (hold !== undefined) {

@@ -29,7 +29,6 @@ export function activateName(
   }
   tx.put(tables.identifiers, [domain, name], row)
   tx.put(tables.identifiersByOwner, [wanted.owner, domain, name], {})
-  tx.delete(tables.reservations, [domain, name])
   const full = formatIdentifier(identifier)
   schedule(tx, expiresAt - context.settings.identifiers.noticeDays * daySeconds, 'identifier-notice', full)
   schedule(tx, expiresAt, 'identifier-expiry', full)

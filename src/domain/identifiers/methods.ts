@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { hash, identifier, page, publicKey, relayUrl } from '../../protocol/fields.ts'
-import { formatIdentifier, nameFault, parseIdentifier } from '../../protocol/names.ts'
+import { hash, identifier, page, relayUrl } from '../../protocol/fields.ts'
+import { formatIdentifier, type Identifier, splitIdentifier } from '../../protocol/names.ts'
 import { recordInputs, recordsFault } from '../../protocol/records.ts'
 import { type Rejection, reject } from '../../rejections.ts'
 import { type Record, type RowOf, recordRow, tables } from '../../store/tables.ts'
@@ -42,7 +42,7 @@ export const identifierQuote = defineQuery({
     reason: z.string().optional(),
   }),
   answer: (params, reader, { settings, author }) => {
-    const wanted = { ...split(params.identifier), years: params.years, account: author }
+    const wanted = { ...splitIdentifier(params.identifier), years: params.years, account: author }
     const availability = availabilityOf(reader, settings, wanted)
     if ('rejection' in availability) {
       const reason = availability.rejection.message
@@ -72,7 +72,7 @@ export const identifierRegister = defineCommand({
   }),
   mayHoldUnpaid: ({ pay }) => pay === 'invoice',
   handle: (params, tx, context) => {
-    const wanted = split(params.identifier)
+    const wanted = splitIdentifier(params.identifier)
     const availability = availabilityOf(tx, context.settings, {
       ...wanted,
       years: params.years,
@@ -106,7 +106,7 @@ export const identifierSetRecords = defineCommand({
   }),
   result: z.object({ identifier: view }),
   handle: (params, tx, context) => {
-    const target = split(params.identifier)
+    const target = splitIdentifier(params.identifier)
     const row = tx.get(tables.identifiers, [target.domain, target.name])
     if (row === undefined) return reject('NOT_FOUND', `${params.identifier} is not registered`)
     if (row.owner !== context.author) return reject('UNAUTHORIZED', `${params.identifier} belongs to another account`)
@@ -131,7 +131,7 @@ export const identifierGet = defineQuery({
   params: z.strictObject({ identifier }),
   result: view,
   answer: (params, reader) => {
-    const { domain, name } = split(params.identifier)
+    const { domain, name } = splitIdentifier(params.identifier)
     const row = reader.get(tables.identifiers, [domain, name])
     return row === undefined
       ? reject('NOT_FOUND', `${params.identifier} is not registered`)
@@ -148,7 +148,7 @@ export const identifierList = defineQuery({
   params: z.strictObject({ limit: page.limit, after: identifier.optional() }),
   result: z.object({ identifiers: z.array(view), next: z.string().nullable() }),
   answer: ({ limit, after }, reader, { author }) => {
-    const from = after === undefined ? undefined : split(after)
+    const from = after === undefined ? undefined : splitIdentifier(after)
     const rows = reader.range(tables.identifiersByOwner, [author], {
       limit: limit + 1,
       ...(from === undefined ? {} : { after: [author, from.domain, from.name] }),
@@ -163,47 +163,17 @@ export const identifierList = defineQuery({
   },
 })
 
-export const identifierReserve = defineCommand({
-  name: 'identifier.reserve',
-  type: 'command',
-  caller: 'operator',
-  privacy: 'sealed',
-  summary: 'Keeps a name from being registered: by anyone, by anyone but one key, or for less than a price per year.',
-  params: z.strictObject({
-    identifier,
-    reason: z.string().min(1).max(256),
-    priceMsat: z.int().min(0).max(100_000_000_000_000).nullable().default(null),
-    reservedFor: publicKey.nullable().default(null),
-  }),
-  result: z.object({ identifier: z.string() }),
-  handle: ({ identifier: full, reason, priceMsat, reservedFor }, tx, context) => {
-    const { domain, name } = split(full)
-    if (!tx.has(tables.domains, [domain])) return reject('NOT_FOUND', `${domain} is not a domain of this service`)
-    const fault = nameFault(name, context.settings.identifiers)
-    if (fault !== null) return reject('NAME_INVALID', fault)
-    if (tx.has(tables.identifiers, [domain, name])) return reject('NAME_TAKEN', `${full} is taken`)
-    tx.put(tables.reservations, [domain, name], { reason, priceMsat, reservedFor, createdAt: context.time })
-    return ok({ identifier: full })
-  },
-})
-
-function split(full: string) {
-  const parsed = parseIdentifier(full)
-  if (parsed === null) throw new Error(`${full} passed as an identifier`)
-  return parsed
-}
-
 function present(full: string, row: RowOf<'identifiers'>): z.infer<typeof view> {
   return { identifier: full, ...row }
 }
 
 /** What is wrong with the records of a name as a whole: their combination, or where an alias leads. */
-function recordsRejection(reader: Reader, name: ReturnType<typeof split>, records: Record[]): Rejection | null {
+function recordsRejection(reader: Reader, name: Identifier, records: Record[]): Rejection | null {
   const fault = recordsFault(records)
   if (fault !== null) return reject('CONFLICT', fault)
   const alias = records.find(entry => entry.type === 'CNAME')
   if (alias === undefined) return null
-  const target = split(alias.value)
+  const target = splitIdentifier(alias.value)
   if (!reader.has(tables.domains, [target.domain])) {
     return reject('CONFLICT', 'a CNAME points to a name in a domain of this service')
   }

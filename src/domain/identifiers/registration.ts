@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseIdentifier } from '../../protocol/names.ts'
 import { reject } from '../../rejections.ts'
 import { recordRow, tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
 import { isClaimable } from './availability.ts'
@@ -34,15 +35,24 @@ export const registration: Sellable = {
     const hold = tx.get(tables.holds, [domain, name])
     if (hold?.orderId === ordered.orderId) return null
     if (hold !== undefined) return reject('NAME_HELD', `${name}@${domain} is held for another order`)
-    // Without a hold the order has no claim on a name that was reserved after it was placed.
-    const reservation = tx.get(tables.reservations, [domain, name])
-    if (reservation === undefined || isClaimable(reservation, ordered.account)) return null
-    return reject('NAME_RESERVED', `${name}@${domain} is reserved`)
+    // Without a hold the order has no claim on a name that was reserved, or priced, after it was placed.
+    return mayHave(tx, ordered) ? null : reject('NAME_RESERVED', `${name}@${domain} is reserved`)
   },
   fulfil: (ordered, tx, context) => {
     const { identifier, years, records, relays } = wantedOf(ordered)
     activateName(tx, context, identifier, { owner: ordered.account, years, records, relays })
   },
+}
+
+/** Whether an order that holds nothing is for the one, and at the price, that the name's reservation says, if it has one. */
+function mayHave(tx: Transactor, ordered: Ordered): boolean {
+  const { identifier, years } = wantedOf(ordered)
+  const reservation = tx.get(tables.reservations, [identifier.domain, identifier.name])
+  if (reservation === undefined) return true
+  // An order that is not written yet is being placed: it has the price that holds now.
+  const order = tx.get(tables.orders, [ordered.orderId])
+  const isPaidFor = order === undefined || order.totalMsat >= (reservation.priceMsat ?? 0) * years
+  return isPaidFor && isClaimable(reservation, ordered.account)
 }
 
 function wantedOf(ordered: Ordered) {

@@ -97,6 +97,14 @@ describe('an alias', () => {
     expect(wouldLoop(reader(), name(0), name(target))).toBe(loops)
   })
 
+  it('is not refused for the aliases behind it, which lead nowhere once the chain is too long for them', () => {
+    aliases([...chain(maxAliasHops), null])
+    expect(wouldLoop(reader(), name(maxAliasHops), name(maxAliasHops + 1))).toBe(false)
+    aliases(chain(maxAliasHops + 1))
+    expect(followAliases(reader(), name(0))).toBeNull()
+    expect(followAliases(reader(), name(1))?.identifier.name).toBe('n9')
+  })
+
   it('that was allowed can be followed, unless it leads to nobody', () => {
     const web = fc.array(fc.option(fc.nat({ max: 11 })), { minLength: 12, maxLength: 12 })
     fc.assert(

@@ -10,6 +10,7 @@ import { openTemporary } from '../store/open-environment.ts'
 const customer = customerAccount('ab'.repeat(32))
 const context = (commandId: string): Context => ({
   time: 100,
+  mayHold: true,
   commandId,
   author: '',
   settings: initialSettings,

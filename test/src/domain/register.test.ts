@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { configApplied } from '../../../src/domain/settings.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { keyOf, openService, type TestService, testSettings } from '../service.ts'
+import { type Key, keyOf, openService, type TestService, testSettings } from '../service.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -14,6 +15,20 @@ afterEach(async () => {
   expect(service.errors).toEqual([])
   await service.close()
 })
+
+/** From now on every order by invoice is beyond the ration of unpaid holds. */
+const withoutHolds = () => {
+  const settings = { ...testSettings, orders: { ...testSettings.orders, unpaidHoldsPerAccount: 0 } }
+  return service.appendFact({ method: configApplied, params: { settings }, dedupeKey: 'config:2' })
+}
+
+/** Orders alice@example.com without a hold; gives the payment hash. */
+const race = async (key: Key) => {
+  const { id } = service.send(key, 'identifier.register', { identifier: 'alice@example.com' })
+  const hash = await service.walletAnswers()
+  expect(service.resultOf(id, key)?.body.order).toMatchObject({ held: false, status: 'invoiced' })
+  return hash
+}
 
 describe('identifier.register by invoice', () => {
   it('waits for the invoice, asks for payment, and makes the name hers when it is paid', async () => {
@@ -99,6 +114,40 @@ describe('identifier.register by invoice', () => {
       service.query(bob, 'identifier.quote', { identifier: `name${index}@example.com` }).body
     expect(status(unpaidHoldsPerAccount - 1)).toMatchObject({ status: 'held' })
     expect(status(unpaidHoldsPerAccount)).toMatchObject({ status: 'available' })
+  })
+
+  it.each([
+    { winner: alice, loser: bob, who: 'who came first' },
+    { winner: bob, loser: alice, who: 'who came later' },
+  ])(
+    'gives a name that orders race for to $who, if it pays first, and credits the other',
+    async ({ winner, loser }) => {
+      await withoutHolds()
+      const hashes = new Map([
+        [alice, await race(alice)],
+        [bob, await race(bob)],
+      ])
+      for (const key of [winner, loser]) await service.settle(hashes.get(key) ?? '', priceOfAlice)
+      const [won, lost] = [winner, loser].map(key => service.notices(key).at(-1)?.type)
+      expect([won, lost]).toEqual(['order.fulfilled', 'order.credited'])
+      const { body } = service.query(bob, 'identifier.get', { identifier: 'alice@example.com' })
+      expect(body).toMatchObject({ owner: winner.publicKey })
+      const [spent, kept] = [winner, loser].map(key => service.query(key, 'balance.get', {}).body.balanceMsat)
+      expect([spent, kept]).toEqual([0, priceOfAlice])
+    },
+  )
+
+  it('does not let a racing order take a name that another order holds, though it is paid first', async () => {
+    await withoutHolds()
+    const racing = await race(alice)
+    await service.appendFact({ method: configApplied, params: { settings: testSettings }, dedupeKey: 'config:3' })
+    const { id } = service.send(bob, 'identifier.register', { identifier: 'alice@example.com' })
+    const holding = await service.walletAnswers()
+    expect(service.resultOf(id, bob)?.body.order).toMatchObject({ held: true })
+    await service.settle(racing, priceOfAlice)
+    await service.settle(holding, priceOfAlice)
+    expect(service.notices(alice).at(-1)?.type).toBe('order.credited')
+    expect(service.notices(bob).at(-1)?.type).toBe('order.fulfilled')
   })
 })
 

@@ -34,11 +34,36 @@ describe('config.applied', () => {
     expect(service.send(alice, 'balance.topup', { amountMsat: 1 }).body).toMatchObject({ code: 'SUSPENDED' })
   })
 
-  it('adds domains, and leaves those that it no longer names', async () => {
+  it('adds domains, and does not remove those that it no longer names', async () => {
     const settings = { ...testSettings, domains: [{ ...withDomain({}).domains[0], name: 'new.example' }] }
     await apply(settings as Settings)
     expect(policy('new.example')).toMatchObject({ basePriceMsat: 1_000_000, createdAt: service.clock.time })
     expect(policy('example.com')).toBeDefined()
+  })
+
+  it('sells no more names of a domain that it no longer names, and serves those that it has sold', async () => {
+    const identifier = 'alice@free.example'
+    service.send(alice, 'identifier.register', { identifier })
+    const quoted = () => service.query(alice, 'identifier.quote', { identifier: 'bob@free.example' }).body.status
+    expect(quoted()).toBe('available')
+    const before = policy('free.example')
+    const without = { ...testSettings, domains: testSettings.domains.filter(({ name }) => name !== 'free.example') }
+    await apply(without)
+    expect(policy('free.example')).toEqual({ ...before, open: false })
+    expect(policy('example.com')).toMatchObject({ open: true })
+    expect(quoted()).toBe('closed')
+    expect(service.query(alice, 'identifier.get', { identifier }).status).toBe('ok')
+    expect(service.send(alice, 'identifier.set_records', { identifier, records: [] }).status).toBe('ok')
+    await apply(testSettings)
+    expect(quoted()).toBe('available')
+  })
+
+  it('closes a domain that it no longer names once, and leaves it to the operators from then on', async () => {
+    const without = { ...testSettings, domains: [] }
+    await apply(without)
+    service.send(operator, 'domain.set_policy', { domain: 'example.com', open: true })
+    await apply({ ...without, staff: [] })
+    expect(policy('example.com')).toMatchObject({ open: true })
   })
 
   it('keeps what an operator has set by command, as long as it says the same of the domain', async () => {

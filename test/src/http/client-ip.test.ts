@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createClientIp } from '../../../src/http/client-ip.ts'
+import { createClientIp, createProxyList } from '../../../src/http/client-ip.ts'
 import { parseNetwork } from '../../../src/http/network.ts'
 
 const from = (remoteAddress: string | undefined, forwarded?: string) => ({
@@ -37,15 +37,15 @@ describe('the address of a client', () => {
     ['is without a zone', [], 'fe80::1%eth0', undefined, 'fe80::1'],
     ['is unknown when the socket is gone', [], undefined, '198.51.100.1', 'unknown'],
   ])('%s', (_case, proxies, peer, forwarded, expected) => {
-    expect(createClientIp(proxies)(from(peer, forwarded))).toBe(expected)
+    expect(createClientIp(createProxyList(proxies))(from(peer, forwarded))).toBe(expected)
   })
 
   it('is unknown without a socket', () => {
-    expect(createClientIp(['10.0.0.1'])(undefined)).toBe('unknown')
+    expect(createClientIp(createProxyList(['10.0.0.1']))(undefined)).toBe('unknown')
   })
 
   it('cannot be set up with something else than addresses', () => {
-    expect(() => createClientIp(['proxy.example'])).toThrow(RangeError)
+    expect(() => createProxyList(['proxy.example'])).toThrow(RangeError)
   })
 })
 

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 async function listen(): Promise<number> {
   const deps = stubDeps({
-    clientIp: createClientIp(['127.0.0.1']),
+    clientIp: createClientIp(address => address === '127.0.0.1'),
     gateway: {
       command: async (_event, ip) => {
         ips.push(ip)

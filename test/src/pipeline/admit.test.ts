@@ -1,7 +1,9 @@
 import { finalizeEvent } from 'nostr-tools'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NostrEvent, VerifiedEvent } from '../../../relay/event.ts'
-import { createHost, type Rations } from '../../../src/pipeline/admit.ts'
+import { createHost } from '../../../src/pipeline/admit.ts'
+import type { Rations } from '../../../src/pipeline/rations.ts'
+import { createUnpaidHolds } from '../../../src/pipeline/unpaid-holds.ts'
 import type { Room } from '../../../src/store/disk.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { type Key, keyOf, openService, startTime, type TestService } from '../service.ts'
@@ -13,7 +15,7 @@ const origin = { ip: '192.0.2.1', authenticated: new Set<string>() }
 let service: TestService
 let room: Room
 let usedUp: Set<keyof Rations>
-let taken: [keyof Rations, string][]
+let taken: [ration: keyof Rations, key: unknown, cost: number][]
 beforeEach(async () => {
   service = await openService()
   room = 'events'
@@ -26,10 +28,12 @@ afterEach(async () => {
 })
 
 function hostOf() {
-  const ration = (name: keyof Rations) => (key: string) => {
-    taken.push([name, key])
-    return !usedUp.has(name)
-  }
+  const ration =
+    (name: keyof Rations) =>
+    (key: unknown, cost = 1) => {
+      taken.push([name, key, cost])
+      return !usedUp.has(name)
+    }
   const { environment, signer, applier, clock } = service
   return createHost({
     environment,
@@ -38,10 +42,14 @@ function hostOf() {
     rations: {
       commandsPerKey: ration('commandsPerKey'),
       commandsPerIp: ration('commandsPerIp'),
-      unpaidOrdersPerIp: ration('unpaidOrdersPerIp'),
+      postsPerIp: ration('postsPerIp'),
+      decryptionsPerConnection: ration('decryptionsPerConnection'),
+      storedBytesPerKey: ration('storedBytesPerKey'),
+      storedBytesPerIp: ration('storedBytesPerIp'),
       decryptionsPerIp: ration('decryptionsPerIp'),
       decryptionsInTotal: ration('decryptionsInTotal'),
     },
+    unpaidHolds: createUnpaidHolds(environment.reader, 2),
     policy: 'members',
     now: () => clock.time,
     room: () => room,
@@ -147,28 +155,49 @@ describe('a command', () => {
 
 describe('rations', () => {
   const sealed = () => service.sign(alice, 2410, 'identifier.register', { identifier: 'alice@example.com' })
-  it.each<{ ration: keyof Rations; key: () => string }>([
+  it.each<{ ration: keyof Rations; key: () => unknown }>([
     { ration: 'commandsPerKey', key: () => alice.publicKey },
     { ration: 'commandsPerIp', key: () => origin.ip },
     { ration: 'decryptionsPerIp', key: () => origin.ip },
     { ration: 'decryptionsInTotal', key: () => '' },
-    { ration: 'unpaidOrdersPerIp', key: () => origin.ip },
+    { ration: 'decryptionsPerConnection', key: () => origin },
   ])('$ration: a command beyond it is rate-limited', ({ ration, key }) => {
     usedUp.add(ration)
     expect(admit(sealed())).toMatchObject({ message: expect.stringMatching('^rate-limited: RATE_LIMITED: ') })
-    expect(taken).toContainEqual([ration, key()])
+    expect(taken).toContainEqual([ration, key(), 1])
   })
 
   it('of decryptions are not touched by those whose key is known', () => {
-    usedUp.add('decryptionsPerIp').add('decryptionsInTotal')
+    usedUp.add('decryptionsPerConnection').add('decryptionsPerIp').add('decryptionsInTotal')
     service.signer.open('', alice.publicKey)
     expect(admit(sealed())).toMatchObject({ kind: 'apply' })
   })
 
-  it('of unpaid orders are not touched by what is paid from the balance, or refused anyway', () => {
-    admit(plain({}))
-    admit(plain({ params: { identifier: 'alice@example.com' }, createdAt: startTime - 601 }))
-    expect(taken.map(([name]) => name)).not.toContain('unpaidOrdersPerIp')
+  it('of a key are not touched by what others may send again: commands and queries out of their window', () => {
+    for (const kind of [2410, 22_410]) admit(plain({ kind, createdAt: startTime - 601 }))
+    expect(taken.map(([name]) => name)).toEqual(['commandsPerIp', 'commandsPerIp'])
+  })
+
+  it('are charged for a refusal, which is remembered, and not for what is in the log', () => {
+    const applied = (params: object) => {
+      taken = []
+      const admission = admit(plain({ params }))
+      if (admission.kind !== 'apply') throw new Error(`the admission is ${admission.kind}`)
+      service.environment.root.transactionSync(admission.apply)
+      return ['commandsPerKey', 'commandsPerIp'].map(name => taken.filter(([ration]) => ration === name).length)
+    }
+    expect(applied({ identifier: 'alice@free.example' })).toEqual([1, 1])
+    expect(applied({ identifier: 'admin@example.com' })).toEqual([5, 5])
+  })
+
+  it.each<keyof Rations>(['storedBytesPerKey', 'storedBytesPerIp'])('%s: an event beyond it is not stored', ration => {
+    const list = (kind: number) =>
+      finalizeEvent({ kind, created_at: startTime, tags: [], content: 'ä'.repeat(5_000) }, alice.secretKey)
+    expect(admit(list(10_002))).toEqual({ kind: 'store' })
+    expect(taken).toContainEqual(['storedBytesPerKey', alice.publicKey, 10_400])
+    expect(taken).toContainEqual(['storedBytesPerIp', origin.ip, 10_400])
+    usedUp.add(ration)
+    expect(admit(list(10_002))).toMatchObject({ message: expect.stringMatching('^rate-limited: ') })
   })
 
   it('let known accounts be refused when too many refusals are kept, but no strangers', () => {

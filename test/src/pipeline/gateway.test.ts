@@ -18,11 +18,16 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function gatewayOf(submitted: Partial<Submitted>, stored: NostrEvent | null = null) {
+function gatewayOf(submitted: Partial<Submitted>, stored: NostrEvent | null = null, posts = 100) {
   const waiters = createResultWaiters()
   const seen: { event: unknown; ip: string; keys: number }[] = []
+  const left = new Map<string, number>()
   const gateway = createGateway({
     waiters,
+    postsPerIp: ip => {
+      left.set(ip, (left.get(ip) ?? posts) - 1)
+      return (left.get(ip) ?? 0) >= 0
+    },
     findResult: commandId => (commandId === id ? stored : null),
     submit: (sent, origin, done) => {
       seen.push({ event: sent, ip: origin.ip, keys: origin.authenticated.size })
@@ -37,6 +42,19 @@ describe('a command over the gateway', () => {
     const { gateway, seen } = gatewayOf({}, event(2411))
     await gateway.command(command, '192.0.2.1', 0)
     expect(seen).toEqual([{ event: command, ip: '192.0.2.1', keys: 0 }])
+  })
+
+  it('beyond the ration of its address, an IPv6 /64 too, is refused before anything is checked', async () => {
+    const { gateway, seen } = gatewayOf({}, event(2411), 2)
+    const outcomes = []
+    for (const ip of ['2001:db8::1', '2001:db8::2', '2001:db8::3', '192.0.2.1']) {
+      outcomes.push((await gateway.command(command, ip, 0)).status)
+    }
+    expect(outcomes).toEqual(['result', 'result', 'refused', 'result'])
+    expect(await gateway.query(query, '2001:db8::4')).toMatchObject({
+      message: expect.stringMatching('^rate-limited: RATE_LIMITED: '),
+    })
+    expect(seen).toHaveLength(3)
   })
 
   it('is answered at once by a result that is stored, a duplicate too', async () => {

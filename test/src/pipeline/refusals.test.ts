@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { forgetRefusals, isFull, refusalLifetimeSeconds, rememberRefusal } from '../../../src/pipeline/refusals.ts'
-import { window } from '../../../src/protocol/command.ts'
+import { forgetRefusals, isFull, refusalEnd, rememberRefusal } from '../../../src/pipeline/refusals.ts'
+import { isInWindow, window } from '../../../src/protocol/command.ts'
 import { readHead } from '../../../src/store/log.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, startTime, type TestService } from '../service.ts'
 
 const alice = keyOf(2)
+/** Of the refusal of a command made now: an hour longer than it could be sent. */
+const lifetime = window.behindSeconds + 3_600
 
 let service: TestService
 beforeEach(async () => {
@@ -30,11 +32,11 @@ describe('a refused command', () => {
     expect(reader().get(tables.refusals, [event.id])).toEqual({
       author: alice.publicKey,
       code: 'NAME_RESERVED',
-      expiresAt: startTime + refusalLifetimeSeconds,
+      expiresAt: startTime + lifetime,
     })
     const result = service.resultOf(event.id, alice)
     expect(result?.body).toMatchObject({ code: 'NAME_RESERVED' })
-    expect(result?.event.tags).toContainEqual(['expiration', String(startTime + refusalLifetimeSeconds)])
+    expect(result?.event.tags).toContainEqual(['expiration', String(startTime + lifetime)])
     expect(service.sent.some(sent => sent.id === event.id)).toBe(false)
   })
 
@@ -73,7 +75,14 @@ describe('a refused command', () => {
 
 describe('remembering refusals', () => {
   it('lasts longer than a command can be resent', () => {
-    expect(refusalLifetimeSeconds).toBeGreaterThan(window.executeBySeconds + window.aheadSeconds + window.behindSeconds)
+    const now = startTime
+    for (const createdAt of [now - window.behindSeconds, now, now + window.aheadSeconds]) {
+      for (const executeBy of [null, now, createdAt + window.executeBySeconds]) {
+        const end = refusalEnd(now, createdAt, executeBy)
+        expect(isInWindow(createdAt, executeBy, end)).toBe(false)
+        expect(end).toBeGreaterThan(now)
+      }
+    }
   })
 
   it('ends at their time, oldest first and so many at once', () => {
@@ -81,7 +90,7 @@ describe('remembering refusals', () => {
       service.clock.time = startTime + index
       service.apply(refusedCommand())
     }
-    const end = startTime + refusalLifetimeSeconds
+    const end = startTime + lifetime
     expect(inTransaction(() => forgetRefusals(service.environment, end - 1, 10))).toBe(0)
     expect(inTransaction(() => forgetRefusals(service.environment, end + 3, 3))).toBe(3)
     expect(count()).toBe(2)
@@ -99,10 +108,16 @@ describe('remembering refusals', () => {
     const setCount = (value: number) =>
       inTransaction(() => service.environment.transactor(() => undefined).put(tables.local, ['refusals'], { value }))
     setCount(199_999)
-    expect(isFull(service.environment)).toBe(false)
+    expect([isFull(service.environment, false), isFull(service.environment, true)]).toEqual([false, false])
     inTransaction(() =>
       rememberRefusal(service.environment, 'ab'.repeat(32), { author: alice.publicKey, code: 'X', expiresAt: 1 }),
     )
-    expect([count(), isFull(service.environment)]).toEqual([200_000, true])
+    expect([count(), isFull(service.environment, false), isFull(service.environment, true)]).toEqual([
+      200_000,
+      true,
+      false,
+    ])
+    setCount(400_000)
+    expect(isFull(service.environment, true)).toBe(true)
   })
 })

@@ -4,9 +4,14 @@ import type { Signer } from '../../../src/protocol/signer.ts'
 import type { Environment } from '../../../src/store/environment.ts'
 import { openTemporary } from '../store/open-environment.ts'
 
-/** Folds the log of an environment anew and gives every difference to its tables. */
-export async function differences(environment: Environment, signer: Signer): Promise<Difference[]> {
+/** Folds the log of an environment anew and gives every difference to its tables. `prepare` puts what no log says. */
+export async function differences(
+  environment: Environment,
+  signer: Signer,
+  prepare?: (empty: Environment) => void,
+): Promise<Difference[]> {
   const folded = openTemporary()
+  prepare?.(folded.environment)
   const found: Difference[] = []
   const report = (difference: Difference) => found.push(difference)
   foldLog(environment, folded.environment, { signer, isSigned: event => verifyEvent(event), report })

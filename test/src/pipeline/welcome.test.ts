@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { unwelcome } from '../../../src/pipeline/welcome.ts'
+import { tables } from '../../../src/store/tables.ts'
+import type { Transactor } from '../../../src/store/transaction.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
 
 const owner = keyOf(2)
 const customer = keyOf(3)
 const stranger = keyOf(4)
+const lapsing = keyOf(5)
 
 let service: TestService
 beforeAll(async () => {
@@ -48,7 +51,37 @@ describe('an ordinary event', () => {
     else expect(message).toMatch(/^restricted: /)
   })
 
+  it.each([
+    { inGrace: 1, active: 0, welcome: false },
+    { inGrace: 1, active: 1, welcome: true },
+    { inGrace: 49, active: 1, welcome: true },
+    { inGrace: 50, active: 0, welcome: false },
+    { inGrace: 50, active: 1, welcome: false },
+  ])('of an owner of $inGrace names in grace and then $active active: $welcome', ({ inGrace, active, welcome }) => {
+    const { publicKey } = lapsing
+    const put = (tx: Transactor) => {
+      for (const { key } of tx.range(tables.identifiersByOwner, [publicKey])) tx.delete(tables.identifiersByOwner, key)
+      for (let index = 0; index < inGrace + active; index++) {
+        const name = `n${String(index).padStart(2, '0')}`
+        const status = index < inGrace ? ('grace' as const) : ('active' as const)
+        const row = { status, owner: publicKey, since: 0, expiresAt: 1, version: 1, relays: [], records: [] }
+        tx.put(tables.identifiers, ['free.example', name], row)
+        tx.put(tables.identifiersByOwner, [publicKey, 'free.example', name], {})
+      }
+    }
+    service.environment.root.transactionSync(() => put(service.environment.transactor(() => undefined)))
+    expect(judge('members', 1, lapsing) === null).toBe(welcome)
+  })
+
   it.each([4, 1059, 21_059])('of kind %s to the service is taken from anybody', kind => {
     expect(judge('members', kind, stranger, [['p', service.signer.publicKey]])).toBeNull()
+  })
+
+  it('is taken from an owner until the name is in grace', async () => {
+    const once = keyOf(6)
+    service.send(once, 'identifier.register', { identifier: 'once@free.example' })
+    expect(judge('members', 1, once)).toBeNull()
+    await service.advance(365 * 86_400)
+    expect(judge('members', 1, once)).toMatch(/^restricted: /)
   })
 })

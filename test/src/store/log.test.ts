@@ -35,6 +35,7 @@ function append(entries: number): Buffer[] {
       head = appendEntry(store.environment, head, {
         time: 1_790_000_000 + index,
         rulesVersion: 1,
+        mayHold: index !== 3,
         digest: Buffer.alloc(32, index),
         event: `{"content":"entry ${index} ä"}`,
       })
@@ -57,8 +58,13 @@ function broken(): number[] {
 describe('the log', () => {
   it('gives back what was appended, in order', () => {
     const entries = readEntries(store.environment, 1, 100)
-    expect(entries.map(({ seq, time, rulesVersion }) => ({ seq, time, rulesVersion }))).toEqual(
-      [0, 1, 2, 3, 4].map(index => ({ seq: index + 1, time: 1_790_000_000 + index, rulesVersion: 1 })),
+    expect(entries.map(({ seq, time, rulesVersion, mayHold }) => ({ seq, time, rulesVersion, mayHold }))).toEqual(
+      [0, 1, 2, 3, 4].map(index => ({
+        seq: index + 1,
+        time: 1_790_000_000 + index,
+        rulesVersion: 1,
+        mayHold: index !== 3,
+      })),
     )
     expect(entries[2]?.event.toString()).toBe('{"content":"entry 2 ä"}')
     expect(entries[2]?.digest).toEqual(Buffer.alloc(32, 2))
