@@ -19,7 +19,7 @@ export function nameOf(index: number): string {
 export async function loadNames(directory: string, count: number, now: number): Promise<void> {
   const environment = openEnvironment({ directory, mapSizeBytes })
   migrate(environment)
-  const tx = environment.transactor(() => undefined)
+  const tx = environment.transactor
   const random = createRandom(count)
   for (let first = 0; first < count; first += loadedAtOnce) {
     await environment.root.transaction(() => {

@@ -60,7 +60,7 @@ export function openWorkshop(directory: string, secp: Secp256k1, now: number): W
     environment,
     signer,
     fund: async (customers, amountMsat) => {
-      const tx = environment.transactor(() => undefined)
+      const tx = environment.transactor
       await environment.root.transaction(() => {
         for (const { publicKey } of customers) {
           tx.put(tables.balances, [customerAccount(publicKey)], { msat: amountMsat })

@@ -83,7 +83,7 @@ export function createIngester(options: {
         for (const answer of admission.deliver) publish(answer)
         return done({ accepted: true, message: '', delivered: admission.deliver })
       case 'apply':
-        return write(event.id, () => putAll(admission.apply()), true, done)
+        return write(event.id, () => putAll(admission.apply()), 'first', done)
       case 'store': {
         const fault = ordinaryFault(event, origin)
         if (fault !== null) return done(refusal(fault))
@@ -98,7 +98,7 @@ export function createIngester(options: {
         return write(
           event.id,
           () => storeOrdinary(prepared),
-          false,
+          'events',
           outcome => {
             pendingBytes -= bytes
             done(outcome)
@@ -143,7 +143,7 @@ export function createIngester(options: {
     return { applied, stored: put.status === 'stored' ? [{ event, seq: put.seq }] : [] }
   }
 
-  const write = (id: string, run: () => Written, atomic: boolean, done: Done) => {
+  const write = (id: string, run: () => Written, lane: 'first' | 'events', done: Done) => {
     inFlight.set(id, [done])
     const answer = (outcome: Submitted) => {
       const waiting = inFlight.get(id) ?? []
@@ -151,8 +151,7 @@ export function createIngester(options: {
       for (const tell of waiting) tell(outcome)
     }
     writer.submit<Written>({
-      lane: atomic ? 'first' : 'events',
-      atomic,
+      lane,
       run,
       done: outcome => {
         if (!outcome.ok) {
@@ -206,7 +205,6 @@ export function createIngester(options: {
     applyLocally: (apply, done) => {
       writer.submit<Written>({
         lane: 'first',
-        atomic: true,
         run: () => putAll(apply()),
         done: outcome => {
           if (!outcome.ok) return done(outcome)

@@ -99,7 +99,6 @@ export function createRelay(options: {
     if (!store.hasExpired(now())) return
     writer.submit({
       lane: 'events',
-      atomic: true,
       run: () => store.sweepExpired(now(), sweepAtOnce),
       done: outcome => {
         if (!outcome.ok) onError(outcome.error)

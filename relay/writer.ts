@@ -5,8 +5,7 @@ import { openWriterDatabase } from './databases.ts'
 export type Task<T> = {
   /** Tasks of `first` (commands, facts) run before all of `events`. */
   readonly lane: 'first' | 'events'
-  /** Whether it can leave half its writes behind when it throws, and so needs a child transaction of its own. */
-  readonly atomic?: boolean
+  /** May be called again after another task of its slice has thrown: what the first call wrote is undone. */
   run(): T
   done(outcome: Outcome<T>): void
 }
@@ -43,8 +42,8 @@ type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 /**
  * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
  * queued needs; between them, readers see nothing of it. The next transaction begins while the former is still being
- * flushed. A task that throws fails alone and leaves nothing behind: an `atomic` one undoes its own child transaction;
- * after any other the whole slice is undone and its tasks are run again, each in one of its own. When the transaction or
+ * flushed. A task that throws fails alone and leaves nothing behind: the whole slice is undone and its tasks are run
+ * again, each in a child transaction of its own, which would cost too much to do always. When the transaction or
  * its flush fails, all its tasks fail. The environment has to be open with `strictAsyncOrder`.
  */
 export function createWriter(options: {
@@ -73,7 +72,7 @@ export function createWriter(options: {
     } catch {
       const undone = ran.slice(begun)
       dropTaken(lanes, undone)
-      for (const entry of undone) entry.outcome = runAtomic(root, entry.task)
+      for (const entry of undone) entry.outcome = runAlone(root, entry.task)
     }
     const taken = ran.length - begun
     if (queued() > 0 && taken > 0) tasksPerSlice = taken
@@ -88,7 +87,7 @@ export function createWriter(options: {
         if (task === undefined) break
         const entry = notRun(task)
         ran.push(entry)
-        entry.outcome = task.atomic ? runAtomic(root, task) : { ok: true, value: task.run() }
+        entry.outcome = { ok: true, value: task.run() }
       }
       lane.splice(0, taken)
     }
@@ -215,7 +214,7 @@ function causeOf(error: unknown): Promise<unknown> | undefined {
   return error.commitError instanceof Promise ? error.commitError : undefined
 }
 
-function runAtomic(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
+function runAlone(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
   let value: unknown
   try {
     void root.childTransaction(() => {

@@ -34,7 +34,7 @@ function tidy(options: HouseOptions): void {
     () => {
       const now = clock.now()
       if (clock.unconfirmedJumpSeconds() === null) {
-        environment.transactor(() => undefined).put(tables.local, ['heartbeat'], { value: now })
+        environment.transactor.put(tables.local, ['heartbeat'], { value: now })
       }
       forgotten = forgetRefusals(environment, now, forgetAtOnce)
       return { accepted: true, message: '', store: [], deliver: [] }

@@ -1,4 +1,3 @@
-import { ABORT } from 'lmdb'
 import { encodeEvent, type NostrEvent } from '../../relay/event.ts'
 import type { Applied } from '../../relay/host.ts'
 import type { Signer } from '../protocol/signer.ts'
@@ -52,35 +51,30 @@ export function createApplier(options: {
   })
   let head: Head | undefined
 
-  /**
-   * Runs, logs and signs in a child transaction, which alone can be undone: a refusal, or a bug anywhere on the way,
-   * leaves nothing behind.
-   */
+  /** Runs and signs, which writes nothing, so that a refusal or a bug leaves nothing behind; then writes. */
   const commit = (command: Decoded<CommandRun>, mayHold: boolean): Committed => {
     if (head === undefined || !isHead(environment, head)) head = readHead(environment)
-    const before = head
-    const time = Math.max(now(), before.time)
-    const at = { seq: before.seq + 1, time, mayHold, service: signer.publicKey }
-    let committed: Committed = { refused: reject('INTERNAL', 'the service failed at this command'), time }
+    const time = Math.max(now(), head.time)
+    const made = run(command, { seq: head.seq + 1, time, mayHold, service: signer.publicKey })
+    if ('refused' in made) return made
+    const { outcome } = made
+    const event = encodeEvent(command.event)
+    head = appendEntry(environment, head, { time, rulesVersion, mayHold, digest: outcome.digest, event })
+    outcome.write()
+    return made
+  }
+
+  const run = (command: Decoded<CommandRun>, at: Parameters<typeof handle>[2]): Committed => {
+    const { time } = at
     try {
-      void environment.root.childTransaction(() => {
-        const outcome = handle(environment, command, at)
-        if (isRejection(outcome)) {
-          committed = { refused: outcome, time }
-          return ABORT
-        }
-        const { event } = command
-        const { digest, effects } = outcome
-        head = appendEntry(environment, before, { time, rulesVersion, mayHold, digest, event: encodeEvent(event) })
-        const signed = [...signEffects(signer, time, event.id, effects), ...signOutcome(command, outcome, time)]
-        committed = { outcome, signed }
-      })
+      const outcome = handle(environment, command, at)
+      if (isRejection(outcome)) return { refused: outcome, time }
+      const effects = signEffects(signer, time, command.event.id, outcome.effects)
+      return { outcome, signed: [...effects, ...signOutcome(command, outcome, time)] }
     } catch (error) {
-      head = undefined
       report(error, command.event.id)
-      committed = { refused: reject('INTERNAL', 'the service failed at this command'), time }
+      return { refused: reject('INTERNAL', 'the service failed at this command'), time }
     }
-    return committed
   }
 
   /** The result of a command that does not wait for the world; facts have none. */

@@ -1,4 +1,3 @@
-import { ABORT } from 'lmdb'
 import type { NostrEvent } from '../../relay/event.ts'
 import type { Signer } from '../protocol/signer.ts'
 import { isRejection } from '../rejections.ts'
@@ -55,23 +54,17 @@ function foldEntry(
   const command = decode(event, commands, signer)
   if (isRejection(command)) return `the command is refused now: ${command.message}`
   const { seq, time, rulesVersion, mayHold, digest } = entry
-  let fault: string | null = null
   try {
-    void target.root.childTransaction(() => {
-      const outcome = handle(target, command, { seq, time, mayHold, service: signer.publicKey })
-      if (isRejection(outcome)) {
-        fault = `the command is refused now: ${outcome.message}`
-        return ABORT
-      }
-      const appended = { time, rulesVersion, mayHold, digest: outcome.digest, event: entry.event.toString('utf8') }
-      appendEntry(target, head, appended)
-      if (!outcome.digest.equals(digest)) fault = 'the outcome differs'
-    })
+    const outcome = handle(target, command, { seq, time, mayHold, service: signer.publicKey })
+    if (isRejection(outcome)) return `the command is refused now: ${outcome.message}`
+    outcome.write()
+    const appended = { time, rulesVersion, mayHold, digest: outcome.digest, event: entry.event.toString('utf8') }
+    appendEntry(target, head, appended)
+    return outcome.digest.equals(digest) ? null : 'the outcome differs'
   } catch (error) {
     // After a difference further up, a handler may meet what cannot be; that is one more finding, not the end.
-    fault = `the command cannot be handled: ${error instanceof Error ? error.message : String(error)}`
+    return `the command cannot be handled: ${error instanceof Error ? error.message : String(error)}`
   }
-  return fault
 }
 
 /** Compares every `fold` table of two environments key by key. */

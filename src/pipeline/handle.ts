@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Context, Effect, Handled } from '../domain/context.ts'
 import type { CommandMethod } from '../domain/method.ts'
 import { isRejection, type Rejection, reject } from '../rejections.ts'
+import { openChange, type Write } from '../store/change.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import { authorise } from './authorise.ts'
@@ -12,19 +13,21 @@ import type { Decoded } from './decode.ts'
 /** The handler of a command, bound to its params. */
 export type CommandRun = Extract<ReturnType<CommandMethod['bind']>, { ok: true }>['run']
 
-/** What a command did: its answer, what it makes known, and the digest that a replay must reproduce. */
+/** What a command does: its answer, what it makes known, and the digest that a replay must reproduce. */
 export type Outcome = {
   readonly handled: Exclude<Handled, Rejection>
   readonly effects: readonly Effect[]
   readonly digest: Buffer
+  /** Writes what it changes; until then there is nothing to undo. */
+  write(): void
 }
 
 /** The version of what handlers mean. Raised when a change would give another outcome for an entry already in a log. */
 export const rulesVersion = 1
 
 /**
- * Runs one command against the tables, inside the caller's child transaction, which the caller undoes on a refusal.
- * The live writer and `verify` both come through here, so that they cannot differ.
+ * Runs one command against the tables as they are in the transaction under way. The live writer and `verify` both come
+ * through here, so that they cannot differ.
  */
 export function handle(
   environment: Environment,
@@ -32,16 +35,12 @@ export function handle(
   at: { seq: number; time: number; mayHold: boolean; service: string },
 ): Outcome | Rejection {
   const { event, declaration } = command
-  const written: Buffer[] = []
-  const tx = environment.transactor((table, key, value) => {
-    written.push(Buffer.from(`\n${table.name} ${key.length} ${value === null ? 'removed' : value.length}\n`), key)
-    if (value !== null) written.push(value)
-  })
   const settings = currentSettings(environment)
   if (settings.suspended.includes(event.pubkey)) return reject('SUSPENDED', 'this account is suspended')
   const refused = authorise(declaration, event.pubkey, at.service, settings)
   if (refused !== null) return refused
 
+  const { tx, writes, write } = openChange(environment)
   const effects: Effect[] = []
   const context: Context = {
     time: at.time,
@@ -66,9 +65,17 @@ export function handle(
       tx.put(tables.pendingCommands, [event.id], { author: event.pubkey, method: declaration.name, orderId })
     }
   }
-  written.push(Buffer.from(`\n${JSON.stringify([handled, effects])}`))
-  const digest = createHash('sha256').update(Buffer.concat(written)).digest()
-  return { handled, effects, digest }
+  return { handled, effects, digest: digestOf(writes, handled, effects), write }
+}
+
+function digestOf(writes: readonly Write[], handled: Handled, effects: readonly Effect[]): Buffer {
+  const parts: Buffer[] = []
+  for (const { table, key, value } of writes) {
+    parts.push(Buffer.from(`\n${table.name} ${key.length} ${value === null ? 'removed' : value.length}\n`), key)
+    if (value !== null) parts.push(value)
+  }
+  parts.push(Buffer.from(`\n${JSON.stringify([handled, effects])}`))
+  return createHash('sha256').update(Buffer.concat(parts)).digest()
 }
 
 /** The key that makes a fact happen once: source, object, state. Every fact carries one. */

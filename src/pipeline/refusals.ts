@@ -21,7 +21,7 @@ export function rememberRefusal(
   commandId: string,
   refusal: { author: string; code: string; expiresAt: number },
 ): void {
-  const tx = environment.transactor(() => undefined)
+  const tx = environment.transactor
   tx.put(tables.refusals, [commandId], refusal)
   tx.put(tables.refusalsByExpiry, [refusal.expiresAt, commandId], {})
   tx.put(tables.local, counter, { value: countOf(environment) + 1 })
@@ -39,7 +39,7 @@ export function isFull(environment: Environment, hasAccount: boolean): boolean {
 
 /** Forgets refusals that can no longer be asked for, at most `limit`. Call inside the writer's transaction. */
 export function forgetRefusals(environment: Environment, now: number, limit: number): number {
-  const tx = environment.transactor(() => undefined)
+  const tx = environment.transactor
   const over = tx.range(tables.refusalsByExpiry, [], { limit, upTo: [now] })
   for (const { key } of over) {
     tx.delete(tables.refusalsByExpiry, key)

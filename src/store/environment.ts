@@ -1,21 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Database, type RangeOptions as LmdbRange, open, type RootDatabase } from 'lmdb'
-import type { KeyOf, KeyPart } from './key.ts'
-import type { Table, TableInfo } from './table.ts'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import type { KeyOf } from './key.ts'
+import { keyRange, lmdbRange } from './key-range.ts'
+import type { TableInfo } from './table.ts'
 import { databases, tables } from './tables.ts'
-import type { RangeOptions, Reader, Transactor } from './transaction.ts'
+import type { Reader, Transactor } from './transaction.ts'
 
 type Bytes = Database<Buffer, Buffer>
-
-/** A write as bytes; `value` is `null` for a removal. */
-export type OnWrite = (table: TableInfo, key: Buffer, value: Buffer | null) => void
 
 /** The open LMDB environment: the root for the writer, and typed access to every table. */
 export type Environment = {
   readonly root: RootDatabase
   readonly reader: Reader
-  /** A transactor for use inside a transaction; `onWrite` sees every write to a `fold` table, for the outcome digest. */
-  transactor(onWrite: OnWrite): Transactor
+  /** Writes at once; for use inside a transaction. */
+  readonly transactor: Transactor
   /** The raw database of a table, for what works on bytes: log, verify, migrations. */
   bytes(table: TableInfo): Bytes
   close(): Promise<void>
@@ -63,7 +61,7 @@ export function openEnvironment(options: {
     root,
     reader,
     bytes,
-    transactor: onWrite => createTransactor(reader, bytes, onWrite),
+    transactor: createTransactor(reader, bytes),
     close: () => closeInTime(root),
   }
 }
@@ -92,7 +90,7 @@ function createReader(bytes: (table: TableInfo) => Bytes): Reader {
     has: (table, key) => bytes(table).getBinaryFast(table.encodeKey(key)) !== undefined,
     range: (table, prefix, options = {}) => {
       const page: { key: KeyOf<typeof table.parts>; row: ReturnType<typeof table.codec.decode> }[] = []
-      for (const { key, value } of bytes(table).getRange(bounds(table, prefix, options))) {
+      for (const { key, value } of bytes(table).getRange(lmdbRange(keyRange(table, prefix, options), options.limit))) {
         page.push({ key: table.decodeKey(key), row: table.codec.decode(value) })
       }
       return page
@@ -100,54 +98,10 @@ function createReader(bytes: (table: TableInfo) => Bytes): Reader {
   }
 }
 
-/** The LMDB range of a prefix: in reverse LMDB wants the upper bound as start. */
-function bounds<Parts extends readonly KeyPart[], Row>(
-  table: Table<Parts, Row>,
-  prefix: readonly (string | number)[],
-  options: RangeOptions,
-): LmdbRange {
-  const low = table.encodePrefix(prefix)
-  const high = options.upTo === undefined ? after(low) : after(table.encodePrefix([...prefix, ...options.upTo]))
-  const position = options.after === undefined ? undefined : table.encodePrefix(options.after)
-  // A position outside the prefix must not let rows of another prefix in.
-  const isLater = position !== undefined && Buffer.compare(position, low) >= 0
-  const isEarlier = position !== undefined && Buffer.compare(position, high) < 0
-  const range: LmdbRange = options.reverse
-    ? { start: isEarlier ? position : high, end: low, reverse: true, exclusiveStart: true, inclusiveEnd: true }
-    : { start: isLater ? position : low, end: high, exclusiveStart: isLater }
-  if (options.limit !== undefined) range.limit = options.limit
-  return range
-}
-
-/** The first bytes that sort behind everything beginning with `prefix`; an empty prefix has all keys before it. */
-function after(prefix: Buffer): Buffer {
-  const next = Buffer.from(prefix)
-  for (let index = next.length - 1; index >= 0; index--) {
-    const byte = next[index] ?? 0
-    if (byte < 0xff) {
-      next[index] = byte + 1
-      return next.subarray(0, index + 1)
-    }
-  }
-  return Buffer.alloc(64, 0xff)
-}
-
-function createTransactor(reader: Reader, bytes: (table: TableInfo) => Bytes, onWrite: OnWrite): Transactor {
-  const record = (table: TableInfo, key: Buffer, value: Buffer | null) => {
-    if (table.mark === 'fold') onWrite(table, key, value)
-  }
+function createTransactor(reader: Reader, bytes: (table: TableInfo) => Bytes): Transactor {
   return {
     ...reader,
-    put: (table, key, row) => {
-      const keyBytes = table.encodeKey(key)
-      const value = table.codec.encode(row)
-      record(table, keyBytes, value)
-      bytes(table).putSync(keyBytes, value)
-    },
-    delete: (table, key) => {
-      const keyBytes = table.encodeKey(key)
-      record(table, keyBytes, null)
-      bytes(table).removeSync(keyBytes)
-    },
+    put: (table, key, row) => void bytes(table).putSync(table.encodeKey(key), table.codec.encode(row)),
+    delete: (table, key) => void bytes(table).removeSync(table.encodeKey(key)),
   }
 }

@@ -56,7 +56,7 @@ const rows = () => [...database.getKeys({})].map(String)
 describe('the writer', () => {
   it('runs tasks in order, those of the first lane before others, and answers in that order', async () => {
     for (const name of ['a', 'b']) task(name)
-    for (const name of ['c', 'd']) task(name, { lane: 'first', atomic: true })
+    for (const name of ['c', 'd']) task(name, { lane: 'first' })
     expect(writer.queued()).toBe(4)
     await writer.idle()
     expect(ran).toEqual(['c', 'd', 'a', 'b'])
@@ -112,20 +112,9 @@ describe('the writer', () => {
     expect(rows()).toHaveLength(2_500)
   })
 
-  it('has an atomic task that throws fail alone and leave nothing', async () => {
-    task('a')
-    task('b', { atomic: true, fails: true })
-    task('c', { atomic: true })
-    await writer.idle()
-    expect(rows()).toEqual(['a', 'c'])
-    expect(outcomes.get('b')).toEqual({ ok: false, error: new Error('b failed') })
-    expect(outcomes.get('a')).toEqual({ ok: true, value: 'a' })
-    expect(errors).toEqual([])
-  })
-
   it('has any task that throws fail alone, leave nothing, and be answered in its place', async () => {
     task('a')
-    task('f', { lane: 'first', atomic: true })
+    task('f', { lane: 'first' })
     task('b', { fails: true })
     task('c')
     task('d', { fails: true })

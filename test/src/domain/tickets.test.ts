@@ -92,7 +92,7 @@ describe('a ticket', () => {
     const id = open()
     const ticket = service.environment.reader.get(tables.tickets, [id])
     if (ticket === undefined) throw new Error('the ticket was not stored')
-    const tx = service.environment.transactor(() => undefined)
+    const tx = service.environment.transactor
     service.environment.root.transactionSync(() => tx.put(tables.tickets, [id], { ...ticket, messages: 999 }))
     expect(reply(alice, id).body).toMatchObject({ ticket: { messages: 1_000 } })
     expect(reply(alice, id).body).toMatchObject({ code: 'LIMIT_REACHED' })

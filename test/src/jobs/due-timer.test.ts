@@ -62,7 +62,7 @@ describe('what is due', () => {
 
   it('is done a hundred at a time until nothing is left, also within one second', async () => {
     const put = () => {
-      const tx = service.environment.transactor(() => undefined)
+      const tx = service.environment.transactor
       for (let index = 0; index < 250; index++) {
         tx.put(tables.due, [service.clock.time, 'identifier-notice', `n${index}@free.example`], {})
       }
@@ -89,7 +89,7 @@ describe('what is due and cannot be handled', () => {
   /** Puts these on the time index, in this order, as no command would. */
   const putDue = (environment: Environment, keys: [number, string, string][]) =>
     environment.root.transactionSync(() => {
-      const tx = environment.transactor(() => undefined)
+      const tx = environment.transactor
       for (const [index, [time, kind, id]] of keys.entries()) tx.put(tables.due, [time + index, kind, id], {})
     })
   const due = () => service.environment.reader.range(tables.due, []).map(({ key }) => key)
@@ -178,7 +178,7 @@ describe('the timer', () => {
     const id = order()
     const stopping = new AbortController()
     service.environment.root.transactionSync(() =>
-      service.environment.transactor(() => undefined).put(tables.due, [1, 'order-expiry-of-old', 'x'], {}),
+      service.environment.transactor.put(tables.due, [1, 'order-expiry-of-old', 'x'], {}),
     )
     service.clock.time += 60
     const postponed: unknown[] = []

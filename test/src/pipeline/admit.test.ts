@@ -201,8 +201,7 @@ describe('rations', () => {
   })
 
   it('let known accounts be refused when too many refusals are kept, but no strangers', () => {
-    const put = () =>
-      service.environment.transactor(() => undefined).put(tables.local, ['refusals'], { value: 200_000 })
+    const put = () => service.environment.transactor.put(tables.local, ['refusals'], { value: 200_000 })
     service.environment.root.transactionSync(put)
     expect(admit(plain({}))).toMatchObject({ message: expect.stringMatching('^rate-limited: ') })
     service.send(alice, 'identifier.register', { identifier: 'alice@free.example' })

@@ -106,7 +106,7 @@ describe('remembering refusals', () => {
 
   it('has a bound', () => {
     const setCount = (value: number) =>
-      inTransaction(() => service.environment.transactor(() => undefined).put(tables.local, ['refusals'], { value }))
+      inTransaction(() => service.environment.transactor.put(tables.local, ['refusals'], { value }))
     setCount(199_999)
     expect([isFull(service.environment, false), isFull(service.environment, true)]).toEqual([false, false])
     inTransaction(() =>

@@ -69,7 +69,7 @@ describe('an ordinary event', () => {
         tx.put(tables.identifiersByOwner, [publicKey, 'free.example', name], {})
       }
     }
-    service.environment.root.transactionSync(() => put(service.environment.transactor(() => undefined)))
+    service.environment.root.transactionSync(() => put(service.environment.transactor))
     expect(judge('members', 1, lapsing) === null).toBe(welcome)
   })
 

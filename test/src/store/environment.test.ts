@@ -104,20 +104,6 @@ describe('a transactor', () => {
     })
   })
 
-  it('reports every write to a fold table, as bytes and in order, and none to a local one', () => {
-    const seen: string[] = []
-    store.environment.root.transactionSync(() => {
-      const tx = store.environment.transactor((info, key, value) =>
-        seen.push(`${info.name} ${key.toString()} ${value === null ? 'removed' : value.toString()}`),
-      )
-      tx.put(tables.counters, ['y'], { value: 1 })
-      tx.put(tables.local, ['y'], { value: 1 })
-      tx.delete(tables.counters, ['y'])
-      tx.delete(tables.local, ['y'])
-    })
-    expect(seen).toEqual(['counters y\0 [1]', 'counters y\0 removed'])
-  })
-
   it('leaves nothing behind when the transaction throws', () => {
     expect(() =>
       store.write(tx => {

@@ -16,7 +16,7 @@ export function openTemporary(): {
   return {
     directory,
     environment,
-    write: change => environment.root.transactionSync(() => change(environment.transactor(() => undefined))),
+    write: change => environment.root.transactionSync(() => change(environment.transactor)),
     close: async () => {
       await environment.close()
       rmSync(directory, { recursive: true, force: true })
