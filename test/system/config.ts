@@ -26,8 +26,12 @@ export function writeConfig(directory: string, changes: Record<string, object | 
     rations: {
       commandsPerKeyPerMinute: many,
       commandsPerIpPerMinute: many,
+      decryptionsPerConnectionPerMinute: many,
       decryptionsPerIpPerMinute: many,
       decryptionsPerSecond: many,
+      postsPerIpPerMinute: many,
+      storedBytesPerKeyPerDay: 2 ** 40,
+      storedBytesPerIpPerDay: 2 ** 40,
     },
     relay: {
       policy: 'open',
