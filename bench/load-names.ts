@@ -26,7 +26,7 @@ export async function loadNames(directory: string, count: number, now: number): 
       for (let index = first; index < Math.min(count, first + loadedAtOnce); index++) {
         const owner = randomHex(random, 32)
         const row = { status: 'active', owner, since: now, expiresAt: now + yearSeconds, version: 1 } as const
-        tx.put(tables.identifiers, [benchDomain, nameOf(index)], { ...row, relays: [], records: [] })
+        tx.put(tables.identifiers, [benchDomain, nameOf(index)], { ...row, relays: [], records: [], publishedAt: now })
       }
     })
   }

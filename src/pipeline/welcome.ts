@@ -1,4 +1,6 @@
 import type { NostrEvent } from '../../relay/event.ts'
+import { listed } from '../domain/listing.ts'
+import { splitIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Reader } from '../store/transaction.ts'
 
@@ -43,9 +45,10 @@ export function unwelcome(
 
 /** Whether one of a key's names is paid for; those in grace do not count. */
 function ownsActiveName(reader: Reader, key: string): boolean {
-  return reader
-    .range(tables.identifiersByOwner, [key], { limit: maxNamesRead })
-    .some(({ key: [, domain, name] }) => reader.get(tables.identifiers, [domain, name])?.status === 'active')
+  return listed(reader, key, 'identifier', { limit: maxNamesRead }).some(full => {
+    const { domain, name } = splitIdentifier(full)
+    return reader.get(tables.identifiers, [domain, name])?.status === 'active'
+  })
 }
 
 function isAddressee(reader: Reader, key: string | undefined, service: string): boolean {

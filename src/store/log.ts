@@ -14,6 +14,8 @@ export type Entry = {
   readonly rulesVersion: number
   /** Whether its sender was within the ration of unpaid holds of an address, which is known at admission only. */
   readonly mayHold: boolean
+  /** As it stands in the entry, so that every bit of it is checked. */
+  readonly flags: number
   readonly digest: Buffer
   /** The signed command or fact, as canonical JSON. */
   readonly event: Buffer
@@ -55,7 +57,7 @@ export function appendEntry(
 ): Head {
   const event = Buffer.from(entry.event)
   const bytes = Buffer.allocUnsafe(headerBytes + event.length + hashBytes)
-  writeHeader(bytes, entry)
+  writeHeader(bytes, { ...entry, flags: entry.mayHold ? 0 : mayNotHold })
   event.copy(bytes, headerBytes)
   const hash = chainHash(head.hash, bytes.subarray(0, -hashBytes))
   hash.copy(bytes, bytes.length - hashBytes)
@@ -88,10 +90,10 @@ export function startOfLog(): Head {
   return emptyHead
 }
 
-function writeHeader(bytes: Buffer, entry: Pick<Entry, 'time' | 'rulesVersion' | 'mayHold' | 'digest'>): void {
+function writeHeader(bytes: Buffer, entry: Pick<Entry, 'time' | 'rulesVersion' | 'flags' | 'digest'>): void {
   bytes.writeUIntBE(entry.time, 0, 6)
   bytes.writeUInt16BE(entry.rulesVersion, 6)
-  bytes[flagsAt] = entry.mayHold ? 0 : mayNotHold
+  bytes[flagsAt] = entry.flags
   entry.digest.copy(bytes, digestAt)
 }
 
@@ -103,11 +105,13 @@ function chainHash(previous: Buffer, body: Buffer): Buffer {
 function decodeEntry(key: Buffer, value: Buffer): Entry {
   if (value.length < headerBytes + hashBytes) throw new Error(`log entry ${key.toString('hex')} is cut short`)
   const bytes = Buffer.from(value)
+  const flags = bytes.readUInt8(flagsAt)
   return {
     seq: tables.log.decodeKey(key)[0],
     time: bytes.readUIntBE(0, 6),
     rulesVersion: bytes.readUInt16BE(6),
-    mayHold: bytes[flagsAt] === 0,
+    mayHold: flags !== mayNotHold,
+    flags,
     digest: bytes.subarray(digestAt, headerBytes),
     event: bytes.subarray(headerBytes, -hashBytes),
     hash: bytes.subarray(-hashBytes),

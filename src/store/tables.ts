@@ -77,13 +77,16 @@ export const tables = {
     key: ['ref'],
     row: z.object({ type: text, payload: z.unknown(), createdAt: int }),
   }),
-  /** kind, `d` → `created_at` of our newest event there, so that the next is newer. */
-  published: defineTable({ name: 'published', mark: 'fold', key: ['uint', 'text'], row: z.object({ createdAt: int }) }),
   /** name → the next number of a sequence. */
   counters: defineTable({ name: 'counters', mark: 'fold', key: ['text'], row: z.object({ value: int }) }),
 
   /** key → account, made by its first accepted command. */
   accounts: defineTable({ name: 'accounts', mark: 'fold', key: ['hash'], row: z.object({ createdAt: int }) }),
+  /**
+   * account, what, time, id: what an account has. Names (at time 0, as `alice@example.com`), orders, postings and tickets
+   * in one table, so that what a command adds for its author stands on one page.
+   */
+  byAccount: defineTable({ name: 'by-account', mark: 'fold', key: ['hash', 'text', 'uint', 'text'], row: nothing }),
   /** domain → its price policy. */
   domains: defineTable({
     name: 'domains',
@@ -104,14 +107,16 @@ export const tables = {
       version: int,
       relays: z.array(text),
       records: z.array(recordRow),
+      /** `created_at` of its newest event, so that the next is newer. */
+      publishedAt: int,
     }),
   }),
-  /** owner, domain, name */
-  identifiersByOwner: defineTable({
-    name: 'identifiers-by-owner',
+  /** domain, name → `created_at` of the event that released it, until it is somebody's again. */
+  released: defineTable({
+    name: 'released',
     mark: 'fold',
-    key: ['hash', 'text', 'text'],
-    row: nothing,
+    key: ['text', 'text'],
+    row: z.object({ publishedAt: int }),
   }),
   /** domain, name → who holds it unpaid, and until when at most. */
   holds: defineTable({
@@ -154,13 +159,6 @@ export const tables = {
       held: z.boolean(),
     }),
   }),
-  /** account, time, order id */
-  ordersByAccount: defineTable({
-    name: 'orders-by-account',
-    mark: 'fold',
-    key: ['hash', 'uint', 'ref'],
-    row: nothing,
-  }),
   /** invoice id → invoice; kept for ever, whatever becomes of it. */
   invoices: defineTable({
     name: 'invoices',
@@ -202,13 +200,6 @@ export const tables = {
     key: ['ref'],
     row: z.object({ debit: text, credit: text, amountMsat: int, time: int, reason: text, orderId: text.nullable() }),
   }),
-  /** ledger account, time, posting id */
-  postingsByAccount: defineTable({
-    name: 'postings-by-account',
-    mark: 'fold',
-    key: ['text', 'uint', 'ref'],
-    row: nothing,
-  }),
   /** ledger account → balance; the sum over all accounts is zero. */
   balances: defineTable({ name: 'balances', mark: 'fold', key: ['text'], row: z.object({ msat: int }) }),
 
@@ -228,13 +219,6 @@ export const tables = {
       updatedAt: int,
       messages: int,
     }),
-  }),
-  /** account, time, ticket id */
-  ticketsByAccount: defineTable({
-    name: 'tickets-by-account',
-    mark: 'fold',
-    key: ['hash', 'uint', 'ref'],
-    row: nothing,
   }),
   /** status, number, ticket id: the queue that staff works on. */
   ticketsByStatus: defineTable({

@@ -95,7 +95,8 @@ describe('the play behind the newest golden log', () => {
         'orders',
         'postings',
         'tickets',
-        'published',
+        'released',
+        'by-account',
         'wallet-cursors',
       ]),
     )

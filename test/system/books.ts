@@ -69,10 +69,9 @@ export async function readBooks(data: string, sent: readonly Sent[]): Promise<Bo
         identifier: `${name}@${domain}`,
         owner,
       })),
-      ownersByIndex: range(tables.identifiersByOwner, []).map(({ key: [owner, domain, name] }) => ({
-        identifier: `${name}@${domain}`,
-        owner,
-      })),
+      ownersByIndex: range(tables.byAccount, [])
+        .filter(({ key: [, what] }) => what === 'identifier')
+        .map(({ key: [owner, , , identifier] }) => ({ identifier, owner })),
     }
   })
 }

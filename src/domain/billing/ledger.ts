@@ -1,6 +1,7 @@
 import { tables } from '../../store/tables.ts'
 import type { Reader, Transactor } from '../../store/transaction.ts'
 import { type Context, deriveRef } from '../context.ts'
+import { list, type Place } from '../listing.ts'
 import { msat } from './money.ts'
 
 /**
@@ -14,9 +15,11 @@ export const walletAccount = 'wallet'
 /** What has been earned. */
 export const revenueAccount = 'revenue'
 
+const customerPrefix = 'customer:'
+
 /** The ledger account of what a customer has prepaid or been credited. */
 export function customerAccount(publicKey: string): string {
-  return `customer:${publicKey}`
+  return customerPrefix + publicKey
 }
 
 /** The balance of a ledger account in millisatoshi. */
@@ -35,15 +38,19 @@ export function post(
   const id = deriveRef(context, `posting:${reason}:${orderId ?? ''}`)
   if (tx.has(tables.postings, [id])) throw new Error(`posting ${reason} stands twice in one command`)
   tx.put(tables.postings, [id], { debit, credit, amountMsat, time: context.time, reason, orderId })
-  tx.put(tables.postingsByAccount, [debit, context.time, id], {})
-  tx.put(tables.postingsByAccount, [credit, context.time, id], {})
+  for (const account of [debit, credit]) listPosting(tx, account, { time: context.time, id })
   adjust(tx, debit, -amountMsat)
   adjust(tx, credit, amountMsat)
+}
+
+/** A customer's postings are listed; wallet and revenue take part in nearly all, which stand in order of time by themselves. */
+function listPosting(tx: Transactor, account: string, place: Place): void {
+  if (account.startsWith(customerPrefix)) list(tx, account.slice(customerPrefix.length), 'posting', place)
 }
 
 function adjust(tx: Transactor, account: string, changeMsat: number): void {
   const msatAfter = balanceOf(tx, account) + changeMsat
   if (!Number.isSafeInteger(msatAfter)) throw new Error(`balance of ${account} left the safe integers`)
-  if (msatAfter < 0 && account.startsWith('customer:')) throw new Error(`${account} would be overdrawn`)
+  if (msatAfter < 0 && account.startsWith(customerPrefix)) throw new Error(`${account} would be overdrawn`)
   tx.put(tables.balances, [account], { msat: msatAfter })
 }

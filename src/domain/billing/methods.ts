@@ -5,6 +5,7 @@ import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import { isOperator, ok } from '../context.ts'
 import { enqueueJob } from '../jobs.ts'
+import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
@@ -114,11 +115,11 @@ export const balanceGet = defineQuery({
   result: z.object({ balanceMsat: z.int(), postings: z.array(z.looseObject({ id: ref, amountMsat: z.int() })) }),
   answer: ({ limit }, reader, { author }) => {
     const account = customerAccount(author)
-    const postings = reader.range(tables.postingsByAccount, [account], { limit, reverse: true }).map(({ key }) => {
-      const posting = reader.get(tables.postings, [key[2]])
-      if (posting === undefined) throw new Error(`posting ${key[2]} is listed but missing`)
+    const postings = listed(reader, author, 'posting', { limit, reverse: true }).map(id => {
+      const posting = reader.get(tables.postings, [id])
+      if (posting === undefined) throw new Error(`posting ${id} is listed but missing`)
       const { debit, amountMsat: moved, time, reason, orderId } = posting
-      return { id: key[2], amountMsat: debit === account ? -moved : moved, time, reason, orderId }
+      return { id, amountMsat: debit === account ? -moved : moved, time, reason, orderId }
     })
     return { balanceMsat: balanceOf(reader, account), postings }
   },

@@ -2,6 +2,7 @@ import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import { type Item, type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import { type Context, deriveRef, type Handled, ok } from '../context.ts'
+import { list } from '../listing.ts'
 import { schedule } from '../schedule.ts'
 import { requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount, post } from './ledger.ts'
@@ -37,7 +38,7 @@ export function placeOrder(
     invoiceId: null,
     held: false,
   }
-  tx.put(tables.ordersByAccount, [order.account, order.createdAt, orderId], {})
+  list(tx, order.account, 'order', { time: order.createdAt, id: orderId })
   if (wanted.pay === 'balance' || totalMsat === 0) {
     const paid = payFromBalance(tx, context, orderId, order)
     return isRejection(paid) ? paid : ok({ order: presentOrder(orderId, paid) })

@@ -1,9 +1,10 @@
 import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
-import { type Record, type RowOf, tables } from '../../store/tables.ts'
+import { type Record, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
+import { list, unlist } from '../listing.ts'
 import { schedule } from '../schedule.ts'
-import { publishName } from './name-event.ts'
+import { removeName, saveName } from './save.ts'
 
 const daySeconds = 86_400
 /** A year of registration. Calendar years would make the price of a day depend on the date. */
@@ -16,9 +17,8 @@ export function activateName(
   identifier: Identifier,
   wanted: { owner: string; years: number; records: Record[]; relays: string[] },
 ): void {
-  const { name, domain } = identifier
   const expiresAt = context.time + wanted.years * yearSeconds
-  const row: RowOf<'identifiers'> = {
+  saveName(tx, context, identifier, {
     status: 'active',
     owner: wanted.owner,
     since: context.time,
@@ -26,20 +26,19 @@ export function activateName(
     version: 1,
     relays: wanted.relays,
     records: wanted.records,
-  }
-  tx.put(tables.identifiers, [domain, name], row)
-  tx.put(tables.identifiersByOwner, [wanted.owner, domain, name], {})
+  })
   const full = formatIdentifier(identifier)
+  list(tx, wanted.owner, 'identifier', { time: 0, id: full })
   schedule(tx, expiresAt - context.settings.identifiers.noticeDays * daySeconds, 'identifier-notice', full)
-  schedule(tx, expiresAt, 'identifier-expiry', full)
-  publishName(tx, context, identifier, row)
 }
 
-/** Reminds the owner that a name is about to run out. */
+/** Reminds the owner that a name is about to run out; its end is the next that is due. */
 export function remindOfExpiry(tx: Transactor, context: Context, identifier: Identifier): void {
   const row = tx.get(tables.identifiers, [identifier.domain, identifier.name])
   if (row?.status !== 'active') return
-  const body = { identifier: formatIdentifier(identifier), expiresAt: row.expiresAt }
+  const full = formatIdentifier(identifier)
+  schedule(tx, row.expiresAt, 'identifier-expiry', full)
+  const body = { identifier: full, expiresAt: row.expiresAt }
   context.emit({ kind: 'notice', type: 'identifier.expiring', to: row.owner, about: null, body })
 }
 
@@ -48,11 +47,9 @@ export function beginGrace(tx: Transactor, context: Context, identifier: Identif
   const { name, domain } = identifier
   const row = tx.get(tables.identifiers, [domain, name])
   if (row === undefined || row.status !== 'active' || row.expiresAt > context.time) return
-  const graced: RowOf<'identifiers'> = { ...row, status: 'grace', version: row.version + 1 }
-  tx.put(tables.identifiers, [domain, name], graced)
+  saveName(tx, context, identifier, { ...row, status: 'grace', version: row.version + 1 })
   const releasedAt = row.expiresAt + context.settings.identifiers.graceDays * daySeconds
   schedule(tx, releasedAt, 'identifier-release', formatIdentifier(identifier))
-  publishName(tx, context, identifier, graced)
   const body = { identifier: formatIdentifier(identifier), releasedAt }
   context.emit({ kind: 'notice', type: 'identifier.expired', to: row.owner, about: null, body })
 }
@@ -62,7 +59,6 @@ export function releaseName(tx: Transactor, context: Context, identifier: Identi
   const { name, domain } = identifier
   const row = tx.get(tables.identifiers, [domain, name])
   if (row?.status !== 'grace') return
-  tx.delete(tables.identifiers, [domain, name])
-  tx.delete(tables.identifiersByOwner, [row.owner, domain, name])
-  publishName(tx, context, identifier, null)
+  unlist(tx, row.owner, 'identifier', { time: 0, id: formatIdentifier(identifier) })
+  removeName(tx, context, identifier, row)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { hash, identifier, page, relayUrl } from '../../protocol/fields.ts'
-import { formatIdentifier, type Identifier, splitIdentifier } from '../../protocol/names.ts'
+import { type Identifier, splitIdentifier } from '../../protocol/names.ts'
 import { recordInputs, recordsFault } from '../../protocol/records.ts'
 import { type Rejection, reject } from '../../rejections.ts'
 import { type Record, type RowOf, recordRow, tables } from '../../store/tables.ts'
@@ -8,11 +8,12 @@ import type { Reader } from '../../store/transaction.ts'
 import { placeOrder } from '../billing/orders.ts'
 import { toItem } from '../billing/sellable.ts'
 import { ok } from '../context.ts'
+import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 import { fitPage } from '../page.ts'
 import { wouldLoop } from './aliases.ts'
 import { availabilityOf } from './availability.ts'
-import { publishName } from './name-event.ts'
+import { saveName } from './save.ts'
 
 const years = z.int().min(1).max(10)
 const relays = z.array(relayUrl).max(10)
@@ -116,8 +117,7 @@ export const identifierSetRecords = defineCommand({
     const fault = recordsRejection(tx, target, params.records)
     if (fault !== null) return fault
     const changed = { ...row, records: params.records, relays: params.relays ?? row.relays, version: row.version + 1 }
-    tx.put(tables.identifiers, [target.domain, target.name], changed)
-    publishName(tx, context, target, changed)
+    saveName(tx, context, target, changed)
     return ok({ identifier: present(params.identifier, changed) })
   },
 })
@@ -148,23 +148,21 @@ export const identifierList = defineQuery({
   params: z.strictObject({ limit: page.limit, after: identifier.optional() }),
   result: z.object({ identifiers: z.array(view), next: z.string().nullable() }),
   answer: ({ limit, after }, reader, { author }) => {
-    const from = after === undefined ? undefined : splitIdentifier(after)
-    const rows = reader.range(tables.identifiersByOwner, [author], {
-      limit: limit + 1,
-      ...(from === undefined ? {} : { after: [author, from.domain, from.name] }),
-    })
-    const views = rows.map(({ key: [, domain, name] }) => {
+    const from = after === undefined ? {} : { after: { time: 0, id: after } }
+    const views = listed(reader, author, 'identifier', { limit: limit + 1, ...from }).map(full => {
+      const { domain, name } = splitIdentifier(full)
       const row = reader.get(tables.identifiers, [domain, name])
-      if (row === undefined) throw new Error(`${name}@${domain} is listed but missing`)
-      return present(formatIdentifier({ name, domain }), row)
+      if (row === undefined) throw new Error(`${full} is listed but missing`)
+      return present(full, row)
     })
     const { page: identifiers, hasMore } = fitPage(views, limit)
     return { identifiers, next: hasMore ? (identifiers.at(-1)?.identifier ?? null) : null }
   },
 })
 
-function present(full: string, row: RowOf<'identifiers'>): z.infer<typeof view> {
-  return { identifier: full, ...row }
+function present(full: string, row: Omit<RowOf<'identifiers'>, 'publishedAt'>): z.infer<typeof view> {
+  const { status, owner, since, expiresAt, version, relays, records } = row
+  return { identifier: full, status, owner, since, expiresAt, version, relays, records }
 }
 
 /** What is wrong with the records of a name as a whole: their combination, or where an alias leads. */

@@ -4,6 +4,7 @@ import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
 import { deriveRef, isStaff, ok } from '../context.ts'
+import { list, listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 import { fitPage } from '../page.ts'
 import { appendMessage, notifyOthers, presentTicket, putTicket, type Ticket, visibleTicket } from './tickets.ts'
@@ -46,7 +47,7 @@ export const ticketOpen = defineCommand({
     }
     const ticket = appendMessage(tx, context, ticketId, blank, text)
     putTicket(tx, ticketId, undefined, ticket)
-    tx.put(tables.ticketsByAccount, [account, time, ticketId], {})
+    list(tx, account, 'ticket', { time, id: ticketId })
     return ok({ ticket: presentTicket(ticketId, ticket) })
   },
 })
@@ -147,8 +148,8 @@ function ownIds(
   limit: number,
   from: Position,
 ): string[] {
-  const after = from === null ? {} : { after: [account, from.ticket.createdAt, from.id] }
-  const own = reader.range(tables.ticketsByAccount, [account], { reverse: true, ...after }).map(({ key }) => key[2])
+  const after = from === null ? {} : { after: { time: from.ticket.createdAt, id: from.id } }
+  const own = listed(reader, account, 'ticket', { reverse: true, ...after })
   const ids: string[] = []
   for (const id of own) {
     if (ids.length === limit) break

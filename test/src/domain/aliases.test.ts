@@ -27,7 +27,16 @@ function names(records: readonly Record[][]): void {
   store.write(tx => {
     for (const { key } of tx.range(tables.identifiers, [])) tx.delete(tables.identifiers, key)
     for (const [index, own] of records.entries()) {
-      const row = { status: 'active' as const, owner, since: 0, expiresAt: 1, version: 1, relays: [], records: own }
+      const row = {
+        status: 'active' as const,
+        owner,
+        since: 0,
+        expiresAt: 1,
+        version: 1,
+        relays: [],
+        records: own,
+        publishedAt: 0,
+      }
       tx.put(tables.identifiers, [domain, `n${index}`], row)
     }
     tx.put(tables.domains, [domain], {

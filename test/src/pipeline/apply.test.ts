@@ -98,7 +98,7 @@ describe('applying a command', () => {
     })
     expect(readHead(service.environment).seq).toBe(3)
     expect(service.environment.reader.range(tables.refusals, [])).toHaveLength(1)
-    expect(service.environment.reader.range(tables.identifiersByOwner, [alice.publicKey])).toHaveLength(2)
+    expect(service.environment.reader.range(tables.byAccount, [alice.publicKey, 'identifier'])).toHaveLength(2)
   })
 
   it('never logs an earlier time than the entry before, whatever the clock says', () => {

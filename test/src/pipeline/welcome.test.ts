@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { list } from '../../../src/domain/listing.ts'
 import { unwelcome } from '../../../src/pipeline/welcome.ts'
 import { tables } from '../../../src/store/tables.ts'
 import type { Transactor } from '../../../src/store/transaction.ts'
@@ -60,13 +61,22 @@ describe('an ordinary event', () => {
   ])('of an owner of $inGrace names in grace and then $active active: $welcome', ({ inGrace, active, welcome }) => {
     const { publicKey } = lapsing
     const put = (tx: Transactor) => {
-      for (const { key } of tx.range(tables.identifiersByOwner, [publicKey])) tx.delete(tables.identifiersByOwner, key)
+      for (const { key } of tx.range(tables.byAccount, [publicKey])) tx.delete(tables.byAccount, key)
       for (let index = 0; index < inGrace + active; index++) {
         const name = `n${String(index).padStart(2, '0')}`
         const status = index < inGrace ? ('grace' as const) : ('active' as const)
-        const row = { status, owner: publicKey, since: 0, expiresAt: 1, version: 1, relays: [], records: [] }
+        const row = {
+          status,
+          owner: publicKey,
+          since: 0,
+          expiresAt: 1,
+          version: 1,
+          relays: [],
+          records: [],
+          publishedAt: 0,
+        }
         tx.put(tables.identifiers, ['free.example', name], row)
-        tx.put(tables.identifiersByOwner, [publicKey, 'free.example', name], {})
+        list(tx, publicKey, 'identifier', { time: 0, id: `${name}@free.example` })
       }
     }
     service.environment.root.transactionSync(() => put(service.environment.transactor))

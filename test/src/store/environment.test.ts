@@ -11,7 +11,7 @@ beforeAll(() => {
 })
 afterAll(() => store.close())
 
-const table = tables.postingsByAccount
+const table = tables.ticketsByStatus
 type Key = readonly [string, number, string]
 
 const anyText = fc.constantFrom('a', 'ab', 'b', 'b\u00ff', '\uffff')
