@@ -33,6 +33,8 @@ const config = {
   orders: { unpaidHoldsPerAccount: 1_000_000, unpaidHoldsPerIp: 1_000_000, unpaidHoldsTotal: 10_000_000 },
   http: { connectionsPerIp: 100_000 },
   rations: {
+    refusalsPerKeyPerDay: 1_000_000,
+    refusalsPerIpPerDay: 1_000_000,
     postsPerIpPerMinute: 1_000_000,
     decryptionsPerConnectionPerMinute: 1_000_000,
     storedBytesPerKeyPerDay: most,

@@ -90,6 +90,8 @@ export const configSchema = section({
   rations: section({
     commandsPerKeyPerMinute: whole(1, 1_000_000).default(60),
     commandsPerIpPerMinute: whole(1, 1_000_000).default(600),
+    refusalsPerKeyPerDay: whole(1, 1_000_000).default(1_000),
+    refusalsPerIpPerDay: whole(1, 1_000_000).default(5_000),
     decryptionsPerConnectionPerMinute: whole(1, 1_000_000).default(120),
     decryptionsPerIpPerMinute: whole(1, 1_000_000).default(600),
     decryptionsPerSecond: whole(1, 1_000_000).default(1_000),

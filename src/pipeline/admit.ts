@@ -18,9 +18,6 @@ import { isFull } from './refusals.ts'
 import type { UnpaidHolds } from './unpaid-holds.ts'
 import { unwelcome, type WelcomePolicy } from './welcome.ts'
 
-/** What a refusal costs beyond the command itself: its memory takes room. */
-const refusalCost = 4
-
 /** Makes the host through which the relay hands us events: commands and queries are ours, the rest is up to the policy. */
 export function createHost(options: {
   environment: Environment
@@ -43,6 +40,9 @@ export function createHost(options: {
     const command = decode(event, commands, signer)
     if (isRejection(command)) return refused(command)
     if (!isInWindow(event.created_at, command.envelope.executeBy, now())) return refused(outOfWindow)
+    if (!rations.refusalsPerKey(event.pubkey, 0) || !rations.refusalsPerIp(networkOf(origin.ip), 0)) {
+      return refused(reject('RATE_LIMITED', 'too many of your commands were refused today, try again later'))
+    }
     if (isFull(environment, reader.has(tables.accounts, [event.pubkey]))) {
       return refused(reject('RATE_LIMITED', 'too many commands were refused lately, try again later'))
     }
@@ -58,10 +58,8 @@ export function createHost(options: {
       mayHold: () => !mayHoldUnpaid || unpaidHolds.mayHold(network),
       ordered: orderId => unpaidHolds.ordered(network, orderId),
       refused: () => {
-        for (let taken = 0; taken < refusalCost; taken++) {
-          rations.commandsPerKey(pubkey)
-          rations.commandsPerIp(network)
-        }
+        rations.refusalsPerKey(pubkey)
+        rations.refusalsPerIp(network)
       },
     }
   }

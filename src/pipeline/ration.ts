@@ -1,4 +1,7 @@
-/** Takes one, or so many, from the ration of a key; `false`, and nothing is taken, when there are not as many left. */
+/**
+ * Takes one, or so many, from the ration of a key; `false`, and nothing is taken, when there are not as many left. With a
+ * cost of 0 it only says whether one is left.
+ */
 export type Ration<Key = string> = (key: Key, cost?: number) => boolean
 
 /** How many keys a ration remembers; the least lately seen is forgotten first. */
@@ -18,7 +21,8 @@ export function createRation(options: { perSecond: number; burst: number; nowMs(
       const oldest = buckets.keys().next()
       if (!oldest.done) buckets.delete(oldest.value)
     }
-    buckets.set(key, { tokens: tokens >= cost ? tokens - cost : tokens, atMs })
-    return tokens >= cost
+    const isEnough = tokens >= Math.max(1, cost)
+    buckets.set(key, { tokens: isEnough ? tokens - cost : tokens, atMs })
+    return isEnough
   }
 }

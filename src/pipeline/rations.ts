@@ -7,6 +7,9 @@ export type Rations = {
   readonly postsPerIp: Ration
   readonly commandsPerKey: Ration
   readonly commandsPerIp: Ration
+  /** Commands refused with a result, which is remembered: as long as these are used up, no more commands are taken. */
+  readonly refusalsPerKey: Ration
+  readonly refusalsPerIp: Ration
   /** First decryptions for a key, which cost an ECDH each. */
   readonly decryptionsPerConnection: Ration<Origin>
   readonly decryptionsPerIp: Ration
@@ -21,6 +24,8 @@ type RationLimits = {
   readonly postsPerIpPerMinute: number
   readonly commandsPerKeyPerMinute: number
   readonly commandsPerIpPerMinute: number
+  readonly refusalsPerKeyPerDay: number
+  readonly refusalsPerIpPerDay: number
   readonly decryptionsPerConnectionPerMinute: number
   readonly decryptionsPerIpPerMinute: number
   readonly decryptionsPerSecond: number
@@ -30,15 +35,17 @@ type RationLimits = {
 
 const secondsPerDay = 86_400
 
-/** Makes the rations. Half a minute's worth may be used at once, of bytes a day's. `nowMs` is monotonic. */
+/** Makes the rations. Half a minute's worth may be used at once, or a day's. `nowMs` is monotonic. */
 export function createRations(limits: RationLimits, nowMs: () => number): Rations {
   const perMinute = (count: number) =>
     createRation({ perSecond: count / 60, burst: Math.max(1, Math.ceil(count / 2)), nowMs })
-  const perDay = (bytes: number) => createRation({ perSecond: bytes / secondsPerDay, burst: bytes, nowMs })
+  const perDay = (count: number) => createRation({ perSecond: count / secondsPerDay, burst: count, nowMs })
   return {
     postsPerIp: perMinute(limits.postsPerIpPerMinute),
     commandsPerKey: perMinute(limits.commandsPerKeyPerMinute),
     commandsPerIp: perMinute(limits.commandsPerIpPerMinute),
+    refusalsPerKey: perDay(limits.refusalsPerKeyPerDay),
+    refusalsPerIp: perDay(limits.refusalsPerIpPerDay),
     decryptionsPerConnection: perConnection(() => perMinute(limits.decryptionsPerConnectionPerMinute)),
     decryptionsPerIp: perMinute(limits.decryptionsPerIpPerMinute),
     decryptionsInTotal: createRation({

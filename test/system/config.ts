@@ -30,6 +30,8 @@ export function writeConfig(directory: string, changes: Record<string, object | 
       decryptionsPerIpPerMinute: many,
       decryptionsPerSecond: many,
       postsPerIpPerMinute: many,
+      refusalsPerKeyPerDay: many,
+      refusalsPerIpPerDay: many,
       storedBytesPerKeyPerDay: 2 ** 40,
       storedBytesPerIpPerDay: 2 ** 40,
     },

@@ -43,6 +43,8 @@ function hostOf() {
       commandsPerKey: ration('commandsPerKey'),
       commandsPerIp: ration('commandsPerIp'),
       postsPerIp: ration('postsPerIp'),
+      refusalsPerKey: ration('refusalsPerKey'),
+      refusalsPerIp: ration('refusalsPerIp'),
       decryptionsPerConnection: ration('decryptionsPerConnection'),
       storedBytesPerKey: ration('storedBytesPerKey'),
       storedBytesPerIp: ration('storedBytesPerIp'),
@@ -155,16 +157,18 @@ describe('a command', () => {
 
 describe('rations', () => {
   const sealed = () => service.sign(alice, 2410, 'identifier.register', { identifier: 'alice@example.com' })
-  it.each<{ ration: keyof Rations; key: () => unknown }>([
+  it.each<{ ration: keyof Rations; key: () => unknown; cost?: number }>([
     { ration: 'commandsPerKey', key: () => alice.publicKey },
     { ration: 'commandsPerIp', key: () => origin.ip },
     { ration: 'decryptionsPerIp', key: () => origin.ip },
     { ration: 'decryptionsInTotal', key: () => '' },
     { ration: 'decryptionsPerConnection', key: () => origin },
-  ])('$ration: a command beyond it is rate-limited', ({ ration, key }) => {
+    { ration: 'refusalsPerKey', key: () => alice.publicKey, cost: 0 },
+    { ration: 'refusalsPerIp', key: () => origin.ip, cost: 0 },
+  ])('$ration: a command beyond it is rate-limited', ({ ration, key, cost = 1 }) => {
     usedUp.add(ration)
     expect(admit(sealed())).toMatchObject({ message: expect.stringMatching('^rate-limited: RATE_LIMITED: ') })
-    expect(taken).toContainEqual([ration, key(), 1])
+    expect(taken).toContainEqual([ration, key(), cost])
   })
 
   it('of decryptions are not touched by those whose key is known', () => {
@@ -184,10 +188,22 @@ describe('rations', () => {
       const admission = admit(plain({ params }))
       if (admission.kind !== 'apply') throw new Error(`the admission is ${admission.kind}`)
       service.environment.root.transactionSync(admission.apply)
-      return ['commandsPerKey', 'commandsPerIp'].map(name => taken.filter(([ration]) => ration === name).length)
+      return ['refusalsPerKey', 'refusalsPerIp'].map(name =>
+        taken.filter(([ration]) => ration === name).map(([, key, cost]) => [key, cost]),
+      )
     }
-    expect(applied({ identifier: 'alice@free.example' })).toEqual([1, 1])
-    expect(applied({ identifier: 'admin@example.com' })).toEqual([5, 5])
+    const [key, ip] = [alice.publicKey, origin.ip]
+    expect(applied({ identifier: 'alice@free.example' })).toEqual([[[key, 0]], [[ip, 0]]])
+    expect(applied({ identifier: 'admin@example.com' })).toEqual([
+      [
+        [key, 0],
+        [key, 1],
+      ],
+      [
+        [ip, 0],
+        [ip, 1],
+      ],
+    ])
   })
 
   it.each<keyof Rations>(['storedBytesPerKey', 'storedBytesPerIp'])('%s: an event beyond it is not stored', ration => {

@@ -19,6 +19,21 @@ describe('a ration', () => {
     expect([take('a'), take('a'), take('a'), take('a')]).toEqual([true, true, true, false])
   })
 
+  it('gives several at once or none, and says without taking whether one is left', () => {
+    const { time, take } = rationOf(1, 5)
+    expect([take('a', 0), take('a', 6), take('a', 4), take('a', 2), take('a', 0), take('a'), take('a', 0)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+      true,
+      true,
+      false,
+    ])
+    time.ms += 1_000
+    expect([take('a', 0), take('a')]).toEqual([true, true])
+  })
+
   it('is one per key', () => {
     const { take } = rationOf(1, 1)
     expect([take('a'), take('b'), take('a'), take('b')]).toEqual([true, true, false, false])

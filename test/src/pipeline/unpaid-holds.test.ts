@@ -13,6 +13,8 @@ const plenty = {
   postsPerIpPerMinute: most,
   commandsPerKeyPerMinute: most,
   commandsPerIpPerMinute: most,
+  refusalsPerKeyPerDay: most,
+  refusalsPerIpPerDay: most,
   decryptionsPerConnectionPerMinute: most,
   decryptionsPerIpPerMinute: most,
   decryptionsPerSecond: most,
