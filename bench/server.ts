@@ -30,7 +30,7 @@ const most = 1_000_000_000
 const config = {
   listen: { host: '127.0.0.1', port: 0 },
   domains: [{ name: benchDomain, basePriceSat: 1, pricePerCharSat: 0 }],
-  orders: { unpaidHoldsPerAccount: 1_000_000, unpaidHoldsPerIp: 1_000_000, unpaidHoldsTotal: 10_000_000 },
+  orders: { unpaidHoldsPerAccount: 1_000_000, unpaidHoldsPerIp: 1_000, unpaidHoldsTotal: 10_000_000 },
   http: { connectionsPerIp: 100_000 },
   rations: {
     refusalsPerKeyPerDay: 1_000_000,

@@ -33,7 +33,11 @@ export type Writer = {
 const sliceMs = 4
 /** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
 const maxSlices = 32
+/** LMDB may call for several slices on one turn, and all but the first then pass. */
+const callsPerSlice = 4
 const maxTasks = 1_000
+
+const afterFault = 'a sync of the disk failed, nothing more is written'
 
 const visibleKey = Buffer.from('transaction')
 
@@ -62,10 +66,17 @@ export function createWriter(options: {
   const waiters: (() => void)[] = []
   /** As many as the last full slice took. */
   let tasksPerSlice = 16
+  /** Whether a slice has had this turn of the event loop. */
+  let turnTaken = false
 
   const queued = () => lanes.first.length + lanes.events.length
 
   const runSlice = (ran: Ran[]): void => {
+    if (turnTaken || queued() === 0) return
+    turnTaken = true
+    setImmediate(() => {
+      turnTaken = false
+    })
     const begun = ran.length
     try {
       void root.childTransaction(() => takeTasks(ran))
@@ -96,14 +107,15 @@ export function createWriter(options: {
   /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
   const runTransaction = async (number: number, ran: Ran[]): Promise<void> => {
     const slices = Math.min(maxSlices, Math.ceil(queued() / tasksPerSlice))
+    const calls = slices === 1 ? 1 : slices * callsPerSlice
     const mark = numberValue(number)
     const first = root.transaction(() => {
       visible.putSync(visibleKey, mark)
       runSlice(ran)
     })
     const parts: Promise<unknown>[] = [first]
-    for (let slice = 1; slice < slices; slice++) {
-      // Callbacks that follow each other run on one turn; with a put between them each gets a turn of its own.
+    for (let call = 1; call < calls; call++) {
+      // Callbacks that follow each other are one call; with a put between them LMDB's thread calls for each.
       parts.push(visible.put(visibleKey, mark))
       parts.push(root.transaction(() => runSlice(ran)))
     }
@@ -148,6 +160,8 @@ export function createWriter(options: {
       fault ??= { error }
     }
     flushing--
+    // What follows a slice that was lost may stand on its pages.
+    if (broken) fault ??= { error: new Error(afterFault) }
     if (fault !== undefined) {
       onError(fault.error)
       // What was committed is visible, though a later transaction may have put its own number there since.
@@ -175,7 +189,7 @@ export function createWriter(options: {
   return {
     submit: task => {
       if (closed || broken) {
-        const error = new Error(broken ? 'a sync of the disk failed, nothing more is written' : 'the writer is closed')
+        const error = new Error(broken ? afterFault : 'the writer is closed')
         queueMicrotask(() => task.done({ ok: false, error }))
         return
       }

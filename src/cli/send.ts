@@ -131,11 +131,20 @@ function wrong(reason: string): Extract<Asked, { ok: false }> {
   return { ok: false, reason }
 }
 
-/** What a service says must not steer the terminal; the control characters that JSON leaves as they are get escaped. */
+/** What steers a terminal or turns text around: control and format characters, line and paragraph separators. */
+const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** What a service says must not steer the terminal; such characters as JSON leaves as they are get escaped. */
 function printable(json: string): string {
-  return json.replace(/[\u007f-\u009f]/g, character => `\\u00${character.charCodeAt(0).toString(16)}`)
+  return json.replace(steering, character => (character === '\n' ? character : escaped(character)))
+}
+
+function escaped(character: string): string {
+  return [...Array(character.length).keys()]
+    .map(index => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
+    .join('')
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ')
+  return text.replace(steering, ' ')
 }

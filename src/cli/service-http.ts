@@ -1,3 +1,4 @@
+import { readStream } from '../http/read-body.ts'
 import { messageOf } from './failure.ts'
 
 /** What a service answered over HTTP, or why nothing came of it. */
@@ -7,6 +8,8 @@ export type Answered =
 
 /** Longer than the longest wait for a result that a service allows. */
 const timeoutMs = 40_000
+/** An answer is encrypted in one piece of at most 64 KiB; the schemas of all methods are somewhat more. */
+const maxAnswerBytes = 1_048_576
 
 /** The service's public key in hex, from its relay information document (NIP-11). */
 export async function readServiceKey(
@@ -35,7 +38,10 @@ async function ask(url: string, request: RequestInit): Promise<Answered> {
   try {
     const response = await fetch(url, { ...request, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
     status = response.status
-    text = await response.text()
+    const body = await readStream(response.body, maxAnswerBytes)
+    if (!body.ok)
+      return { ok: false, reason: `${url} answered with what is no JSON (${body.reason}): is it a Panda service?` }
+    text = body.text
   } catch (error) {
     // Fetch says only that it failed; the cause says why.
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error

@@ -14,6 +14,8 @@ export type Problem = {
 /** Whatever is kept under such a key, or looks like this, is not repeated in a message that ends up in a log. */
 const secretKey = /secret|password|passphrase|token|seed|mnemonic|macaroon|private|credential|nsec|(?<!p)rune|key$/i
 const secretText = /nsec1|ncryptsec1|(secret|password|token|macaroon|rune|key)=|:\/\/[^/]*@/i
+/** A key in hex may be a secret one, pasted in the wrong place. */
+const longHex = /[0-9a-f]{24,}/gi
 const maxValueLength = 60
 const maxValueDepth = 4
 const notShown = '(not shown)'
@@ -30,14 +32,14 @@ export function toProblems(
   context: { tree: Tree; defaults: Tree; sourceOf(path: readonly PropertyKey[]): string },
 ): Problem[] {
   const problems = new Map<string, Problem>()
-  const add = (path: readonly PropertyKey[], expected: string) => {
+  const add = (path: readonly PropertyKey[], expected: string, isKnown = true) => {
     const text = formatPath(path)
     // A value that breaks two rules is one mistake.
     if (problems.has(text)) return
     // Two settings may not go together though only one of them was made. The entries of lists have no defaults.
     const byDefault = path.some(part => typeof part === 'number') ? undefined : valueAt(context.defaults, path)
     const isSet = byDefault === undefined || valueAt(context.tree, path) !== undefined
-    const value = describe(path, isSet ? valueAt(context.tree, path) : byDefault)
+    const value = describe(path, isSet ? valueAt(context.tree, path) : byDefault, isKnown)
     problems.set(text, { path: text, value, expected, source: isSet ? context.sourceOf(path) : 'defaults' })
   }
   for (const issue of issues) {
@@ -47,23 +49,36 @@ export function toProblems(
     }
     for (const key of issue.keys) {
       const meant = suggestKey(key, issue.path, context.defaults)
-      add([...issue.path, key], meant === null ? 'a known key' : `a known key (did you mean ${meant}?)`)
+      add([...issue.path, key], meant === null ? 'a known key' : `a known key (did you mean ${meant}?)`, false)
     }
   }
   return [...problems.values()]
 }
 
-/** The value at a path as it may be shown: cut to a line, without what is or may be a secret. */
-export function describe(path: readonly PropertyKey[], value: unknown): string {
+/**
+ * The value at a path as it may be shown: cut to a line, without what is or may be a secret. Of a key that is not known
+ * nobody can say whether it is one, so of its value only numbers and the like are shown.
+ */
+export function describe(path: readonly PropertyKey[], value: unknown, isKnown = true): string {
   if (value === undefined) return 'nothing'
   if (path.some(part => secretKey.test(String(part)))) return notShown
+  if (!isKnown && (typeof value === 'string' || typeof value === 'object')) return notShown
+  if (path[0] === 'wallet' && typeof value === 'string') return JSON.stringify(schemeOf(value))
   const text = JSON.stringify(withoutSecrets(value, maxValueDepth))
   return text.length > maxValueLength ? `${text.slice(0, maxValueLength)}…` : text
 }
 
+/** Wallets are named by URLs that carry what opens them; the scheme is enough to recognise one. */
+function schemeOf(wallet: string): string {
+  const [, scheme = '', rest = ''] = /^([a-z+]+:)?(.*)$/s.exec(wallet) ?? []
+  return rest === '' ? scheme : `${scheme}…`
+}
+
 /** A copy that goes no deeper than a line can show: by aliases, YAML may even go in circles. */
 function withoutSecrets(value: unknown, depth: number): unknown {
-  if (typeof value === 'string' && secretText.test(value)) return notShown
+  if (typeof value === 'string') {
+    return secretText.test(value) ? notShown : value.replace(longHex, hex => `${hex.slice(0, 8)}…`)
+  }
   if (typeof value !== 'object' || value === null) return value
   if (depth === 0) return '…'
   if (Array.isArray(value)) return value.map(part => withoutSecrets(part, depth - 1))

@@ -83,7 +83,7 @@ export const configSchema = section({
     holdSlackSeconds: whole(0, 7 * day).default(300),
     commandDeadlineSeconds: whole(1, 3_600).default(60),
     unpaidHoldsPerAccount: whole(0, 1_000_000).default(3),
-    unpaidHoldsPerIp: whole(0, 1_000_000).default(10),
+    unpaidHoldsPerIp: whole(0, 1_000).default(10),
     unpaidHoldsTotal: whole(0, 10_000_000).default(10_000),
     lapsedHoldSeconds: whole(0, 365 * day).default(day),
   }).prefault({}),

@@ -60,7 +60,7 @@ export function readEnvironment(
       [...paths.keys()].map(known => known.slice(prefix.length)),
     )
     const expected = meant === null ? 'a known variable' : `a known variable (did you mean ${prefix}${meant}?)`
-    problems.push({ path: name, value: describe([name], text), expected, source: name })
+    problems.push({ path: name, value: describe([name], text, false), expected, source: name })
   }
   // A short form gives way to the full name, whatever the order of the environment.
   settings.sort((a, b) => Number(b.source in shortForms) - Number(a.source in shortForms))

@@ -1,4 +1,4 @@
-/** The body of a request as text, or why it was not read. */
+/** A body as text, or why it was not read. */
 export type Body =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly reason: 'too-large' | 'not-utf8' }
@@ -13,10 +13,14 @@ export async function readBody(request: Request, maxBytes: number): Promise<Body
     if (Number(stated) > maxBytes) return { ok: false, reason: 'too-large' }
     return decode(new Uint8Array(await request.arrayBuffer()))
   }
-  if (request.body === null) return { ok: true, text: '' }
+  return readStream(request.body, maxBytes)
+}
+
+/** Reads at most `maxBytes`, counted as they come in, and unpacked if they came packed. */
+export async function readStream(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Body> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of request.body) {
+  for await (const chunk of stream ?? []) {
     length += chunk.byteLength
     if (length > maxBytes) return { ok: false, reason: 'too-large' }
     chunks.push(chunk)

@@ -40,6 +40,7 @@ export function createHost(options: {
     const command = decode(event, commands, signer)
     if (isRejection(command)) return refused(command)
     if (!isInWindow(event.created_at, command.envelope.executeBy, now())) return refused(outOfWindow)
+    if (!rations.commandsPerKey(event.pubkey)) return refused(tooManyOfKey)
     if (!rations.refusalsPerKey(event.pubkey, 0) || !rations.refusalsPerIp(networkOf(origin.ip), 0)) {
       return refused(reject('RATE_LIMITED', 'too many of your commands were refused today, try again later'))
     }
@@ -56,7 +57,9 @@ export function createHost(options: {
     const network = networkOf(origin.ip)
     return {
       mayHold: () => !mayHoldUnpaid || unpaidHolds.mayHold(network),
-      ordered: orderId => unpaidHolds.ordered(network, orderId),
+      ordered: orderId => {
+        if (mayHoldUnpaid) unpaidHolds.ordered(network, orderId)
+      },
       refused: () => {
         rations.refusalsPerKey(pubkey)
         rations.refusalsPerIp(network)
@@ -70,21 +73,21 @@ export function createHost(options: {
     const query = decode(event, queries, signer)
     if (isRejection(query)) return refused(query)
     if (!isInWindow(event.created_at, query.envelope.executeBy, now())) return refused(outOfWindow)
+    if (!rations.commandsPerKey(event.pubkey)) return refused(tooManyOfKey)
     const settings = currentSettings(environment)
     if (settings.suspended.includes(event.pubkey)) return refused(suspended)
     return { kind: 'answer', deliver: [answerQuery(reader, signer, query, { time: now(), settings })] }
   }
 
-  /** Too many from this key or address, or decryption used up: known before the expensive part. */
+  /**
+   * Too many from this address, or decryption used up: known before the expensive part. A key's own ration comes later:
+   * what is malformed or out of its window may be sent again by anybody who has seen it.
+   */
   const rationRefusal = (event: NostrEvent, origin: Origin): Rejection | null => {
     const ip = networkOf(origin.ip)
     if (!rations.commandsPerIp(ip)) return reject('RATE_LIMITED', 'too many commands from this address')
     const envelope = parseEnvelope(event)
     if (isRejection(envelope)) return null
-    // What is out of the window may be sent again by anybody who has seen it: it is not its author's doing.
-    const isTimely = isInWindow(event.created_at, envelope.executeBy, now())
-    if (isTimely && !rations.commandsPerKey(event.pubkey))
-      return reject('RATE_LIMITED', 'too many commands of this key')
     if (!envelope.encrypted || signer.isAcquainted(event.pubkey)) return null
     if (rations.decryptionsPerConnection(origin) && rations.decryptionsPerIp(ip) && rations.decryptionsInTotal('')) {
       return null
@@ -121,6 +124,7 @@ export function createHost(options: {
 }
 
 const outOfWindow = reject('EXPIRED', 'created_at is too far from now, or execute-by has passed')
+const tooManyOfKey = reject('RATE_LIMITED', 'too many commands of this key')
 const suspended = reject('SUSPENDED', 'this account is suspended')
 
 /** About how many bytes an event takes, without building its text. */

@@ -27,7 +27,8 @@ export function createUnpaidHolds(reader: Reader, perNetwork: number): UnpaidHol
     mayHold: network => {
       const orders = byNetwork.get(network)
       if (orders === undefined) return perNetwork > 0
-      for (const orderId of orders) if (!isHolding(orderId)) orders.delete(orderId)
+      // Looking at each costs a read, which is time enough when there seem to be too many.
+      if (orders.size >= perNetwork) for (const orderId of orders) if (!isHolding(orderId)) orders.delete(orderId)
       if (orders.size === 0) byNetwork.delete(network)
       return orders.size < perNetwork
     },

@@ -19,12 +19,6 @@ const setKinds: ReadonlySet<number> = new Set([
 ])
 const messageKinds: ReadonlySet<number> = new Set([4, 1059, 21_059])
 
-/**
- * How many of a key's names are looked at for one that is paid for, in order of domain and name, which is the order of
- * their index. The first nearly always is; whose first 50 have all run out has to renew one of them.
- */
-const maxNamesRead = 50
-
 /** Why an ordinary event is not welcome, with its NIP-01 prefix, or `null`. */
 export function unwelcome(
   event: Pick<NostrEvent, 'kind' | 'pubkey' | 'tags'>,
@@ -43,9 +37,9 @@ export function unwelcome(
   return 'restricted: this kind is taken from owners of a name here, or when it is for one of our customers'
 }
 
-/** Whether one of a key's names is paid for; those in grace do not count. */
+/** Whether one of a key's names is paid for; those in grace do not count, and are listed last. */
 function ownsActiveName(reader: Reader, key: string): boolean {
-  return listed(reader, key, 'identifier', { limit: maxNamesRead }).some(full => {
+  return listed(reader, key, 'identifier', { limit: 1 }).some(full => {
     const { domain, name } = splitIdentifier(full)
     return reader.get(tables.identifiers, [domain, name])?.status === 'active'
   })

@@ -135,7 +135,7 @@ describe('environment variables', () => {
     expect(more).toEqual([])
     expect(problem).toMatchObject({
       path: 'PANDA_LISTEN_PROT',
-      value: '"80"',
+      value: '(not shown)',
       expected: expect.stringContaining('PANDA_LISTEN_PORT'),
     })
   })
@@ -239,6 +239,8 @@ describe('problems', () => {
     'data: [{macaroon: hunter2}]',
     'data: ["https://user:hunter2@a.example"]',
     'wallet: "lnd+https://a.example?macaroon=hunter2"',
+    'wallet: "hunter2 legal winner thank year"',
+    'listn: {a: "Bearer hunter2"}',
     'a: "hunter2\na: 2',
   ])('never repeat a secret: %s', yaml => {
     const lines = problemsOf(yaml).map(formatProblem)
@@ -251,11 +253,13 @@ describe('problems', () => {
     ['network: mainnet', '"dev:"', 'defaults'],
     ['storage: {maxDataBytes: 1099511627776}', '68719476736', 'defaults'],
     ['rations: {commandsPerKeyPerMinute: 0}', '0', 'file'],
-    ['unknown: {nested: [1, {prune: true}]}', '{"nested":[1,{"prune":true}]}', 'file'],
+    ['listen: {prot: 80}', '80', 'file'],
+    ['unknown: {nested: [1, {prune: true}]}', '(not shown)', 'file'],
+    [`operators: ["${'ab'.repeat(31)}"]`, '"abababab…"', 'file'],
     ['data: [a, b]', '["a","b"]', 'file'],
     ['relay: {policy: null}', 'null', 'file'],
     ['domains: [{open: true}]', 'nothing', 'file'],
-    ['a: &a [*a]', '[[[["…"]]]]', 'file'],
+    ['relay: {name: &a [*a]}', '[[[["…"]]]]', 'file'],
   ])('show the value of %s: %s', (yaml, value, source) => {
     const shown = problemsOf(yaml).map(problem => [problem.value, problem.source.replace(/^.*[/].*$/, 'file')])
     expect(shown).toEqual([[value, source]])

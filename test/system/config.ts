@@ -20,7 +20,7 @@ export function writeConfig(directory: string, changes: Record<string, object | 
     orders: {
       commandDeadlineSeconds: 10,
       unpaidHoldsPerAccount: many,
-      unpaidHoldsPerIp: many,
+      unpaidHoldsPerIp: 1_000,
       unpaidHoldsTotal: many,
     },
     rations: {

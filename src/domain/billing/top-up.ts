@@ -4,7 +4,8 @@ import type { Sellable } from './sellable.ts'
 export const topUp: Sellable = {
   kind: 'top-up',
   revenue: null,
-  hold: () => true,
+  // There is nothing to set aside.
+  hold: () => false,
   release: () => undefined,
   obstacle: () => null,
   fulfil: () => undefined,

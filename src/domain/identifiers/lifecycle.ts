@@ -1,14 +1,19 @@
 import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
-import { type Record, tables } from '../../store/tables.ts'
+import { type Record, type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
-import { list, unlist } from '../listing.ts'
+import { list, type Place, unlist } from '../listing.ts'
 import { schedule } from '../schedule.ts'
 import { removeName, saveName } from './save.ts'
 
 const daySeconds = 86_400
 /** A year of registration. Calendar years would make the price of a day depend on the date. */
 const yearSeconds = 365 * daySeconds
+
+/** Where a name stands among its owner's: those in grace come last, so that whether one is active takes one look. */
+export function placeOf(status: RowOf<'identifiers'>['status'], full: string): Place {
+  return { time: status === 'active' ? 0 : 1, id: full }
+}
 
 /** Makes a name its owner's for some years: active, listed, published, and due for what comes after. */
 export function activateName(
@@ -28,7 +33,7 @@ export function activateName(
     records: wanted.records,
   })
   const full = formatIdentifier(identifier)
-  list(tx, wanted.owner, 'identifier', { time: 0, id: full })
+  list(tx, wanted.owner, 'identifier', placeOf('active', full))
   schedule(tx, expiresAt - context.settings.identifiers.noticeDays * daySeconds, 'identifier-notice', full)
 }
 
@@ -48,9 +53,12 @@ export function beginGrace(tx: Transactor, context: Context, identifier: Identif
   const row = tx.get(tables.identifiers, [domain, name])
   if (row === undefined || row.status !== 'active' || row.expiresAt > context.time) return
   saveName(tx, context, identifier, { ...row, status: 'grace', version: row.version + 1 })
+  const full = formatIdentifier(identifier)
+  unlist(tx, row.owner, 'identifier', placeOf('active', full))
+  list(tx, row.owner, 'identifier', placeOf('grace', full))
   const releasedAt = row.expiresAt + context.settings.identifiers.graceDays * daySeconds
-  schedule(tx, releasedAt, 'identifier-release', formatIdentifier(identifier))
-  const body = { identifier: formatIdentifier(identifier), releasedAt }
+  schedule(tx, releasedAt, 'identifier-release', full)
+  const body = { identifier: full, releasedAt }
   context.emit({ kind: 'notice', type: 'identifier.expired', to: row.owner, about: null, body })
 }
 
@@ -59,6 +67,6 @@ export function releaseName(tx: Transactor, context: Context, identifier: Identi
   const { name, domain } = identifier
   const row = tx.get(tables.identifiers, [domain, name])
   if (row?.status !== 'grace') return
-  unlist(tx, row.owner, 'identifier', { time: 0, id: formatIdentifier(identifier) })
+  unlist(tx, row.owner, 'identifier', placeOf('grace', formatIdentifier(identifier)))
   removeName(tx, context, identifier, row)
 }

@@ -13,6 +13,7 @@ import { defineCommand, defineQuery } from '../method.ts'
 import { fitPage } from '../page.ts'
 import { wouldLoop } from './aliases.ts'
 import { availabilityOf } from './availability.ts'
+import { placeOf } from './lifecycle.ts'
 import { saveName } from './save.ts'
 
 const years = z.int().min(1).max(10)
@@ -148,7 +149,7 @@ export const identifierList = defineQuery({
   params: z.strictObject({ limit: page.limit, after: identifier.optional() }),
   result: z.object({ identifiers: z.array(view), next: z.string().nullable() }),
   answer: ({ limit, after }, reader, { author }) => {
-    const from = after === undefined ? {} : { after: { time: 0, id: after } }
+    const from = after === undefined ? {} : { after: positionOf(reader, after) }
     const views = listed(reader, author, 'identifier', { limit: limit + 1, ...from }).map(full => {
       const { domain, name } = splitIdentifier(full)
       const row = reader.get(tables.identifiers, [domain, name])
@@ -159,6 +160,12 @@ export const identifierList = defineQuery({
     return { identifiers, next: hasMore ? (identifiers.at(-1)?.identifier ?? null) : null }
   },
 })
+
+/** Where a page ended. For a name that is nobody's any more some may come twice, but none is left out. */
+function positionOf(reader: Reader, full: string) {
+  const { domain, name } = splitIdentifier(full)
+  return placeOf(reader.get(tables.identifiers, [domain, name])?.status ?? 'active', full)
+}
 
 function present(full: string, row: Omit<RowOf<'identifiers'>, 'publishedAt'>): z.infer<typeof view> {
   const { status, owner, since, expiresAt, version, relays, records } = row

@@ -28,7 +28,7 @@ export const registration: Sellable = {
   release: (ordered, lapsed, tx, context) => {
     releaseHold(tx, context, wantedOf(ordered).identifier, ordered.orderId, lapsed)
   },
-  obstacle: (ordered, tx) => {
+  obstacle: (ordered, tx, { settings }) => {
     const { name, domain } = wantedOf(ordered).identifier
     if (!tx.has(tables.domains, [domain])) return reject('DOMAIN_CLOSED', `${domain} is no longer sold here`)
     if (tx.has(tables.identifiers, [domain, name])) return reject('NAME_TAKEN', `${name}@${domain} is taken`)
@@ -36,7 +36,9 @@ export const registration: Sellable = {
     if (hold?.orderId === ordered.orderId) return null
     if (hold !== undefined) return reject('NAME_HELD', `${name}@${domain} is held for another order`)
     // Without a hold the order has no claim on a name that was reserved, or priced, after it was placed.
-    return mayHave(tx, ordered) ? null : reject('NAME_RESERVED', `${name}@${domain} is reserved`)
+    return mayHave(tx, ordered, settings.identifiers.reserved)
+      ? null
+      : reject('NAME_RESERVED', `${name}@${domain} is reserved`)
   },
   fulfil: (ordered, tx, context) => {
     const { identifier, years, records, relays } = wantedOf(ordered)
@@ -45,10 +47,10 @@ export const registration: Sellable = {
 }
 
 /** Whether an order that holds nothing is for the one, and at the price, that the name's reservation says, if it has one. */
-function mayHave(tx: Transactor, ordered: Ordered): boolean {
+function mayHave(tx: Transactor, ordered: Ordered, reservedNames: readonly string[]): boolean {
   const { identifier, years } = wantedOf(ordered)
   const reservation = tx.get(tables.reservations, [identifier.domain, identifier.name])
-  if (reservation === undefined) return true
+  if (reservation === undefined) return !reservedNames.includes(identifier.name)
   // An order that is not written yet is being placed: it has the price that holds now.
   const order = tx.get(tables.orders, [ordered.orderId])
   const isPaidFor = order === undefined || order.totalMsat >= (reservation.priceMsat ?? 0) * years

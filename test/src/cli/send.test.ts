@@ -175,12 +175,13 @@ describe('panda send', () => {
   })
 
   it('lets nothing that a service says steer the terminal', async () => {
-    respond = event => ({ status: 200, body: reply(event, 'ok', { text: '\u001b[2J\u009b2J' }) })
+    const turning = '\u001b[2J\u009b2J\u202e\u2066\u2028\u{e0001}'
+    respond = event => ({ status: 200, body: reply(event, 'ok', { text: turning }) })
     const { out } = await send(register)
-    expect(out).not.toMatch(/[^\P{Cc}\n]/u)
-    expect(JSON.parse(out)).toEqual({ text: '\u001b[2J\u009b2J' })
-    respond = () => ({ status: 400, body: { error: { code: 'X', message: 'a\u001b[2J\nb' } } })
-    expect((await send(register)).err).toMatch(/X: a \[2J b$/)
+    expect(out).not.toMatch(/[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/u)
+    expect(JSON.parse(out)).toEqual({ text: turning })
+    respond = () => ({ status: 400, body: { error: { code: 'X', message: 'a\u001b[2J\nb\u202e' } } })
+    expect((await send(register)).err).toMatch(/X: a \[2J b $/)
   })
 
   it.each<[string, Respond, RegExp]>([
@@ -197,6 +198,7 @@ describe('panda send', () => {
       () => ({ status: 400, body: { error: { code: 'INVALID_PARAMS', message: 'params.years: no' } } }),
       /INVALID_PARAMS: params\.years: no$/,
     ],
+    ['more than any answer has', () => ({ status: 200, body: 'x'.repeat(1_100_000) }), /too-large/],
     ['an error of a proxy', () => ({ status: 502, body: { whatever: 1 } }), /HTTP 502$/],
     ['no event', () => ({ status: 200, body: {} }), /no event/],
     [

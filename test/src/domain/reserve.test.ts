@@ -1,6 +1,7 @@
 import { nip19 } from 'nostr-tools'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Key, keyOf, openService, operator, staff, type TestService } from '../service.ts'
+import { configApplied } from '../../../src/domain/settings.ts'
+import { type Key, keyOf, openService, operator, staff, type TestService, testSettings } from '../service.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -161,11 +162,21 @@ describe('identifier.reserve', () => {
     expect(unreserve(operator)).toMatchObject({ code: 'NOT_FOUND' })
   })
 
-  it('credits who pays a lapsed order for a name that was reserved since', async () => {
+  it.each([
+    { by: 'command', reserveNow: () => reserve({}) },
+    {
+      by: 'the configuration',
+      reserveNow: () => {
+        const [name = ''] = identifier.split('@')
+        const settings = { ...testSettings, identifiers: { ...testSettings.identifiers, reserved: [name] } }
+        return service.appendFact({ method: configApplied, params: { settings }, dedupeKey: 'config:2' })
+      },
+    },
+  ])('credits who pays a lapsed order for a name that was reserved since by $by', async ({ reserveNow }) => {
     service.send(alice, 'identifier.register', { identifier })
     const hash = await service.walletAnswers()
     await service.advance(1_300)
-    reserve({})
+    await reserveNow()
     await service.settle(hash, ordinaryMsat)
     expect(service.query(bob, 'identifier.get', { identifier }).status).toBe('error')
     expect(service.query(alice, 'balance.get', {}).body).toMatchObject({ balanceMsat: ordinaryMsat })

@@ -177,9 +177,12 @@ describe('rations', () => {
     expect(admit(sealed())).toMatchObject({ kind: 'apply' })
   })
 
-  it('of a key are not touched by what others may send again: commands and queries out of their window', () => {
-    for (const kind of [2410, 22_410]) admit(plain({ kind, createdAt: startTime - 601 }))
-    expect(taken.map(([name]) => name)).toEqual(['commandsPerIp', 'commandsPerIp'])
+  it('of a key are not touched by what others may send again: what is malformed or out of its window', () => {
+    for (const kind of [2410, 22_410]) {
+      admit(plain({ kind, createdAt: startTime - 601 }))
+      admit(plain({ kind, params: { years: 11 } }))
+    }
+    expect(new Set(taken.map(([name]) => name))).toEqual(new Set(['commandsPerIp']))
   })
 
   it('are charged for a refusal, which is remembered, and not for what is in the log', () => {

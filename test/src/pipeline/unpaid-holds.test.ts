@@ -4,6 +4,7 @@ import { createHost } from '../../../src/pipeline/admit.ts'
 import { createRations } from '../../../src/pipeline/rations.ts'
 import { createUnpaidHolds } from '../../../src/pipeline/unpaid-holds.ts'
 import { readEntries, readHead } from '../../../src/store/log.ts'
+import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
 import { differences } from './verify-log.ts'
 
@@ -77,6 +78,16 @@ describe('unpaid holds of one address', () => {
     expect(order(5, '192.0.2.1')).toBe('available')
     await service.advance(86_400)
     expect([6, 7, 8].map(number => order(number, '192.0.2.1'))).toEqual(['held', 'held', 'available'])
+  })
+
+  it('are not used up by top-ups', () => {
+    for (const number of [1, 2, 3]) {
+      const event = service.sign(keyOf(50 + number), 2410, 'balance.topup', { amountMsat: 1_000 })
+      const admission = host.admit(event as VerifiedEvent, { ip: '192.0.2.1', authenticated: new Set() })
+      if (admission.kind === 'apply') service.environment.root.transactionSync(admission.apply)
+    }
+    expect(service.environment.reader.range(tables.orders, [])).toHaveLength(3)
+    expect(order(1, '192.0.2.1')).toBe('held')
   })
 
   it('are not used up by orders that held nothing', () => {

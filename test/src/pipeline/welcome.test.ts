@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { placeOf } from '../../../src/domain/identifiers/lifecycle.ts'
 import { list } from '../../../src/domain/listing.ts'
 import { unwelcome } from '../../../src/pipeline/welcome.ts'
 import { tables } from '../../../src/store/tables.ts'
@@ -57,7 +58,7 @@ describe('an ordinary event', () => {
     { inGrace: 1, active: 1, welcome: true },
     { inGrace: 49, active: 1, welcome: true },
     { inGrace: 50, active: 0, welcome: false },
-    { inGrace: 50, active: 1, welcome: false },
+    { inGrace: 50, active: 1, welcome: true },
   ])('of an owner of $inGrace names in grace and then $active active: $welcome', ({ inGrace, active, welcome }) => {
     const { publicKey } = lapsing
     const put = (tx: Transactor) => {
@@ -76,7 +77,7 @@ describe('an ordinary event', () => {
           publishedAt: 0,
         }
         tx.put(tables.identifiers, ['free.example', name], row)
-        list(tx, publicKey, 'identifier', { time: 0, id: `${name}@free.example` })
+        list(tx, publicKey, 'identifier', placeOf(status, `${name}@free.example`))
       }
     }
     service.environment.root.transactionSync(() => put(service.environment.transactor))
