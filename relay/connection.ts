@@ -3,9 +3,11 @@ import type { RawData, WebSocket } from 'ws'
 import { authFault, newChallenge } from './auth.ts'
 import { createBucket } from './bucket.ts'
 import type { Host, Origin } from './host.ts'
+import { createInbox } from './inbox.ts'
 import type { Ingester } from './ingest.ts'
 import type { Limits } from './limits.ts'
 import { createOutlet } from './outlet.ts'
+import type { Pace } from './pace.ts'
 import { createRequests } from './requests.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import type { EventStore } from './store.ts'
@@ -34,8 +36,9 @@ export type ConnectionContext = {
   host: Host
   limits: Limits
   urls: readonly string[]
-  /** Shared by all connections. */
+  /** Shared by all connections, as is the pace. */
   turns: Turns
+  isOver: Pace
   now(): number
   onError(error: unknown): void
 }
@@ -45,7 +48,7 @@ const bytesPerToken = 2_048
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
-  const { socket, stream, ip, ingester, secp, limits, urls, now, onError } = context
+  const { socket, stream, ip, ingester, secp, limits, urls, isOver, now, onError } = context
   const authenticated = new Set<string>()
   const origin: Origin = { ip, authenticated }
   const eventBucket = createBucket({ perSecond: limits.eventsPerSecond, burst: limits.eventsBurst })
@@ -119,17 +122,23 @@ export function openConnection(context: ConnectionContext): Connection {
     send(['OK', event.id, true, ''])
   }
 
-  socket.on('message', (data, isBinary) => {
-    // After our closing frame the client's may be long in coming; what else it sends does not count.
-    if (!outlet.isOpen()) return
-    try {
-      onMessage(data, isBinary)
-    } catch (error) {
-      onError(error)
-      send(['NOTICE', 'error: the relay failed at this message'])
-    }
-    outlet.holdWhileBehind()
+  const inbox = createInbox({
+    socket,
+    outlet,
+    isOver,
+    handle: (data, isBinary) => {
+      // After our closing frame the client's may be long in coming; what else it sends does not count.
+      if (!outlet.isOpen()) return
+      try {
+        onMessage(data, isBinary)
+      } catch (error) {
+        onError(error)
+        send(['NOTICE', 'error: the relay failed at this message'])
+      }
+      outlet.holdWhileBehind()
+    },
   })
+  socket.on('message', inbox)
   // ws has answered with a pong.
   socket.on('ping', outlet.holdWhileBehind)
   // Protocol faults end the connection by ws itself (1002, 1007, 1009); without a listener they would end the process.

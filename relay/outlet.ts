@@ -37,6 +37,7 @@ export function createOutlet({
   let isAlive = true
   let behindSinceMs: number | null = null
   let drained: Promise<void> | null = null
+  let isHolding = false
 
   const isOpen = () => socket.readyState === socket.OPEN
   const isBehind = () => stream.writableLength > limits.pauseAtBytes
@@ -86,9 +87,13 @@ export function createOutlet({
     },
     whenDrained,
     holdWhileBehind: () => {
-      if (!isBehind() || socket.isPaused) return
+      if (!isBehind() || isHolding) return
+      isHolding = true
       socket.pause()
-      void whenDrained().then(() => socket.resume())
+      void whenDrained().then(() => {
+        isHolding = false
+        socket.resume()
+      })
     },
     check: () => {
       if (!isBehind()) behindSinceMs = null

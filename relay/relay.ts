@@ -11,6 +11,7 @@ import { informationDocument, type RelayIdentity } from './info.ts'
 import { createIngester, type Submitted } from './ingest.ts'
 import type { Limits } from './limits.ts'
 import { openHost } from './open-host.ts'
+import { createPace } from './pace.ts'
 import { openScan } from './query.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { openEventStore } from './store.ts'
@@ -35,6 +36,8 @@ export type Relay = {
   close(): Promise<void>
 }
 
+/** For the messages of all clients on one turn of the event loop. */
+const messagesMs = 4
 const sweepEveryMs = 10_000
 /** So many removals take a few milliseconds. */
 const sweepAtOnce = 50
@@ -60,6 +63,7 @@ export function createRelay(options: {
   const ingester = createIngester({ store, subscriptions, writer, secp, host, limits, now, onError })
   const connections = new Set<Connection>()
   const turns = createTurns()
+  const isOver = createPace(messagesMs)
   const counter = createConnectionCounter(limits)
   const server = new WebSocketServer({
     noServer: true,
@@ -81,6 +85,7 @@ export function createRelay(options: {
       limits,
       urls,
       turns,
+      isOver,
       now,
       onError,
     })
