@@ -37,7 +37,7 @@ export type Relay = {
 }
 
 /** For the messages of all clients on one turn of the event loop. */
-const messagesMs = 4
+const messagesMs = 2
 const sweepEveryMs = 10_000
 /** So many removals take a few milliseconds. */
 const sweepAtOnce = 50
