@@ -29,7 +29,10 @@ export type Admission =
   | { readonly kind: 'store' }
   /** `OK false` with this message (NIP-01 prefix included). `auth-required:` makes the relay send its challenge too. */
   | { readonly kind: 'refuse'; readonly message: string }
-  /** The host's own: run in the writer's next transaction, ahead of ordinary events. */
+  /**
+   * The host's own: run in the writer's next transaction, ahead of ordinary events. It may run again, after what it wrote
+   * is undone, when something written beside it fails.
+   */
   | { readonly kind: 'apply'; readonly apply: () => Applied }
   /** Answered without writing anything: `OK true`, and these ephemeral events are delivered at once. */
   | { readonly kind: 'answer'; readonly deliver: readonly NostrEvent[] }

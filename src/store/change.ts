@@ -2,7 +2,7 @@ import type { Environment } from './environment.ts'
 import type { KeyPart } from './key.ts'
 import { isInRange, keyRange } from './key-range.ts'
 import type { Table, TableInfo } from './table.ts'
-import type { Transactor } from './transaction.ts'
+import type { RangeOptions, Transactor } from './transaction.ts'
 
 /** A write as bytes; `value` is `null` for a removal. */
 export type Write = { readonly table: TableInfo; readonly key: Buffer; value: Buffer | null }
@@ -81,7 +81,8 @@ function mergedRange<Parts extends readonly KeyPart[], Row>(
   { reader }: Environment,
   writes: ReadonlyMap<string, Write>,
   table: Table<Parts, Row>,
-  ...[prefix, options = {}]: [Parameters<Transactor['range']>[1], Parameters<Transactor['range']>[2]]
+  prefix: readonly (string | number)[],
+  options: RangeOptions,
 ) {
   const { limit, reverse = false } = options
   // Of what is stored, as many rows may be removed as there are writes.

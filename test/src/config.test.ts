@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { nip19 } from 'nostr-tools'
 import { afterAll, describe, expect, it } from 'vitest'
 import { limitsSection } from '../../src/config/limits.ts'
-import { closest, formatProblem } from '../../src/config/problems.ts'
+import { formatProblem } from '../../src/config/problems.ts'
 import { variableOf } from '../../src/config/sources.ts'
 import { leafPaths } from '../../src/config/tree.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -291,28 +290,5 @@ describe('a section of limits', () => {
     5,
   ])('refuses %o', value => {
     expect(section.safeParse(value).success).toBe(false)
-  })
-})
-
-describe('a misspelt word', () => {
-  const words = ['port', 'host', 'operators', 'unpaidHoldsPerIp']
-
-  it.each([
-    ['prot', 'port'],
-    ['Port', 'port'],
-    ['unpaid_holds_per_ip', 'unpaidHoldsPerIp'],
-    ['operator', 'operators'],
-    ['completelyDifferent', null],
-  ])('%s is taken for %s', (word, meant) => {
-    expect(closest(word, words)).toBe(meant)
-  })
-
-  it('is found with any one character missing', () => {
-    fc.assert(
-      fc.property(fc.constantFrom(...words), fc.nat(), (word, at) => {
-        const index = at % word.length
-        expect(closest(word.slice(0, index) + word.slice(index + 1), words)).toBe(word)
-      }),
-    )
   })
 })
