@@ -78,7 +78,10 @@ function questionsAbout(notes: Notes, stored: number, divisor: number): Question
       name: 'by id',
       values: times(8_000, id),
       filter: value => ({ ids: [value] }),
-      read: (store, value) => void store.get(value),
+      read: (store, value) => {
+        const seq = store.seqOf(Buffer.from(value, 'hex'))
+        if (seq !== undefined) store.record(seq)
+      },
     },
     {
       name: "an author's latest 20",

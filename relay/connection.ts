@@ -6,6 +6,7 @@ import type { Host, Origin } from './host.ts'
 import { createInbox } from './inbox.ts'
 import type { Ingester } from './ingest.ts'
 import type { Limits } from './limits.ts'
+import { countMessage, countRefusal, type RelayMetrics } from './metrics.ts'
 import { createOutlet } from './outlet.ts'
 import type { Pace } from './pace.ts'
 import { createRequests } from './requests.ts'
@@ -19,9 +20,13 @@ import { hasRightId, parseEvent, verifySignature } from './verify.ts'
 export type Connection = {
   /** Called at intervals: pings, and ends connections that are gone or do not read. */
   check(): void
+  traffic(): Traffic
   /** Resolves when the socket is closed, which is forced after half a second. */
   close(): Promise<void>
 }
+
+/** Bytes so far; `unreadBytes` are those that the client has not taken yet. */
+export type Traffic = { readonly bytesIn: number; readonly bytesOut: number; readonly unreadBytes: number }
 
 /** What a connection works with. */
 export type ConnectionContext = {
@@ -35,6 +40,7 @@ export type ConnectionContext = {
   secp: Secp256k1
   host: Host
   limits: Limits
+  metrics: RelayMetrics
   urls: readonly string[]
   /** Shared by all connections, as is the pace. */
   turns: Turns
@@ -48,12 +54,12 @@ const bytesPerToken = 2_048
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
-  const { socket, stream, ip, ingester, secp, limits, urls, isOver, now, onError } = context
+  const { socket, stream, ip, ingester, secp, limits, metrics, urls, isOver, now, onError } = context
   const authenticated = new Set<string>()
-  const origin: Origin = { ip, authenticated }
+  const origin: Origin = { source: 'client', ip, authenticated }
   const eventBucket = createBucket({ perSecond: limits.eventsPerSecond, burst: limits.eventsBurst })
   const mistakes = createBucket({ perSecond: 1, burst: limits.maxBadMessages })
-  const outlet = createOutlet({ socket, stream, limits })
+  const outlet = createOutlet({ socket, stream, limits, metrics })
   const { send } = outlet
   let challenge: string | null = null
 
@@ -65,6 +71,7 @@ export function openConnection(context: ConnectionContext): Connection {
 
   const onMessage = (data: RawData, isBinary: boolean) => {
     const message = isBinary ? null : parseArray(data)
+    countMessage(metrics, message?.[0])
     if (message === null) return onBadMessage('invalid: a message is a JSON array in a text frame')
     const [verb, ...rest] = message
     switch (verb) {
@@ -90,14 +97,19 @@ export function openConnection(context: ConnectionContext): Connection {
 
   const onBadMessage = (notice: string) => {
     send(['NOTICE', notice])
-    if (!mistakes()) socket.close(1008, 'too many invalid messages')
+    if (mistakes()) return
+    outlet.blame('nonsense')
+    outlet.end(1008, 'too many invalid messages')
   }
 
   const onEvent = (value: unknown, bytes: number) => {
     const id = idOf(value)
     if (id === null) return onBadMessage('invalid: an EVENT carries an event with an id of 64 lower-case hex digits')
     const cost = 1 + Math.floor(bytes / bytesPerToken)
-    if (!eventBucket(cost)) return send(['OK', id, false, 'rate-limited: too many events, slow down'])
+    if (!eventBucket(cost)) {
+      metrics.eventsRefused['rate-limited']++
+      return send(['OK', id, false, 'rate-limited: too many events, slow down'])
+    }
     ingester.submit(value, origin, ({ accepted, message }) => {
       if (message.startsWith('auth-required:')) sendChallenge()
       send(['OK', id, accepted, message])
@@ -108,15 +120,24 @@ export function openConnection(context: ConnectionContext): Connection {
     const parsed = parseEvent(value, limits)
     if (!parsed.ok) {
       if (parsed.id === null) return onBadMessage(`invalid: ${parsed.reason}`)
+      metrics.authRefused.invalid++
       return send(['OK', parsed.id, false, `invalid: ${parsed.reason}`])
     }
     const { event } = parsed
-    const refuse = (message: string) => send(['OK', event.id, false, message])
+    const refuse = (message: string) => {
+      countRefusal(metrics.authRefused, message)
+      send(['OK', event.id, false, message])
+    }
     if (!eventBucket()) return refuse('rate-limited: too many events, slow down')
     const expected = { challenge: challenge ?? '', urls, now: now(), windowSeconds: limits.authWindowSeconds }
     const fault = challenge === null ? 'invalid: no challenge was sent on this connection' : authFault(event, expected)
     if (fault !== null) return refuse(fault)
-    if (!hasRightId(event) || verifySignature(event, secp) === null) return refuse('invalid: id or signature is wrong')
+    if (!hasRightId(event)) return refuse(wrongProof)
+    metrics.verifications++
+    if (verifySignature(event, secp) === null) {
+      metrics.badSignatures++
+      return refuse(wrongProof)
+    }
     if (authenticated.size >= maxKeys) return refuse(`restricted: at most ${maxKeys} keys on a connection`)
     authenticated.add(event.pubkey)
     send(['OK', event.id, true, ''])
@@ -142,23 +163,38 @@ export function openConnection(context: ConnectionContext): Connection {
   // ws has answered with a pong.
   socket.on('ping', outlet.holdWhileBehind)
   // Protocol faults end the connection by ws itself (1002, 1007, 1009); without a listener they would end the process.
-  socket.on('error', () => undefined)
-  socket.once('close', requests.closeAll)
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code?.startsWith('WS_ERR_')) outlet.blame('protocol')
+  })
+  socket.once('close', () => {
+    metrics.connections.closed[outlet.endedBy()]++
+    requests.closeAll()
+  })
 
   return {
     check: outlet.check,
+    traffic: () => trafficOf(stream),
     close: () =>
       new Promise(resolve => {
         if (socket.readyState === socket.CLOSED) return resolve()
+        outlet.blame('stopping')
         socket.once('close', () => resolve())
-        socket.close(1001, 'the relay is stopping')
+        outlet.end(1001, 'the relay is stopping')
         setTimeout(() => socket.terminate(), 500).unref()
       }),
   }
 }
 
+const wrongProof = 'invalid: id or signature is wrong'
+
 /** How many keys may authenticate on one connection. */
 const maxKeys = 32
+
+/** Sockets count by themselves; what waits in memory is no traffic yet. Other streams tell nothing. */
+function trafficOf(stream: Duplex & { bytesRead?: number; bytesWritten?: number }): Traffic {
+  const { bytesRead = 0, bytesWritten = 0, writableLength } = stream
+  return { bytesIn: bytesRead, bytesOut: Math.max(0, bytesWritten - writableLength), unreadBytes: writableLength }
+}
 
 function parseArray(data: RawData): unknown[] | null {
   try {

@@ -57,20 +57,33 @@ export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter 
   return { ok: true, filter }
 }
 
-/** Whether an event is what a filter asks for; `limit` is not looked at. */
-export function matches(
-  filter: Filter,
-  event: Pick<NostrEvent, 'id' | 'pubkey' | 'created_at' | 'kind' | 'tags'>,
-): boolean {
-  if (filter.since !== undefined && event.created_at < filter.since) return false
-  if (filter.until !== undefined && event.created_at > filter.until) return false
-  if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false
-  if (filter.authors !== undefined && !filter.authors.includes(event.pubkey)) return false
-  if (filter.ids !== undefined && !filter.ids.includes(event.id)) return false
-  for (const [letter, values] of filter.tags) {
-    if (!event.tags.some(tag => tag[0] === letter && tag[1] !== undefined && values.includes(tag[1]))) return false
+/** What of an event a filter looks at. */
+export type Filtered = Pick<NostrEvent, 'id' | 'pubkey' | 'created_at' | 'kind' | 'tags'>
+
+/** Makes the test whether an event is what a filter asks for; `limit` is not looked at. Its cost is that of the event's tags. */
+export function eventTest(filter: Filter): (event: Filtered) => boolean {
+  const { since = 0, until = maxTime } = filter
+  const ids = setOf(filter.ids)
+  const authors = setOf(filter.authors)
+  const kinds = setOf(filter.kinds)
+  const tags = [...filter.tags].map(([letter, values]) => ({ letter, values: new Set(values) }))
+  return event => {
+    if (event.created_at < since || event.created_at > until) return false
+    if (kinds !== null && !kinds.has(event.kind)) return false
+    if (authors !== null && !authors.has(event.pubkey)) return false
+    if (ids !== null && !ids.has(event.id)) return false
+    for (const { letter, values } of tags) if (!hasTag(event, letter, values)) return false
+    return true
   }
-  return true
+}
+
+function hasTag(event: Filtered, letter: string, values: ReadonlySet<string>): boolean {
+  for (const [name, value] of event.tags) if (name === letter && value !== undefined && values.has(value)) return true
+  return false
+}
+
+function setOf<T>(values: readonly T[] | undefined): ReadonlySet<T> | null {
+  return values === undefined ? null : new Set(values)
 }
 
 function no(reason: string): ParsedFilter {

@@ -2,7 +2,9 @@ import type { NostrEvent, VerifiedEvent } from './event.ts'
 
 /** Where an event came from. */
 export type Origin = {
-  /** The peer's address; behind a listed proxy, the address it reports. */
+  /** Whether a client sent it, or we fetched it: from a file, by synchronisation, or from a relay that we follow. */
+  readonly source: 'client' | 'import' | 'sync' | 'bridge'
+  /** The peer's address; behind a listed proxy, the address it reports. Of what we fetched, the relay's URL or the file. */
   readonly ip: string
   /** Keys that have authenticated on the connection (NIP-42); empty over HTTP. */
   readonly authenticated: ReadonlySet<string>
@@ -53,4 +55,8 @@ export interface Host {
   readonly restrictedKinds: ReadonlySet<number>
   /** Whether this event may never be removed or hidden on a client's word (deletion, vanish, expiration). */
   isProtected(event: Pick<NostrEvent, 'kind' | 'pubkey'>): boolean
+  /** Whether a key belongs to a member, for policies that let only members write. Without it nobody is one. */
+  isMember?(pubkey: string): boolean
+  /** Whether a key is no stranger's, for policies that ask more of strangers. Without it all are strangers. */
+  isKnown?(pubkey: string): boolean
 }

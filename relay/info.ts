@@ -1,4 +1,6 @@
 import type { Limits } from './limits.ts'
+import { openHost } from './open-host.ts'
+import { noRequirements, type Requirements } from './policies/requirements.ts'
 
 /** What an operator says of a relay (NIP-11). */
 export type RelayIdentity = {
@@ -9,23 +11,51 @@ export type RelayIdentity = {
   readonly version: string
   /** Whether only some may write, which clients show. */
   readonly restrictedWrites: boolean
+  /** Whether ordinary events are stored at all; they are unless it is said. */
+  readonly storesEvents?: boolean
+  /** Home page of the software; left out when there is none, since clients take it for a URL. */
+  readonly software?: string | undefined
+  /** URLs of what clients may show or link to. */
+  readonly links?: {
+    readonly icon: string | null
+    readonly banner: string | null
+    readonly postingPolicy: string | null
+    readonly privacyPolicy: string | null
+    readonly termsOfService: string | null
+  }
 }
 
-const software = 'panda'
-export const supportedNips = [1, 2, 4, 9, 11, 17, 40, 42, 59, 65, 70]
+/** Everything that the relay can do for clients; `isOn` says of some whether it does. */
+export const supportedNips = [1, 2, 4, 9, 11, 13, 17, 40, 42, 59, 65, 67, 70]
 
 /** The relay information document (NIP-11). Its limits are those in force. */
-export function informationDocument(identity: RelayIdentity, limits: Limits): object {
-  const { name, description, publicKey, contact, version, restrictedWrites } = identity
+export function informationDocument(
+  identity: RelayIdentity,
+  limits: Limits,
+  requirements: Requirements = noRequirements,
+  restrictedKinds: ReadonlySet<number> = openHost.restrictedKinds,
+): object {
+  const { name, description, publicKey, contact, version, restrictedWrites, storesEvents = true, software } = identity
+  const { icon, banner, postingPolicy, privacyPolicy, termsOfService } = identity.links ?? noLinks
+  const isOn = (nip: number): boolean => {
+    if (aboutStored.includes(nip) && !storesEvents) return false
+    if (nip === 4) return restrictedKinds.has(4)
+    if (nip === 17 || nip === 59) return restrictedKinds.has(1_059)
+    return nip !== 13 || requirements.minPowDifficulty > 0
+  }
   return {
     name,
     description,
     pubkey: publicKey,
     self: publicKey,
-    ...(contact === null ? {} : { contact }),
-    supported_nips: supportedNips,
-    software,
+    ...present({ contact, icon, banner, software }),
+    supported_nips: supportedNips.filter(isOn),
     version,
+    ...present({
+      posting_policy: postingPolicy,
+      privacy_policy: privacyPolicy,
+      terms_of_service: termsOfService,
+    }),
     limitation: {
       max_message_length: limits.maxMessageBytes,
       max_subscriptions: limits.maxSubscriptions,
@@ -34,12 +64,23 @@ export function informationDocument(identity: RelayIdentity, limits: Limits): ob
       max_subid_length: 64,
       max_event_tags: limits.maxTags,
       max_content_length: limits.maxEventBytes,
-      min_pow_difficulty: 0,
+      min_pow_difficulty: requirements.minPowDifficulty,
       auth_required: false,
       payment_required: false,
-      restricted_writes: restrictedWrites,
+      restricted_writes: restrictedWrites || requirements.restrictedWrites,
       created_at_lower_limit: limits.createdAtBehindSeconds,
       created_at_upper_limit: limits.createdAtAheadSeconds,
     },
   }
+}
+
+const noLinks = { icon: null, banner: null, postingPolicy: null, privacyPolicy: null, termsOfService: null }
+
+/** Of no use where no ordinary events are stored. */
+const aboutStored = [2, 4, 9, 13, 17, 28, 50, 59, 62, 65, 70]
+
+/** The fields that have a value. */
+function present(fields: Readonly<Record<string, string | null | undefined>>): Record<string, string> {
+  const pairs = Object.entries(fields).flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []))
+  return Object.fromEntries(pairs)
 }

@@ -1,14 +1,19 @@
 import { authKind } from './auth.ts'
+import { createDeletionsUnderWay } from './deletions-under-way.ts'
 import { encodeEvent, kindClass, type NostrEvent, type VerifiedEvent } from './event.ts'
 import type { Admission, Applied, Host, Origin } from './host.ts'
 import type { Limits } from './limits.ts'
+import { countRefusal, type RelayMetrics } from './metrics.ts'
+import { wholeSpan } from './page.ts'
+import type { Policy } from './policies/policy.ts'
+import type { PolicyProgram } from './policies/program.ts'
 import { type Prepared, prepare } from './prepared.ts'
 import { protectionFault } from './protected.ts'
-import { expirationOf } from './record.ts'
-import type { Secp256k1 } from './secp256k1.ts'
+import { expirationOf, type RecordView, recordJson } from './record.ts'
 import type { EventStore, Stored } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import { hasRightId, parseEvent, verifySignature } from './verify.ts'
+import type { Verifier } from './verifier.ts'
+import { hasRightId, parseEvent } from './verify.ts'
 import type { Outcome, Writer } from './writer.ts'
 
 /** What came of an event: the OK's two fields, and what was delivered in answer to it. */
@@ -25,25 +30,44 @@ export type Ingester = {
 }
 
 type Done = (outcome: Submitted) => void
-type Written = { readonly applied: Applied; readonly stored: readonly { event: NostrEvent; seq: number }[] }
+type StoredEvent = { readonly event: NostrEvent; readonly seq: number; readonly record: RecordView }
+type Written = { readonly applied: Applied; readonly stored: readonly StoredEvent[] }
 
+/** Events whose signature is still to be checked; a check takes 60 µs. */
+const maxUnverified = 8_192
 const tooBusy = 'rate-limited: the relay is too busy now, try again later'
 const storageFault = 'error: the relay could not store this now, try again later'
 
-/** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, disk. */
+/** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
 export function createIngester(options: {
   store: EventStore
   subscriptions: Subscriptions
   writer: Writer
-  secp: Secp256k1
+  verifier: Verifier
   host: Host
   limits: Limits
+  policy?: Policy | undefined
+  program?: PolicyProgram | undefined
+  metrics: RelayMetrics
   now(): number
   onError(error: unknown): void
 }): Ingester {
-  const { store, subscriptions, writer, secp, host, limits, now, onError } = options
+  const {
+    store,
+    subscriptions,
+    writer,
+    verifier,
+    host,
+    limits,
+    policy = takeAll,
+    program,
+    metrics,
+    now,
+    onError,
+  } = options
   /** Events under way, with all who wait for their OK: a duplicate is answered when the first is durable. */
   const inFlight = new Map<string, Done[]>()
+  const deletions = createDeletionsUnderWay()
   let pendingBytes = 0
 
   const submit: Ingester['submit'] = (value, origin, done) => {
@@ -53,10 +77,19 @@ export function createIngester(options: {
     if (!hasRightId(event)) return done(refusal('invalid: the id is not the hash of this event'))
     const known = knownOutcome(event.id, done)
     if (known !== undefined) return known === 'waits' ? undefined : done(known)
-    const verified = verifySignature(event, secp)
-    if (verified === null) return done(refusal('invalid: the signature is not of this author'))
     if (event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
-    dispatch(verified, origin, done)
+    if (verifier.pending() >= maxUnverified) return done(refusal(tooBusy))
+    metrics.verifications++
+    verifier.verify(event, verified => {
+      if (verified === null) {
+        metrics.badSignatures++
+        return done(refusal('invalid: the signature is not of this author'))
+      }
+      // A copy of it may have come in meanwhile; one whose signature is wrong must not stand for it.
+      const known = knownOutcome(event.id, done)
+      if (known === undefined) dispatch(verified, origin, done)
+      else if (known !== 'waits') done(known)
+    })
   }
 
   const knownOutcome = (id: string, done: Done): Submitted | 'waits' | undefined => {
@@ -65,13 +98,20 @@ export function createIngester(options: {
     const waiting = inFlight.get(id)
     if (waiting !== undefined) {
       waiting.push(({ accepted, message }) => {
+        if (accepted) metrics.events.duplicate++
+        else countRefusal(metrics.eventsRefused, message)
         done({ accepted, message: accepted && message === '' ? duplicate : message, delivered: [] })
       })
       return 'waits'
     }
-    if (store.has(id)) return { accepted: true, message: duplicate, delivered: [] }
+    if (store.has(id)) {
+      metrics.events.duplicate++
+      return { accepted: true, message: duplicate, delivered: [] }
+    }
     const dealtWith = host.known(id)
-    return dealtWith === undefined ? undefined : { ...dealtWith, delivered: [] }
+    if (dealtWith === undefined) return undefined
+    count(dealtWith, 'applied')
+    return { ...dealtWith, delivered: [] }
   }
 
   const dispatch = (event: VerifiedEvent, origin: Origin, done: Done) => {
@@ -81,35 +121,77 @@ export function createIngester(options: {
         return done(refusal(admission.message))
       case 'answer':
         for (const answer of admission.deliver) publish(answer)
+        metrics.events.answered++
         return done({ accepted: true, message: '', delivered: admission.deliver })
       case 'apply':
-        return write(event.id, () => putAll(admission.apply()), 'first', done)
+        return writer.submit<Written>({
+          lane: 'first',
+          run: () => putAll(admission.apply()),
+          done: whenWritten(event.id, 'applied', done),
+        })
       case 'store': {
-        const fault = ordinaryFault(event, origin)
+        const fault = ordinaryFault(event, origin) ?? policyFault(event, origin)
         if (fault !== null) return done(refusal(fault))
-        if (kindClass(event.kind) === 'ephemeral') {
-          publish(event)
-          return done({ accepted: true, message: '', delivered: [] })
-        }
-        const prepared = prepare(event)
-        const bytes = prepared.record.length
-        if (pendingBytes + bytes > limits.maxPendingBytes) return done(refusal(tooBusy))
-        pendingBytes += bytes
-        return write(
-          event.id,
-          () => storeOrdinary(prepared),
-          'events',
-          outcome => {
-            pendingBytes -= bytes
-            done(outcome)
-          },
-        )
+        return program === undefined ? keep(event, done) : askProgram(program, event, origin, done)
       }
       default: {
         const unknown: never = admission
         throw new Error(`no such admission ${JSON.stringify(unknown)}`)
       }
     }
+  }
+
+  /** Delivers an ordinary event if it is ephemeral, else stores it. */
+  const keep = (event: VerifiedEvent, done: Done) => {
+    if (kindClass(event.kind) === 'ephemeral') {
+      publish(event)
+      metrics.events.ephemeral++
+      return done({ accepted: true, message: '', delivered: [] })
+    }
+    const prepared = prepare(event)
+    const bytes = prepared.record.length
+    if (!reserve(bytes)) return done(refusal(tooBusy))
+    const isPlain = !deletions.isUnderWay(event.id) && store.isPlain(prepared)
+    deletions.begin(event)
+    const written = whenWritten(event.id, 'stored', outcome => {
+      release(bytes)
+      deletions.end(event)
+      done(outcome)
+    })
+    if (isPlain) writer.submitBlind({ write: () => storedNow(prepared, store.putBlind(prepared)), done: written })
+    else writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
+  }
+
+  /** Keeps the event if the program agrees. Until it answers, others who send the event wait, and nobody else. */
+  const askProgram = (asked: PolicyProgram, event: VerifiedEvent, origin: Origin, done: Done) => {
+    const bytes = encodeEvent(event).length
+    if (!reserve(bytes)) return done(refusal(tooBusy))
+    const waiting = [done]
+    inFlight.set(event.id, waiting)
+    const answer = (outcome: Submitted) => {
+      for (const tell of waiting) tell(outcome)
+    }
+    asked.ask(event, origin, verdict => {
+      release(bytes)
+      inFlight.delete(event.id)
+      if (verdict.action === 'accept') return keep(event, answer)
+      if (verdict.action === 'refuse') return answer(refusal(verdict.message))
+      metrics.events.shadowed++
+      answer({ accepted: true, message: '', delivered: [] })
+    })
+  }
+
+  /** Counts an event's bytes among those that wait, unless there are too many. */
+  const reserve = (bytes: number): boolean => {
+    if (pendingBytes + bytes > limits.maxPendingBytes) return false
+    pendingBytes += bytes
+    metrics.pendingBytes = pendingBytes
+    return true
+  }
+
+  const release = (bytes: number) => {
+    pendingBytes -= bytes
+    metrics.pendingBytes = pendingBytes
   }
 
   /** The host's word; a fault of the host is answered, so that nobody waits for an OK. */
@@ -119,6 +201,16 @@ export function createIngester(options: {
     } catch (error) {
       onError(error)
       return { kind: 'refuse', message: 'error: the relay failed at this event' }
+    }
+  }
+
+  /** The operator's word; a fault in it is answered like one of the host. */
+  const policyFault = (event: VerifiedEvent, origin: Origin): string | null => {
+    try {
+      return policy(event, origin)
+    } catch (error) {
+      onError(error)
+      return 'error: the relay failed at this event'
     }
   }
 
@@ -138,43 +230,54 @@ export function createIngester(options: {
     const { event } = prepared
     const put = store.putPrepared(prepared)
     if (put.status === 'stored' && event.kind === 5) store.applyDeletion(event, host.isProtected)
-    const accepted = put.status === 'stored' || put.status === 'duplicate'
-    const applied: Applied = { accepted, message: messages[put.status], store: [], deliver: [] }
-    return { applied, stored: put.status === 'stored' ? [{ event, seq: put.seq }] : [] }
+    return storedNow(prepared, put)
   }
 
-  const write = (id: string, run: () => Written, lane: 'first' | 'events', done: Done) => {
+  /** What is to be done once the writer is done with an event. Who sends the same event meanwhile waits for it too. */
+  const whenWritten = (
+    id: string,
+    counted: 'applied' | 'stored',
+    done: Done,
+  ): ((outcome: Outcome<Written>) => void) => {
     inFlight.set(id, [done])
     const answer = (outcome: Submitted) => {
       const waiting = inFlight.get(id) ?? []
       inFlight.delete(id)
       for (const tell of waiting) tell(outcome)
     }
-    writer.submit<Written>({
-      lane,
-      run,
-      done: outcome => {
-        if (!outcome.ok) {
-          onError(outcome.error)
-          return answer(refusal(storageFault))
-        }
-        const { accepted, message } = outcome.value.applied
-        try {
-          finish(outcome.value)
-        } finally {
-          // A fault after durability changes nothing about the event, and others may wait for its OK.
-          answer({ accepted, message, delivered: [] })
-        }
-      },
-    })
+    return outcome => {
+      if (!outcome.ok) {
+        onError(outcome.error)
+        return answer(refusal(storageFault))
+      }
+      const { accepted, message } = outcome.value.applied
+      count(outcome.value.applied, counted)
+      try {
+        finish(outcome.value)
+      } finally {
+        // A fault after durability changes nothing about the event, and others may wait for its OK.
+        answer({ accepted, message, delivered: [] })
+      }
+    }
+  }
+
+  const count = ({ accepted, message }: { accepted: boolean; message: string }, done: 'applied' | 'stored') => {
+    if (!accepted) countRefusal(metrics.eventsRefused, message)
+    else if (message.startsWith('duplicate:')) metrics.events.duplicate++
+    else metrics.events[done]++
+  }
+
+  const refusal = (message: string): Submitted => {
+    countRefusal(metrics.eventsRefused, message)
+    return { accepted: false, message, delivered: [] }
   }
 
   const putAll = (applied: Applied): Written => {
-    const stored: { event: NostrEvent; seq: number }[] = []
+    const stored: StoredEvent[] = []
     const putEach = (events: readonly NostrEvent[], kept: boolean) => {
       for (const event of events) {
         const put = store.put(event, kept)
-        if (put.status === 'stored') stored.push({ event, seq: put.seq })
+        if (put.status === 'stored') stored.push({ event, seq: put.seq, record: put.record })
       }
     }
     putEach(applied.store, true)
@@ -184,20 +287,18 @@ export function createIngester(options: {
 
   /** After durability: subscribers first hear of what is stored, then of what is not kept. */
   const finish = ({ applied, stored }: Written) => {
-    for (const { event, seq } of stored) {
-      store.markDelivered(seq)
-      publish(event)
+    store.forgetRemoved()
+    for (const { event, seq, record } of stored) {
+      store.markDelivered(seq, record)
+      subscriptions.publish(event, recordJson(record))
     }
     for (const event of applied.deliver) publish(event)
     applied.committed?.()
   }
 
+  /** An event that is kept nowhere. */
   const publish = (event: NostrEvent) => {
-    let json: Buffer | undefined
-    subscriptions.publish(event, () => {
-      json ??= Buffer.from(encodeEvent(event))
-      return json
-    })
+    if (subscriptions.count() > 0) subscriptions.publish(event, wholeSpan(Buffer.from(encodeEvent(event))))
   }
 
   return {
@@ -216,14 +317,19 @@ export function createIngester(options: {
   }
 }
 
+const takeAll: Policy = () => null
+
 const duplicate = 'duplicate: this event is here already'
+
+function storedNow({ event }: Prepared, put: Stored): Written {
+  const accepted = put.status === 'stored' || put.status === 'duplicate'
+  const applied: Applied = { accepted, message: messages[put.status], store: [], deliver: [] }
+  return { applied, stored: put.status === 'stored' ? [{ event, seq: put.seq, record: put.record }] : [] }
+}
+
 const messages = {
   stored: '',
   duplicate,
   superseded: 'invalid: there is a newer version of this event',
   deleted: 'blocked: the author has deleted this event',
 } as const satisfies Record<Stored['status'], string>
-
-function refusal(message: string): Submitted {
-  return { accepted: false, message, delivered: [] }
-}

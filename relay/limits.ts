@@ -28,6 +28,8 @@ export const defaultLimits = {
   maxBadMessages: 20,
   /** Events that wait for the disk, in bytes; beyond this the relay is too busy for more. */
   maxPendingBytes: 67_108_864,
+  /** For events read or written lately; memory is taken as it fills. */
+  recordCacheBytes: 33_554_432,
   pingSeconds: 30,
   pauseAtBytes: 1_048_576,
   terminateAtBytes: 33_554_432,

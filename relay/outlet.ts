@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Limits } from './limits.ts'
-import { createPageWriter } from './page.ts'
+import { type CloseReason, countRefusal, type RelayMetrics } from './metrics.ts'
+import { createPageWriter, type Span } from './page.ts'
 
 /** What goes to a client, and how far behind it is with reading. */
 export type Outlet = {
@@ -9,18 +10,21 @@ export type Outlet = {
   /** Whether more is on its way than a client that reads would leave. */
   isBehind(): boolean
   send(message: readonly unknown[]): void
-  /** Adds a message to the page that `flush` sends: `start`, then, unless null, a JSON value and the closing bracket. */
-  add(start: string, json: Buffer | null): void
+  /** Adds a message to the page: `start`, then a JSON value and the closing bracket. It leaves at the end of this turn. */
+  add(start: Buffer, json: Span): void
   isPageFull(): boolean
   flush(): void
-  /** One live event; ends a connection whose client has left too much unread. */
-  sendEvent(prefix: string, json: Buffer): void
+  /** Says goodbye, after what was sent before (RFC 6455, section 7.4). */
+  end(code: number, reason: string): void
   /** When everything is on its way, or the connection is gone. */
   whenDrained(): Promise<void>
   /** Stops reading from a client that does not read, or it could fill our memory with the answers. */
   holdWhileBehind(): void
   /** Called at intervals: pings, and ends connections that are gone or do not read. */
   check(): void
+  /** Remembers why the connection is being ended, when that is not the client's doing. */
+  blame(reason: CloseReason): void
+  endedBy(): CloseReason
 }
 
 /** Makes the outlet of a websocket and the stream under it. */
@@ -28,25 +32,40 @@ export function createOutlet({
   socket,
   stream,
   limits,
+  metrics,
 }: {
   socket: WebSocket
   stream: Duplex
   limits: Limits
+  metrics: RelayMetrics
 }): Outlet {
   const pages = createPageWriter(stream)
   let isAlive = true
   let behindSinceMs: number | null = null
   let drained: Promise<void> | null = null
   let isHolding = false
+  let isScheduled = false
+  let ending: CloseReason = 'client'
+
+  const terminate = (reason: CloseReason) => {
+    ending = reason
+    socket.terminate()
+  }
 
   const isOpen = () => socket.readyState === socket.OPEN
   const isBehind = () => stream.writableLength > limits.pauseAtBytes
 
   /** What is sent on one turn leaves in one write: OKs come by the hundred when a transaction is durable. */
-  const gather = () => {
-    if (stream.writableCorked > 0) return
-    stream.cork()
-    process.nextTick(() => stream.uncork())
+  const flush = () => {
+    isScheduled = false
+    if (pages.length() === 0) return
+    pages.flush()
+    if (stream.writableLength > limits.terminateAtBytes) terminate('unread-bytes')
+  }
+  const flushLater = () => {
+    if (isScheduled) return
+    isScheduled = true
+    process.nextTick(flush)
   }
 
   /** One listener, however many queries wait. */
@@ -55,10 +74,13 @@ export function createOutlet({
       const go = () => {
         stream.off('drain', go).off('close', go)
         drained = null
+        metrics.readersPaused--
         behindSinceMs = null
         isAlive = true
         resolve()
       }
+      metrics.readersPaused++
+      metrics.pauses++
       stream.on('drain', go).on('close', go)
     })
     return drained
@@ -73,17 +95,20 @@ export function createOutlet({
     isBehind,
     send: message => {
       if (!isOpen()) return
-      gather()
-      socket.send(JSON.stringify(message))
+      if (message[0] === 'CLOSED' || message[0] === 'NEG-ERR') countRefusal(metrics.requestsRefused, message[2])
+      pages.message(Buffer.from(JSON.stringify(message)), null)
+      flushLater()
     },
-    add: (start, json) => pages.message(start, json, json !== null),
-    isPageFull: pages.isFull,
-    flush: pages.flush,
-    sendEvent: (prefix, json) => {
+    add: (start, json) => {
       if (!isOpen()) return
-      pages.message(prefix, json, false)
-      pages.flush()
-      if (stream.writableLength > limits.terminateAtBytes) socket.terminate()
+      pages.message(start, json)
+      flushLater()
+    },
+    isPageFull: pages.isFull,
+    flush,
+    end: (code, reason) => {
+      flush()
+      socket.close(code, reason)
     },
     whenDrained,
     holdWhileBehind: () => {
@@ -100,12 +125,16 @@ export function createOutlet({
       else behindSinceMs ??= performance.now()
       if (behindSinceMs !== null) {
         // Its pong would be behind all that it has not read yet.
-        if (performance.now() - behindSinceMs >= limits.drainSeconds * 1_000) socket.terminate()
+        if (performance.now() - behindSinceMs >= limits.drainSeconds * 1_000) terminate('unread-time')
         return
       }
-      if (!isAlive) return socket.terminate()
+      if (!isAlive) return terminate('no-pong')
       isAlive = false
       socket.ping()
     },
+    blame: reason => {
+      ending = reason
+    },
+    endedBy: () => ending,
   }
 }

@@ -1,51 +1,71 @@
 import type { Duplex } from 'node:stream'
 import { frameLength, writeHeader } from './frame.ts'
 
-/** Gathers messages to a client into pages, each written at once. */
+/** Bytes that are part of a larger buffer. */
+export type Span = { readonly bytes: Buffer; readonly start: number; readonly end: number }
+
+/** Gathers messages to a client into pages, each written at once: a write costs more than several messages. */
 export type PageWriter = {
-  /** Adds a text message: `start`, then, unless null, a JSON value and the closing bracket. `more`: others will follow. */
-  message(start: string, json: Buffer | null, more: boolean): void
+  /** Adds a text message: `start`, then, unless null, a JSON value and the closing bracket. */
+  message(start: Buffer, json: Span | null): void
   /** Whether the page should be flushed before more is added. */
   isFull(): boolean
+  /** How much waits to be flushed. */
+  length(): number
   flush(): void
 }
 
+export function wholeSpan(bytes: Buffer): Span {
+  return { bytes, start: 0, end: bytes.length }
+}
+
 const pageBytes = 65_536
-const growth = 8
+/** What is left of a full page is too little for most events. */
+const slackBytes = 2_048
+const growth = 4
 
 /** Makes the page writer of a stream. Its buffer exists only while a page is being filled. */
 export function createPageWriter(stream: Duplex): PageWriter {
   let page: Buffer | null = null
   let length = 0
+  /** After a full page the next is likely to become full. */
+  let size = 0
 
   const flush = () => {
-    if (page === null || length === 0) return
-    const written = page.subarray(0, length)
+    if (page === null) return
+    const written = length === page.length ? page : page.subarray(0, length)
+    size = length > pageBytes / 2 ? pageBytes : 0
     page = null
     length = 0
     if (stream.writable) stream.write(written)
   }
 
+  /** A page with room for so many bytes more: larger each time, so that a short answer takes a small one. */
+  const pageFor = (needed: number): Buffer => {
+    if (page !== null && length + needed <= page.length) return page
+    if (page !== null && length + needed > pageBytes) flush()
+    const former: Buffer | null = page
+    const grown = former === null ? size : former.length * growth
+    const larger = Buffer.allocUnsafe(Math.max(length + needed, Math.min(pageBytes, grown)))
+    former?.copy(larger, 0, 0, length)
+    page = larger
+    return larger
+  }
+
   return {
-    message: (start, json, more) => {
-      const payload = Buffer.byteLength(start) + (json === null ? 0 : json.length + 1)
-      const needed = frameLength(payload)
-      // A short answer takes a small page; each that follows in a long one is larger, up to the full size.
-      let size = more ? needed * growth : needed
-      if (page !== null && length + needed > page.length) {
-        size = Math.max(size, page.length * growth)
-        flush()
-      }
-      page ??= Buffer.allocUnsafe(Math.max(needed, Math.min(pageBytes, size)))
-      let offset = writeHeader(page, length, payload)
-      offset += page.write(start, offset)
+    message: (start, json) => {
+      const payload = start.length + (json === null ? 0 : json.end - json.start + 1)
+      const target = pageFor(frameLength(payload))
+      let offset = writeHeader(target, length, payload)
+      offset += start.copy(target, offset)
       if (json !== null) {
-        offset += json.copy(page, offset)
-        page[offset++] = 0x5d
+        offset += json.bytes.copy(target, offset, json.start, json.end)
+        target[offset++] = 0x5d
       }
       length = offset
     },
-    isFull: () => length > pageBytes - 4_096,
+    isFull: () => length > pageBytes - slackBytes,
+    length: () => length,
     flush,
   }
 }

@@ -1,6 +1,6 @@
 import type { NostrEvent } from './event.ts'
 import type { Visible } from './query.ts'
-import { recordHasTag, recordKind, recordPubkey } from './record.ts'
+import { recordHasTag, recordIsBy, recordKind } from './record.ts'
 
 /** Whether one of the keys is the event's author or in its `p` tags. */
 export function isPartyTo(event: NostrEvent, keys: ReadonlySet<string>): boolean {
@@ -12,9 +12,10 @@ export function isPartyTo(event: NostrEvent, keys: ReadonlySet<string>): boolean
 export function visibleTo(restrictedKinds: ReadonlySet<number>, keys: ReadonlySet<string>): Visible {
   const tagValues = [...keys].map(key => Buffer.from(key))
   const letter = 'p'.charCodeAt(0)
+  const authors = [...keys].map(key => Buffer.from(key, 'hex'))
   return record => {
     if (!restrictedKinds.has(recordKind(record))) return true
     if (keys.size === 0) return false
-    return keys.has(recordPubkey(record).toString('hex')) || recordHasTag(record, letter, tagValues)
+    return authors.some(author => recordIsBy(record, author)) || recordHasTag(record, letter, tagValues)
   }
 }

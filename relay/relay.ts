@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RootDatabase } from 'lmdb'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Connection, openConnection } from './connection.ts'
+import { type Connection, openConnection, type Traffic } from './connection.ts'
 import { createConnectionCounter } from './connection-counter.ts'
 import type { NostrEvent } from './event.ts'
 import { parseFilter } from './filter.ts'
@@ -10,13 +10,19 @@ import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
 import { createIngester, type Submitted } from './ingest.ts'
 import type { Limits } from './limits.ts'
+import { createRelayMetrics, type RelayMetrics } from './metrics.ts'
 import { openHost } from './open-host.ts'
 import { createPace } from './pace.ts'
+import type { Policy } from './policies/policy.ts'
+import type { PolicyProgram } from './policies/program.ts'
+import type { Requirements } from './policies/requirements.ts'
 import { openScan } from './query.ts'
+import { recordEvent } from './record.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { openEventStore } from './store.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { createTurns } from './turns.ts'
+import { createVerifier } from './verifier.ts'
 import type { Outcome, Writer } from './writer.ts'
 
 /** A relay that runs. */
@@ -32,10 +38,13 @@ export type Relay = {
   /** Stored events that a filter asks for, as the service itself sees them, newest first, at most 500. */
   find(filter: object): NostrEvent[]
   stats(): { connections: number; subscriptions: number; queued: number }
+  /** Bytes of all connections that there have been, and what clients have not taken yet. */
+  traffic(): Traffic
   /** Ends every connection and stops the timers. The writer is the caller's. */
   close(): Promise<void>
 }
 
+const never = () => false
 /** For the messages of all clients on one turn of the event loop. */
 const messagesMs = 2
 const sweepEveryMs = 10_000
@@ -51,18 +60,40 @@ export function createRelay(options: {
   host?: Host
   limits: Limits
   identity: RelayIdentity
+  /** What the operator has against ordinary events; `requirements` is what the information document says of it. */
+  policy?: Policy | undefined
+  requirements?: Requirements
+  /** Asked after everything else; it is the caller's to close. */
+  program?: PolicyProgram | undefined
   /** The websocket URLs by which clients know this relay; authentication is for these only (NIP-42). */
   urls: readonly string[]
   now(): number
   clientIp(request: IncomingMessage): string
   onError(error: unknown): void
+  /** Where to count; see `exposeRelay`. */
+  metrics?: RelayMetrics
 }): Relay {
   const { root, writer, secp, host = openHost, limits, identity, urls, now, clientIp, onError } = options
-  const store = openEventStore(root)
+  const { metrics = createRelayMetrics() } = options
+  const store = openEventStore(root, limits.recordCacheBytes)
   const subscriptions = createSubscriptions()
-  const ingester = createIngester({ store, subscriptions, writer, secp, host, limits, now, onError })
+  const { policy, requirements, program } = options
+  const verifier = createVerifier({ secp, onError })
+  const ingester = createIngester({
+    store,
+    subscriptions,
+    writer,
+    verifier,
+    host,
+    limits,
+    policy,
+    program,
+    metrics,
+    now,
+    onError,
+  })
   const connections = new Set<Connection>()
-  const turns = createTurns()
+  const turns = createTurns(metrics)
   const isOver = createPace(messagesMs)
   const counter = createConnectionCounter(limits)
   const server = new WebSocketServer({
@@ -83,6 +114,7 @@ export function createRelay(options: {
       secp,
       host,
       limits,
+      metrics,
       urls,
       turns,
       isOver,
@@ -90,8 +122,12 @@ export function createRelay(options: {
       onError,
     })
     connections.add(connection)
+    metrics.connections.opened++
     socket.once('close', () => {
       connections.delete(connection)
+      const { bytesIn, bytesOut } = connection.traffic()
+      metrics.bytesIn += bytesIn
+      metrics.bytesOut += bytesOut
       counter.leave(ip)
     })
   }
@@ -106,8 +142,9 @@ export function createRelay(options: {
       lane: 'events',
       run: () => store.sweepExpired(now(), sweepAtOnce),
       done: outcome => {
-        if (!outcome.ok) onError(outcome.error)
-        else if (outcome.value === sweepAtOnce) sweep()
+        if (!outcome.ok) return onError(outcome.error)
+        metrics.expired += outcome.value
+        if (outcome.value === sweepAtOnce) sweep()
       },
     })
   }
@@ -119,6 +156,7 @@ export function createRelay(options: {
       const ip = clientIp(request)
       const refusal = counter.enter(ip)
       if (refusal !== null) {
+        metrics.connections.refused[refusal.startsWith('429') ? 429 : 503]++
         // The HTTP server has let go of the socket: a reset would be uncaught, and a peer that never closes would stay.
         socket.on('error', () => undefined)
         socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
@@ -133,7 +171,7 @@ export function createRelay(options: {
         onOpen(websocket, socket, ip)
       })
     },
-    document: () => informationDocument(identity, limits),
+    document: () => informationDocument(identity, limits, requirements, host.restrictedKinds),
     submit: ingester.submit,
     applyLocally: ingester.applyLocally,
     find: wanted => {
@@ -146,17 +184,27 @@ export function createRelay(options: {
       const latest = store.latestSeq()
       const scan = openScan(store, parsed.filter, { now: now(), latest, visible: () => true, seen: null })
       const events: NostrEvent[] = []
-      for (let json = scan.next(() => false); json; json = scan.next(() => false)) {
-        events.push(JSON.parse(json.toString('utf8')) as NostrEvent)
-      }
+      for (let found = scan.next(never); found; found = scan.next(never)) events.push(recordEvent(found))
       return events
     },
     stats: () => ({ connections: connections.size, subscriptions: subscriptions.count(), queued: writer.queued() }),
+    traffic: () => {
+      let { bytesIn, bytesOut } = metrics
+      let unreadBytes = 0
+      for (const connection of connections) {
+        const traffic = connection.traffic()
+        bytesIn += traffic.bytesIn
+        bytesOut += traffic.bytesOut
+        unreadBytes += traffic.unreadBytes
+      }
+      return { bytesIn, bytesOut, unreadBytes }
+    },
     close: async () => {
       clearInterval(pinging)
       clearInterval(sweeping)
       await new Promise<void>(done => server.close(() => done()))
       await Promise.all([...connections].map(connection => connection.close()))
+      await verifier.close()
     },
   }
 }

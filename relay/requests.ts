@@ -1,11 +1,13 @@
 import { createBucket } from './bucket.ts'
-import { encodeEvent, type NostrEvent } from './event.ts'
 import { type Filter, parseFilter } from './filter.ts'
 import type { Host } from './host.ts'
 import type { Limits } from './limits.ts'
+import type { RelayMetrics } from './metrics.ts'
 import type { Outlet } from './outlet.ts'
+import type { Span } from './page.ts'
 import { openScan, type Visible } from './query.ts'
 import { isPartyTo, visibleTo } from './readers.ts'
+import { recordJson } from './record.ts'
 import type { EventStore } from './store.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
 import type { Turns } from './turns.ts'
@@ -19,7 +21,7 @@ export type Requests = {
 }
 
 /** A subscription; `held` are live events that came before the stored ones were all sent. */
-type Open = { readonly subscription: Subscription; held: NostrEvent[] | null; closed: boolean }
+type Open = { readonly subscription: Subscription; held: Span[] | null; closed: boolean }
 
 const sliceMs = 5
 const maxHeld = 1_000
@@ -31,6 +33,7 @@ export function createRequests(context: {
   subscriptions: Subscriptions
   host: Host
   limits: Limits
+  metrics: RelayMetrics
   /** The keys that have authenticated so far. */
   authenticated: ReadonlySet<string>
   /** Shared by all connections. */
@@ -39,7 +42,8 @@ export function createRequests(context: {
   now(): number
   onError(error: unknown): void
 }): Requests {
-  const { outlet, store, subscriptions, host, limits, authenticated, turns, sendChallenge, now, onError } = context
+  const { outlet, store, subscriptions, host, limits, metrics, authenticated, turns, sendChallenge, now, onError } =
+    context
   const open = new Map<string, Open>()
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
 
@@ -87,7 +91,7 @@ export function createRequests(context: {
     kinds !== undefined && kinds.length > 0 && kinds.every(kind => host.restrictedKinds.has(kind))
 
   const startSubscription = (id: string, filters: readonly Filter[]) => {
-    const prefix = `["EVENT",${JSON.stringify(id)},`
+    const prefix = Buffer.from(`["EVENT",${JSON.stringify(id)},`)
     const entry: Open = {
       held: [],
       closed: false,
@@ -95,22 +99,30 @@ export function createRequests(context: {
         filters,
         deliver: (event, json) => {
           if (host.restrictedKinds.has(event.kind) && !isPartyTo(event, authenticated)) return
-          if (entry.held !== null && entry.held.length < maxHeld) entry.held.push(event)
-          else outlet.sendEvent(prefix, json())
+          metrics.delivered++
+          if (entry.held !== null && entry.held.length < maxHeld) entry.held.push(json)
+          else outlet.add(prefix, json)
         },
       },
     }
     open.set(id, entry)
     subscriptions.add(entry.subscription)
-    sendStored(id, entry, prefix).catch((error: unknown) => {
-      onError(error)
-      outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
-      close(id)
-    })
+    const startMs = performance.now()
+    metrics.queriesUnderWay++
+    sendStored(id, entry, prefix)
+      .catch((error: unknown) => {
+        onError(error)
+        outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
+        close(id)
+      })
+      .finally(() => {
+        metrics.queriesUnderWay--
+        metrics.querySeconds.observe((performance.now() - startMs) / 1_000)
+      })
   }
 
   /** Sends what is stored, then EOSE, then what came meanwhile; stands still while the client does not read. */
-  const sendStored = async (id: string, entry: Open, prefix: string): Promise<void> => {
+  const sendStored = async (id: string, entry: Open, prefix: Buffer): Promise<void> => {
     const latest = store.latestSeq()
     const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
     const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
@@ -122,26 +134,30 @@ export function createRequests(context: {
       endMs = performance.now() + sliceMs
       return !entry.closed && outlet.isOpen()
     }
-    let endMs = 0
+    let endMs = performance.now() + sliceMs
+    let hasMore: boolean | undefined = false
     const isOver = () => performance.now() > endMs
     for (const filter of entry.subscription.filters) {
-      if (isOver() && !(await nextSlice())) return
       const scan = openScan(store, filter, { now: now(), latest, visible, seen })
       for (;;) {
-        const json = scan.next(isOver)
-        if (json === null) break
-        if (json !== undefined) {
-          outlet.add(prefix, json)
-          if (!outlet.isPageFull() && !isOver()) continue
+        const record = scan.next(isOver)
+        if (record === null) break
+        if (record !== undefined) {
+          metrics.sentFromStore++
+          outlet.add(prefix, recordJson(record))
+          if (!outlet.isPageFull()) continue
+          outlet.flush()
+          if (!outlet.isBehind() && !isOver()) continue
         }
         if (!(await nextSlice())) return
       }
+      hasMore = hasMore === true || scan.hasMore() === true || (hasMore === false ? scan.hasMore() : undefined)
+      if (isOver() && !(await nextSlice())) return
     }
-    outlet.add(`["EOSE",${JSON.stringify(id)}]`, null)
-    outlet.flush()
+    outlet.send(hasMore === undefined ? ['EOSE', id] : ['EOSE', id, [hasMore ? 'more' : 'finish']])
     const held = entry.held ?? []
     entry.held = null
-    for (const event of held) outlet.sendEvent(prefix, Buffer.from(encodeEvent(event)))
+    for (const json of held) outlet.add(prefix, json)
   }
 
   const close = (id: unknown) => {

@@ -2,12 +2,24 @@ import type { RootDatabase } from 'lmdb'
 import { openDatabases, type RelayDatabases } from './databases.ts'
 import { kindClass, type NostrEvent } from './event.ts'
 import { addressKey, seqBytes, seqKey } from './keys.ts'
+import { defaultLimits } from './limits.ts'
+import { wholeSpan } from './page.ts'
 import { addressOf, indexKeysOf, type Prepared, prepare } from './prepared.ts'
-import { indexedTags, recordExpiration, recordId, recordJson, recordKind, recordPubkey } from './record.ts'
+import {
+  indexedTags,
+  type RecordView,
+  recordEvent,
+  recordExpiration,
+  recordId,
+  recordIsBy,
+  recordKind,
+  recordPubkey,
+} from './record.ts'
+import { createRecordCache } from './record-cache.ts'
 
 /** What became of an event that was to be stored. */
 export type Stored =
-  | { readonly status: 'stored'; readonly seq: number }
+  | { readonly status: 'stored'; readonly seq: number; readonly record: RecordView }
   /** `superseded`: there is a newer version of it; `deleted`: its author has deleted it, before or after it came. */
   | { readonly status: 'duplicate' | 'superseded' | 'deleted' }
 
@@ -18,6 +30,13 @@ export type EventStore = {
   put(event: NostrEvent, kept?: boolean): Stored
   /** The same for what `prepare` has made ready before the transaction. */
   putPrepared(prepared: Prepared): Stored
+  /**
+   * Whether the event is stored for certain, once it is known not to be here: it replaces nothing and was not deleted
+   * before. Then its writes need not wait for what others write.
+   */
+  isPlain(prepared: Prepared): boolean
+  /** Queues the writes of a plain event; for use in a block of blind writes. */
+  putBlind(prepared: Prepared): Stored & { readonly status: 'stored' }
   /** Does what a deletion request (NIP-09) asks, and remembers it for what is still to come. */
   applyDeletion(request: NostrEvent, isProtected: (event: { kind: number; pubkey: string }) => boolean): void
   /** Whether anything has expired by now. */
@@ -25,33 +44,51 @@ export type EventStore = {
   /** Removes events that have expired (NIP-40), at most `limit`; says how many. */
   sweepExpired(now: number, limit: number): number
   has(id: string): boolean
-  /** The event's JSON, or `undefined`. */
-  get(id: string): Buffer | undefined
-  /** The stored record, valid until the next read only. */
-  record(seq: number): Buffer | undefined
+  /** The event as it is stored, or `undefined`. */
+  record(seq: number): RecordView | undefined
+  /** Says that a record was of use and may be asked for again. */
+  keepAtHand(seq: number, record: RecordView): void
   seqOf(id: Buffer): number | undefined
   /** The number of the newest event that is durable and delivered: a query that begins now looks at no later one. */
   latestSeq(): number
   /** Says that an event is durable and is being delivered. */
-  markDelivered(seq: number): void
+  markDelivered(seq: number, record: RecordView): void
+  /** To be called when a transaction that removed events is durable. */
+  forgetRemoved(): void
 }
 
 const nothing = Buffer.alloc(0)
 const hex64 = /^[0-9a-f]{64}$/
 const addressForm = /^([0-9]{1,5}):([0-9a-f]{64}):(.*)$/s
 
-/** Opens the store in an environment that others may use too. */
-export function openEventStore(root: RootDatabase): EventStore {
+/** Opens the store in an environment that others may use too, with a cache of so many bytes. */
+export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {
   const db = openDatabases(root)
+  const cache = createRecordCache(cacheBytes)
+  let lastRead: Buffer = nothing
 
   // Numbers of events whose transaction failed are not used again: gaps do no harm.
   let lastSeq = 0
   for (const key of db.events.getKeys({ reverse: true, limit: 1 })) lastSeq = key.readUIntBE(0, seqBytes)
   let deliveredSeq = lastSeq
+  /** Removed by transactions that readers may not see yet: until they do, they may bring a record back to the cache. */
+  const removed: number[] = []
 
-  const seqOf = (id: Buffer): number | undefined => db.ids.get(id)?.readUIntBE(0, seqBytes)
+  const seqOf = (id: Buffer): number | undefined => db.ids.getBinaryFast(id)?.readUIntBE(0, seqBytes)
 
-  const putPrepared = ({ event, kept, id, pubkey, record, expiration, address, indexKeys }: Prepared): Stored => {
+  const recordOf = (seq: number): RecordView | undefined => {
+    const cached = cache.get(seq)
+    if (cached !== undefined) return cached
+    const read = db.events.getBinaryFast(seqKey(seq))
+    if (read === undefined) return undefined
+    // The library hands out one buffer for all reads, and overrides its `length`, which Buffer's own methods then mistake.
+    if (read.buffer !== lastRead.buffer) lastRead = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
+    const start = read.byteOffset - lastRead.byteOffset
+    return { bytes: lastRead, start, end: start + read.length }
+  }
+
+  const putPrepared = (prepared: Prepared): Stored => {
+    const { event, kept, id, pubkey, address } = prepared
     if (db.ids.getBinaryFast(id) !== undefined) return { status: 'duplicate' }
     // A deletion of a deletion has no effect (NIP-09), whichever comes first.
     const canBeDeleted = !kept && event.kind !== 5
@@ -65,28 +102,34 @@ export function openEventStore(root: RootDatabase): EventStore {
         remove(current.readUIntBE(0, seqBytes))
       }
     }
+    return putRows(prepared, 'putSync')
+  }
+
+  /** `put` in a block of blind writes, else `putSync`. */
+  const putRows = (prepared: Prepared, put: 'put' | 'putSync'): Stored & { status: 'stored' } => {
+    const { event, id, record, expiration, address, indexKeys } = prepared
     const seq = ++lastSeq
     const seqValue = seqKey(seq)
-    db.events.putSync(seqValue, record)
-    db.ids.putSync(id, seqValue)
-    for (const [name, key] of indexKeys) db[name].putSync(withSeq(key, seqValue), nothing)
-    if (expiration > 0) db.expirations.putSync(expirationKey(expiration, seqValue), nothing)
-    if (address !== null) db.addresses.putSync(address, currentVersion(seqValue, event.created_at, id))
-    return { status: 'stored', seq }
+    void db.events[put](seqValue, record)
+    void db.ids[put](id, seqValue)
+    for (const [name, key] of indexKeys) void db[name][put](withSeq(key, seqValue), nothing)
+    if (expiration > 0) void db.expirations[put](expirationKey(expiration, seqValue), nothing)
+    if (address !== null) void db.addresses[put](address, currentVersion(seqValue, event.created_at, id))
+    return { status: 'stored', seq, record: wholeSpan(record) }
   }
 
   /** Takes an event out of every index. Its number is never used again. */
   const remove = (seq: number): void => {
     const seqValue = seqKey(seq)
-    const record = db.events.get(seqValue)
+    const record = recordOf(seq)
     if (record === undefined) return
     const id = recordId(record)
     const pubkey = recordPubkey(record)
-    const event = JSON.parse(recordJson(record).toString('utf8')) as NostrEvent
+    const expiration = recordExpiration(record)
+    const event = recordEvent(record)
     for (const [name, key] of indexKeysOf(event, id, pubkey, indexedTags(event))) {
       db[name].removeSync(withSeq(key, seqValue))
     }
-    const expiration = recordExpiration(record)
     if (expiration > 0) db.expirations.removeSync(expirationKey(expiration, seqValue))
     const address = addressOf(event, pubkey)
     if (address !== null && db.addresses.get(address)?.compare(seqValue, 0, seqBytes, 0, seqBytes) === 0) {
@@ -94,6 +137,7 @@ export function openEventStore(root: RootDatabase): EventStore {
     }
     db.ids.removeSync(id)
     db.events.removeSync(seqValue)
+    removed.push(seq)
   }
 
   const applyDeletion: EventStore['applyDeletion'] = (request, isProtected) => {
@@ -111,10 +155,10 @@ export function openEventStore(root: RootDatabase): EventStore {
     isProtected: (event: { kind: number; pubkey: string }) => boolean,
   ) => {
     const seq = seqOf(id)
-    const record = seq === undefined ? undefined : db.events.get(seqKey(seq))
+    const record = seq === undefined ? undefined : recordOf(seq)
     if (seq !== undefined && record !== undefined) {
       const kind = recordKind(record)
-      if (!recordPubkey(record).equals(author)) return
+      if (!recordIsBy(record, author)) return
       // A deletion of a deletion has no effect (NIP-09).
       if (kind === 5 || isProtected({ kind, pubkey: author.toString('hex') })) return
       remove(seq)
@@ -146,6 +190,9 @@ export function openEventStore(root: RootDatabase): EventStore {
     databases: db,
     put: (event, kept) => putPrepared(prepare(event, kept)),
     putPrepared,
+    isPlain: ({ event, id, pubkey, address }) =>
+      address === null && event.kind !== 5 && db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) === undefined,
+    putBlind: prepared => putRows(prepared, 'put'),
     applyDeletion,
     hasExpired: now => [...db.expirations.getKeys({ end: timeValue(now + 1), limit: 1 })].length > 0,
     sweepExpired: (now, limit) => {
@@ -157,20 +204,18 @@ export function openEventStore(root: RootDatabase): EventStore {
       return over.length
     },
     has: id => db.ids.getBinaryFast(Buffer.from(id, 'hex')) !== undefined,
-    get: id => {
-      const seq = seqOf(Buffer.from(id, 'hex'))
-      const record = seq === undefined ? undefined : db.events.get(seqKey(seq))
-      return record === undefined ? undefined : recordJson(record)
-    },
-    record: seq => {
-      // The library hands out one buffer for all reads and overrides its `length`, which a subarray without end ignores.
-      const bytes = db.events.getBinaryFast(seqKey(seq)) as Buffer | undefined
-      return bytes?.subarray(0, bytes.length)
+    record: recordOf,
+    keepAtHand: (seq, record) => {
+      if (record.bytes !== cache.bytes) cache.put(seq, record)
     },
     seqOf,
     latestSeq: () => deliveredSeq,
-    markDelivered: seq => {
+    markDelivered: (seq, record) => {
       deliveredSeq = Math.max(deliveredSeq, seq)
+      cache.put(seq, record)
+    },
+    forgetRemoved: () => {
+      for (const seq of removed.splice(0)) cache.drop(seq)
     },
   }
 }

@@ -1,11 +1,12 @@
 import type { NostrEvent } from './event.ts'
-import { type Filter, matches } from './filter.ts'
+import { eventTest, type Filter } from './filter.ts'
+import type { Span } from './page.ts'
 
 /** A live subscription: its filters and who is told. */
 export type Subscription = {
   readonly filters: readonly Filter[]
   /** Given an event that one of the filters matches. */
-  deliver(event: NostrEvent, json: () => Buffer): void
+  deliver(event: NostrEvent, json: Span): void
 }
 
 /** All live subscriptions, found by what is most selective in each filter. */
@@ -13,52 +14,65 @@ export type Subscriptions = {
   add(subscription: Subscription): void
   remove(subscription: Subscription): void
   /** Hands an event to every subscription that asks for it, once each. */
-  publish(event: NostrEvent, json: () => Buffer): void
+  publish(event: NostrEvent, json: Span): void
   count(): number
+}
+
+type Entry = {
+  readonly subscription: Subscription
+  readonly tests: readonly ((event: NostrEvent) => boolean)[]
+  /** The last publishing that came upon it: it stands under a key for each of its values, and is told once. */
+  offeredIn: number
 }
 
 /** Makes the index of live subscriptions. */
 export function createSubscriptions(): Subscriptions {
-  const byKey = new Map<string, Set<Subscription>>()
-  let count = 0
+  const entries = new Map<Subscription, Entry>()
+  const byKey = new Map<string, Set<Entry>>()
+  let publishing = 0
 
-  const each = (subscription: Subscription, act: (key: string) => void) => {
-    for (const filter of subscription.filters) for (const key of keysOf(filter)) act(key)
+  const keysOfAll = ({ filters }: Subscription) => filters.flatMap(keysOf)
+
+  const offer = (key: string, event: NostrEvent, json: Span) => {
+    const found = byKey.get(key)
+    if (found === undefined) return
+    for (const entry of found) {
+      if (entry.offeredIn === publishing) continue
+      entry.offeredIn = publishing
+      if (entry.tests.some(test => test(event))) entry.subscription.deliver(event, json)
+    }
   }
 
   return {
     add: subscription => {
-      count++
-      each(subscription, key => {
+      const entry = { subscription, tests: subscription.filters.map(eventTest), offeredIn: 0 }
+      entries.set(subscription, entry)
+      for (const key of keysOfAll(subscription)) {
         const set = byKey.get(key)
-        if (set === undefined) byKey.set(key, new Set([subscription]))
-        else set.add(subscription)
-      })
+        if (set === undefined) byKey.set(key, new Set([entry]))
+        else set.add(entry)
+      }
     },
     remove: subscription => {
-      count--
-      each(subscription, key => {
+      const entry = entries.get(subscription)
+      if (entry === undefined) return
+      entries.delete(subscription)
+      for (const key of keysOfAll(subscription)) {
         const set = byKey.get(key)
-        set?.delete(subscription)
+        set?.delete(entry)
         if (set?.size === 0) byKey.delete(key)
-      })
+      }
     },
     publish: (event, json) => {
-      const seen = new Set<Subscription>()
-      const offer = (key: string) => {
-        for (const subscription of byKey.get(key) ?? []) {
-          if (seen.has(subscription)) continue
-          seen.add(subscription)
-          if (subscription.filters.some(filter => matches(filter, event))) subscription.deliver(event, json)
-        }
-      }
-      offer(`i${event.id}`)
-      offer(`a${event.pubkey}`)
-      offer(`k${event.kind}`)
-      for (const [letter, value] of event.tags) if (letter?.length === 1) offer(`#${letter}${value ?? ''}`)
-      offer('*')
+      if (entries.size === 0) return
+      publishing++
+      offer(`i${event.id}`, event, json)
+      offer(`a${event.pubkey}`, event, json)
+      offer(`k${event.kind}`, event, json)
+      for (const [letter, value] of event.tags) if (letter?.length === 1) offer(`#${letter}${value ?? ''}`, event, json)
+      offer('*', event, json)
     },
-    count: () => count,
+    count: () => entries.size,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { RootDatabase } from 'lmdb'
 import { openWriterDatabase } from './databases.ts'
+import { createWriterMetrics, type WriterMetrics } from './metrics.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
 export type Task<T> = {
@@ -10,12 +11,21 @@ export type Task<T> = {
   done(outcome: Outcome<T>): void
 }
 
+/** Writes that depend on nothing that is stored: LMDB's own thread makes them while the main thread goes on. */
+export type BlindWrite<T> = {
+  /** Queues its puts, which become durable together; must not throw half-way. Called once. */
+  write(): T
+  done(outcome: Outcome<T>): void
+}
+
 /** What became of a task. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
 
 /** The one writer of an environment: group commit, in slices that leave others their turn. */
 export type Writer = {
   submit<T>(task: Task<T>): void
+  /** Goes into the next transaction, before its tasks. */
+  submitBlind<T>(write: BlindWrite<T>): void
   /** How many tasks wait. */
   queued(): number
   /**
@@ -36,12 +46,16 @@ const maxSlices = 32
 /** LMDB may call for several slices on one turn, and all but the first then pass. */
 const callsPerSlice = 4
 const maxTasks = 1_000
+/** Queuing the puts of so many takes about as long as a slice. */
+const maxBlind = 400
 
 const afterFault = 'a sync of the disk failed, nothing more is written'
 
 const visibleKey = Buffer.from('transaction')
 
-type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
+type Ran<T> = { task: T; outcome: Outcome<unknown> }
+/** What one transaction is made of. */
+type Batch = { readonly blind: Ran<BlindWrite<unknown>>[]; readonly tasks: Ran<Task<unknown>>[] }
 
 /**
  * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
@@ -54,9 +68,11 @@ export function createWriter(options: {
   root: RootDatabase
   nowMs?: () => number
   onError(error: unknown): void
+  metrics?: WriterMetrics
 }): Writer {
-  const { root, nowMs = () => performance.now(), onError } = options
+  const { root, nowMs = () => performance.now(), onError, metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
+  const blind: BlindWrite<unknown>[] = []
   let taking = false
   let flushing = 0
   let closed = false
@@ -69,10 +85,12 @@ export function createWriter(options: {
   /** Whether a slice has had this turn of the event loop. */
   let turnTaken = false
 
-  const queued = () => lanes.first.length + lanes.events.length
+  const queued = () => lanes.first.length + lanes.events.length + blind.length
 
-  const runSlice = (ran: Ran[]): void => {
-    if (turnTaken || queued() === 0) return
+  const queuedTasks = () => lanes.first.length + lanes.events.length
+
+  const runSlice = (ran: Batch['tasks']): void => {
+    if (turnTaken || queuedTasks() === 0) return
     turnTaken = true
     setImmediate(() => {
       turnTaken = false
@@ -86,10 +104,10 @@ export function createWriter(options: {
       for (const entry of undone) entry.outcome = runAlone(root, entry.task)
     }
     const taken = ran.length - begun
-    if (queued() > 0 && taken > 0) tasksPerSlice = taken
+    if (queuedTasks() > 0 && taken > 0) tasksPerSlice = taken
   }
 
-  const takeTasks = (ran: Ran[]): void => {
+  const takeTasks = (ran: Batch['tasks']): void => {
     const endMs = nowMs() + sliceMs
     for (const lane of [lanes.first, lanes.events]) {
       let taken = 0
@@ -104,26 +122,36 @@ export function createWriter(options: {
     }
   }
 
-  /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
-  const runTransaction = async (number: number, ran: Ran[]): Promise<void> => {
-    const slices = Math.min(maxSlices, Math.ceil(queued() / tasksPerSlice))
-    const calls = slices === 1 ? 1 : slices * callsPerSlice
-    const mark = numberValue(number)
-    const first = root.transaction(() => {
-      visible.putSync(visibleKey, mark)
-      runSlice(ran)
+  /** In one block, so that LMDB does not commit between the puts of one event. */
+  const writeBlind = (mark: Buffer, ran: Batch['blind']): Promise<unknown> => {
+    ran.push(...blind.splice(0, maxBlind).map(notRun))
+    return root.batch(() => {
+      void visible.put(visibleKey, mark)
+      for (const entry of ran) entry.outcome = { ok: true, value: entry.task.write() }
     })
-    const parts: Promise<unknown>[] = [first]
-    for (let call = 1; call < calls; call++) {
+  }
+
+  /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
+  const runTransaction = async (number: number, batch: Batch): Promise<void> => {
+    const slices = Math.min(maxSlices, Math.ceil(queuedTasks() / tasksPerSlice))
+    const calls = slices < 2 ? slices : slices * callsPerSlice
+    const mark = numberValue(number)
+    const parts: Promise<unknown>[] = []
+    if (blind.length > 0) parts.push(writeBlind(mark, batch.blind))
+    for (let call = 0; call < calls; call++) {
       // Callbacks that follow each other are one call; with a put between them LMDB's thread calls for each.
-      parts.push(visible.put(visibleKey, mark))
-      parts.push(root.transaction(() => runSlice(ran)))
+      if (call > 0) parts.push(visible.put(visibleKey, mark))
+      const runPart = () => {
+        if (call === 0) visible.putSync(visibleKey, mark)
+        runSlice(batch.tasks)
+      }
+      parts.push(root.transaction(runPart))
     }
     const failed = (await Promise.allSettled(parts)).find(part => part.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
 
-  const settle = (ran: Ran[], failure?: { error: unknown }) => {
+  const settle = (ran: Iterable<Ran<Pick<Task<unknown>, 'done'>>>, failure?: { error: unknown }) => {
     for (const { task, outcome } of ran) {
       try {
         task.done(failure === undefined ? outcome : { ok: false, error: failure.error })
@@ -139,18 +167,21 @@ export function createWriter(options: {
     taking = true
     flushing++
     const number = ++lastTransaction
-    const ran: Ran[] = []
+    const batch: Batch = { blind: [], tasks: [] }
     let fault: { error: unknown } | undefined
     let flushed: Promise<unknown> | undefined
+    const startMs = performance.now()
+    let committedMs = startMs
     try {
-      await runTransaction(number, ran)
+      await runTransaction(number, batch)
       flushed = root.flushed
+      committedMs = performance.now()
     } catch (error) {
       fault = { error }
       causeOf(error)?.catch(onError)
       // Where no transaction can begin, tasks that wait for one would wait for ever.
-      if (ran.length === 0) ran.push(...[...lanes.first, ...lanes.events].map(notRun))
-      dropTaken(lanes, ran)
+      if (batch.tasks.length === 0) batch.tasks.push(...[...lanes.first, ...lanes.events].map(notRun))
+      dropTaken(lanes, batch.tasks)
     }
     taking = false
     if (queued() > 0) setImmediate(() => void pump())
@@ -162,12 +193,17 @@ export function createWriter(options: {
     flushing--
     // What follows a slice that was lost may stand on its pages.
     if (broken) fault ??= { error: new Error(afterFault) }
-    if (fault !== undefined) {
+    if (fault === undefined) {
+      metrics.tasks.observe(batch.blind.length + batch.tasks.length)
+      metrics.commitSeconds.observe((committedMs - startMs) / 1_000)
+      metrics.flushSeconds.observe((performance.now() - committedMs) / 1_000)
+    } else {
+      metrics.failures++
       onError(fault.error)
       // What was committed is visible, though a later transaction may have put its own number there since.
       if (flushed !== undefined || isVisible(number)) fail()
     }
-    settle(ran, fault)
+    settle([...batch.blind, ...batch.tasks], fault)
   }
 
   /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
@@ -182,18 +218,23 @@ export function createWriter(options: {
   /** Stops for good; what waits is told. */
   const fail = () => {
     broken = true
-    const left = [...lanes.first.splice(0), ...lanes.events.splice(0)]
-    settle(left.map(notRun))
+    settle([...lanes.first.splice(0), ...lanes.events.splice(0), ...blind.splice(0)].map(task => notRun(task)))
   }
+
+  const refusal = (): Outcome<never> => ({
+    ok: false,
+    error: new Error(broken ? afterFault : 'the writer is closed'),
+  })
 
   return {
     submit: task => {
-      if (closed || broken) {
-        const error = new Error(broken ? afterFault : 'the writer is closed')
-        queueMicrotask(() => task.done({ ok: false, error }))
-        return
-      }
+      if (closed || broken) return void queueMicrotask(() => task.done(refusal()))
       lanes[task.lane].push(task as Task<unknown>)
+      if (!taking) void pump()
+    },
+    submitBlind: write => {
+      if (closed || broken) return void queueMicrotask(() => write.done(refusal()))
+      blind.push(write as BlindWrite<unknown>)
       if (!taking) void pump()
     },
     queued,
@@ -215,8 +256,11 @@ function numberValue(number: number): Buffer {
   return value
 }
 
-function notRun(task: Task<unknown>): Ran {
-  return { task, outcome: { ok: false, error: new Error('the task was not run') } }
+/** One error for all: making one for each task, with its stack, would cost more than many tasks. */
+const wasNotRun: Outcome<never> = { ok: false, error: new Error('the task was not run') }
+
+function notRun<T>(task: T): Ran<T> {
+  return { task, outcome: wasNotRun }
 }
 
 /**
@@ -241,7 +285,7 @@ function runAlone(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
 }
 
 /** Takes tasks that have begun off their lanes: each has its failure and is not run again. */
-function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: readonly Ran[]): void {
+function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: Batch['tasks']): void {
   const begun = new Set(ran.map(({ task }) => task))
   for (const name of ['first', 'events'] as const) lanes[name] = lanes[name].filter(task => !begun.has(task))
 }

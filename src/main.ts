@@ -1,20 +1,26 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createConnectionCounter } from '../relay/connection-counter.ts'
+import { policyFrom } from '../relay/policies/from-settings.ts'
+import { requirementsOf } from '../relay/policies/requirements.ts'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
 import { createWriter } from '../relay/writer.ts'
 import { createDevWallet } from './adapters/lightning/dev-wallet.ts'
+import { type Bridge, startBridge } from './bridge/bridge.ts'
+import { createOutbound } from './bridge/outbound.ts'
+import { isBridging } from './bridge/settings.ts'
 import { checkKeys } from './check-keys.ts'
 import { clockHandlers } from './cli/clock-handlers.ts'
 import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
 import { devWalletHandlers } from './cli/dev.ts'
-import { packageVersion } from './cli/version.ts'
+import { packageHomepage, packageVersion } from './cli/version.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { createHttpApp } from './http/app.ts'
-import { createClientIp, createProxyList } from './http/client-ip.ts'
-import { limitConnections } from './http/connections.ts'
+import { createAddressList, createClientIp } from './http/client-ip.ts'
+import { limitConnections, openConnections } from './http/connections.ts'
+import { createInsiderCheck } from './http/insider.ts'
 import { listen, ownUrls, publicUrls, stopListening } from './http/listen.ts'
 import { createHttpServer, serveHttp } from './http/server.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
@@ -22,9 +28,11 @@ import { keepHouse, lastSeen } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
 import { startJobRunner } from './jobs/runner.ts'
 import { followSettlements, sweepRegularly } from './jobs/settlements.ts'
+import { createScrape } from './metrics/scrape.ts'
+import { createServiceMetrics } from './metrics/service-metrics.ts'
 import { operatorsOf } from './operator-key.ts'
 import { createHost } from './pipeline/admit.ts'
-import { announceService } from './pipeline/announce.ts'
+import { announceService, listDomains } from './pipeline/announce.ts'
 import { createApplier } from './pipeline/apply.ts'
 import { commandMethods, queryMethods } from './pipeline/catalog.ts'
 import { createFactAppender } from './pipeline/facts.ts'
@@ -34,6 +42,7 @@ import { createNip05Resolver } from './pipeline/nip05.ts'
 import { createRations } from './pipeline/rations.ts'
 import { describeMethods } from './pipeline/service-info.ts'
 import { createUnpaidHolds } from './pipeline/unpaid-holds.ts'
+import { startOperatorsProgram } from './policy-program.ts'
 import { kinds } from './protocol/kinds.ts'
 import { createSigner } from './protocol/signer.ts'
 import { readinessOf } from './readiness.ts'
@@ -59,6 +68,8 @@ export type Panda = {
 
 const sweepEveryMs = 300_000
 const announceEveryMs = 10_000
+/** Domains on the page for browsers. */
+const maxListed = 100
 
 /**
  * Opens, wires and listens: the composition root, where nothing is decided that is not written elsewhere.
@@ -83,11 +94,12 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const lock = lockDirectory(directory)
   if (lock === null) throw new Error(`another process is using the data directory ${config.data}`)
   closing.push(() => lock.release())
-  const server = createHttpServer()
-  const isProxy = createProxyList(config.trustedProxies)
+  const metrics = createServiceMetrics()
+  const server = createHttpServer(metrics.replies.count)
+  const isProxy = createAddressList(config.trustedProxies)
   const { maxConnections, connectionsPerIp } = config.http
   const perAddress = createConnectionCounter({ maxConnections, connectionsPerIp })
-  limitConnections(server, { maxConnections, perAddress, isProxy })
+  limitConnections(server, { maxConnections, perAddress, isProxy, refused: metrics.connectionsRefused.count })
   const { host: address, port } = await listen(server, config.listen)
   closing.push(() => stopListening(server))
   const urls = publicUrls(config, port)
@@ -106,7 +118,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   })
   closing.push(() => disk.stop())
   await disk.look()
-  const writer = createWriter({ root: environment.root, onError: onError('writer.failed') })
+  const writer = createWriter({ root: environment.root, onError: onError('writer.failed'), metrics: metrics.writer })
   closing.push(() => writer.close())
 
   const monotonicMs = () => performance.now()
@@ -115,6 +127,10 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const waiters = createResultWaiters()
   // The runner needs the relay, and the relay's transactions wake the runner.
   let wakeJobs = () => {}
+  let bridge: Bridge | null = null
+  const outbound = isBridging(config.bridge)
+    ? createOutbound({ environment, service: signer.publicKey, now: wallSeconds })
+    : null
   const applier = createApplier({
     environment,
     signer,
@@ -123,24 +139,36 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     published: (events, mayAskForWork) => {
       waiters.published(events)
       if (mayAskForWork) wakeJobs()
+      bridge?.wake()
     },
+    publishing: outbound?.enqueue,
+    counted: metrics.commands.count,
   })
-  const rations = createRations(config.rations, monotonicMs)
+  const rations = createRations(config.rations, monotonicMs, metrics.rations.count)
   const clientIp = createClientIp(isProxy)
+  const host = createHost({
+    environment,
+    signer,
+    applier,
+    rations,
+    unpaidHolds: createUnpaidHolds(environment.reader, config.orders.unpaidHoldsPerIp, () =>
+      metrics.rations.count('unpaidHoldsPerIp'),
+    ),
+    policy: config.relay.policy,
+    now: wallSeconds,
+    room: disk.room,
+    counts: { query: metrics.queries.count, refusal: metrics.admissionRefusals.count },
+  })
+  const program = startOperatorsProgram(config.relay.program, { log, now: wallSeconds })
+  closing.push(() => program?.close())
   const relay = createRelay({
     root: environment.root,
     writer,
     secp,
-    host: createHost({
-      environment,
-      signer,
-      applier,
-      rations,
-      unpaidHolds: createUnpaidHolds(environment.reader, config.orders.unpaidHoldsPerIp),
-      policy: config.relay.policy,
-      now: wallSeconds,
-      room: disk.room,
-    }),
+    host,
+    policy: policyFrom(config.relay.policies, host),
+    requirements: requirementsOf(config.relay.policies),
+    program,
     limits: config.relay.limits,
     identity: {
       name: config.relay.name,
@@ -149,10 +177,14 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       publicKey: signer.publicKey,
       version: packageVersion(),
       restrictedWrites: config.relay.policy !== 'open',
+      storesEvents: config.relay.policy !== 'commands',
+      software: packageHomepage(),
+      links: config.relay,
     },
     urls: ownUrls(config, urls.websocket, port),
     now: wallSeconds,
     clientIp,
+    metrics: metrics.relay,
     onError: onError('relay.failed'),
   })
   closing.push(() => relay.close())
@@ -169,6 +201,24 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const announcing = setInterval(() => void announce().catch(onError('announce.failed')), announceEveryMs)
   closing.push(() => clearInterval(announcing))
 
+  if (outbound !== null) {
+    const started = await startBridge({
+      config: config.bridge,
+      environment,
+      signer,
+      relay,
+      outbound,
+      ownUrls: ownUrls(config, urls.websocket, port),
+      maxMessageBytes: config.relay.limits.maxMessageBytes,
+      now: wallSeconds,
+      nowMs: monotonicMs,
+      onLost: count => log.warn({ event: 'bridge.queue-full', lost: count }),
+      onError: onError('bridge.failed'),
+    })
+    closing.push(() => started.stop())
+    bridge = started
+  }
+
   const stopping = new AbortController()
   const { signal } = stopping
   const wallet = await createDevWallet({
@@ -184,6 +234,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     now: clock.now,
     tryForSeconds: () => config.orders.commandDeadlineSeconds,
     onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
+    counted: metrics.jobs.count,
   })
   const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
   const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError }
@@ -221,16 +272,39 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   })
   const findResult = (commandId: string) =>
     relay.find({ kinds: [kinds.result], '#e': [commandId], limit: 1 })[0] ?? null
+  const readiness = () => readinessOf({ disk, writer, clock, wallet, server })
+  const scrape = createScrape(metrics, {
+    environment,
+    disk,
+    clock,
+    wallSeconds,
+    relay,
+    writer,
+    checks: readiness,
+    openConnections: () => openConnections(server),
+    bridge: () => bridge?.state() ?? [],
+    onError: onError('metrics.failed'),
+  })
+  closing.push(scrape.stop)
   const app = createHttpApp({
     resolveNip05,
     gateway: createGateway({ submit: relay.submit, waiters, findResult, postsPerIp: rations.postsPerIp }),
     relayDocument: relay.document,
     methods: () => describeMethods([...commandMethods, ...queryMethods].map(method => method.declaration)),
-    readiness: () => readinessOf({ disk, writer, clock, wallet, server }),
+    readiness,
+    landing: () => ({ document: relay.document(), urls, domains: listDomains(environment.reader, maxListed) }),
+    mayReadMetrics: createInsiderCheck({ ...config.metrics, isProxy, clientIp, publicUrls: config.publicUrls }),
+    metricsText: scrape.text,
+    onReply: metrics.replies.count,
     clientIp,
     onError: onError('http.failed'),
   })
-  serveHttp(server, app, { onUpgrade: relay.handleUpgrade, resolveNip05, onError: onError('http.failed') })
+  serveHttp(server, app, {
+    onUpgrade: relay.handleUpgrade,
+    resolveNip05,
+    onReply: metrics.replies.count,
+    onError: onError('http.failed'),
+  })
 
   const control = await createControlServer({
     path: controlSocketPath(directory),

@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { parseNetwork } from '../http/network.ts'
-import { isUrlOf, toHexKey } from '../protocol/fields.ts'
+import { isUrlOf } from '../protocol/fields.ts'
 import { domainFault, nameFault } from '../protocol/names.ts'
+import { bridgeSection } from './bridge.ts'
+import { choice, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
+import { relayPolicies, relayProgram } from './policies.ts'
 
 /** The shape of the configuration with its defaults. Every message is what was expected, as the end of a sentence. */
 
@@ -75,9 +78,9 @@ export const configSchema = section({
     .max(1_000, 'at most 1000 domains')
     .superRefine(namedOnce)
     .prefault([{ name: 'localhost' }]),
-  operators: keys(),
-  staff: keys(),
-  suspended: keys(),
+  operators: keys(10_000).default([]),
+  staff: keys(10_000).default([]),
+  suspended: keys(10_000).default([]),
   orders: section({
     invoiceExpirySeconds: whole(60, 7 * day).default(900),
     holdSlackSeconds: whole(0, 7 * day).default(300),
@@ -120,8 +123,16 @@ export const configSchema = section({
     name: line(64, 'a short name').default('Panda'),
     description: line(1_000, 'a sentence').default('Names on Nostr, sold and hosted by a Panda name service.'),
     contact: line(256, 'a way to reach the operator, or null').nullable().default(null),
+    icon: webLink(),
+    banner: webLink(),
+    postingPolicy: webLink(),
+    privacyPolicy: webLink(),
+    termsOfService: webLink(),
     limits: relayLimits,
+    policies: relayPolicies,
+    program: relayProgram,
   }).prefault({}),
+  bridge: bridgeSection,
   storage: section({
     maxDataBytes: whole(mebibyte, 1_024 * gibibyte).default(16 * gibibyte),
     diskReserveBytes: whole(0, 1_024 * gibibyte).default(gibibyte),
@@ -132,16 +143,8 @@ export const configSchema = section({
       message: 'at least storage.maxDataBytes',
     })
     .prefault({}),
-  trustedProxies: z
-    .array(
-      line(64, 'an IP address or CIDR network').refine(
-        text => parseNetwork(text) !== null,
-        'an IP address or CIDR network',
-      ),
-      'a list of IP addresses and CIDR networks',
-    )
-    .max(1_000, 'at most 1000 networks')
-    .default([]),
+  trustedProxies: networks().default([]),
+  metrics: section({ allow: networks().default(['127.0.0.0/8', '::1']) }).prefault({}),
   log: section({
     level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   }).prefault({}),
@@ -150,26 +153,19 @@ export const configSchema = section({
   message: 'a real wallet on mainnet: the money of the development wallet is invented',
 })
 
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, 'a section of keys and values')
+function networks() {
+  const expected = 'an IP address or CIDR network'
+  const network = line(64, expected).refine(text => parseNetwork(text) !== null, expected)
+  return z.array(network, 'a list of IP addresses and CIDR networks').max(1_000, 'at most 1000 networks')
 }
 
-/** Units are in the key's name. */
-function whole(min: number, max: number) {
-  const expected = `a whole number from ${min} to ${max}`
-  return z.int(expected).min(min, expected).max(max, expected)
-}
-
-function choice<const Values extends readonly [string, ...string[]]>(values: Values) {
-  return z.enum(values, `one of ${values.join(', ')}`)
-}
-
-/** Text of one line. */
-function line(maxLength: number, expected: string) {
-  return z
-    .string(expected)
-    .regex(/^[^\p{Cc}]+$/u, expected)
-    .max(maxLength, `${expected}, of at most ${maxLength} characters`)
+/** Something on the web that clients may show or follow. */
+function webLink() {
+  const expected = 'an http:// or https:// URL, or null'
+  return line(2_048, expected)
+    .refine(text => isUrlOf(text, ['https:', 'http:']), expected)
+    .nullable()
+    .default(null)
 }
 
 /** Other software compares these with what a client signed (NIP-42, NIP-98), so one spelling: no slash at the end. */
@@ -178,21 +174,6 @@ function publicUrl(protocols: readonly string[], expected: string) {
     .refine(text => isUrlOf(text, protocols) && !text.includes('?') && !text.includes('#'), expected)
     .transform(text => (text.endsWith('/') ? text.slice(0, -1) : text))
     .nullable()
-}
-
-/** Public keys as npub or hex; becomes hex, each once. */
-function keys() {
-  const expected = 'a public key as npub or 64 hex digits'
-  const key = z.string(expected).transform((text, context) => {
-    const hex = toHexKey(text.toLowerCase())
-    if (hex === null) context.addIssue({ code: 'custom', message: expected })
-    return hex ?? z.NEVER
-  })
-  return z
-    .array(key, 'a list of public keys')
-    .max(10_000, 'at most 10000 keys')
-    .transform(list => [...new Set(list)])
-    .default([])
 }
 
 function reservedName() {

@@ -3,22 +3,29 @@ import { type Context, Hono } from 'hono'
 import { type ApiCall, type ApiDeps, postCommand, postQuery } from './api.ts'
 import { preflight } from './cors.ts'
 import { type Check, health, readinessReply } from './health.ts'
+import type { Landing } from './landing.ts'
+import { type MetricsDeps, metricsPath, metricsReply } from './metrics.ts'
 import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
 import { internalError, refusal } from './refusal.ts'
 import { json, type Reply, toResponse } from './reply.ts'
 import { rootReply } from './root.ts'
 
 /** What the HTTP front asks of the rest of the service. */
-export type HttpDeps = ApiDeps & {
-  readonly resolveNip05: ResolveNip05
-  /** The relay information document (NIP-11). */
-  relayDocument(): object
-  readiness(): Promise<readonly Check[]>
-  /** The methods with the JSON Schemas of their params and results, as announced in the service info event. */
-  methods(): object
-  /** Told of every exception, which is a bug; the client gets a 500 without particulars. */
-  onError(error: unknown): void
-}
+export type HttpDeps = ApiDeps &
+  MetricsDeps & {
+    readonly resolveNip05: ResolveNip05
+    /** The relay information document (NIP-11). */
+    relayDocument(): object
+    /** What the page for browsers says. */
+    landing(): Landing
+    /** Hears of every reply: the path that is served, or `other`, and the status. */
+    onReply(route: string, status: number): void
+    readiness(): Promise<readonly Check[]>
+    /** The methods with the JSON Schemas of their params and results, as announced in the service info event. */
+    methods(): object
+    /** Told of every exception, which is a bug; the client gets a 500 without particulars. */
+    onError(error: unknown): void
+  }
 
 /** A path that is served; GET comes with HEAD, and both with OPTIONS. */
 type Route = {
@@ -37,26 +44,34 @@ export function createHttpApp(deps: HttpDeps): Hono {
     { path: '/v1/commands', method: 'POST', handle: c => postCommand(deps, callOf(c), c.req.query('wait')) },
     { path: '/v1/queries', method: 'POST', handle: c => postQuery(deps, callOf(c)) },
     { path: '/v1/methods', method: 'GET', handle: () => json(200, deps.methods()) },
-    { path: '/', method: 'GET', handle: c => rootReply(c.req.header('accept'), deps.relayDocument) },
+    { path: '/', method: 'GET', handle: c => rootReply(c.req.header('accept'), deps) },
     { path: '/healthz', method: 'GET', handle: health },
     { path: '/readyz', method: 'GET', handle: async () => readinessReply(await deps.readiness()) },
   ]
   const app = new Hono()
   const allowed = new Map<string, string>()
+  const respond = (route: string, reply: Reply): Response => {
+    deps.onReply(route, reply.status)
+    return toResponse(reply)
+  }
   for (const { path, method, handle } of routes) {
     const allow = method === 'GET' ? 'GET, HEAD, OPTIONS' : 'POST, OPTIONS'
     allowed.set(path, allow)
-    app.on(method, path, async c => toResponse(await handle(c)))
-    app.on('OPTIONS', path, () => toResponse(preflight(allow)))
+    app.on(method, path, async c => respond(path, await handle(c)))
+    app.on('OPTIONS', path, () => respond(path, preflight(allow)))
   }
+  app.all(metricsPath, async c => {
+    const reply = await metricsReply(deps, c.req.method, callOf(c).incoming)
+    return reply === null ? c.notFound() : respond(metricsPath, reply)
+  })
   app.notFound(c => {
     const allow = allowed.get(c.req.path)
-    if (allow === undefined) return toResponse(refusal(404, 'NOT_FOUND', 'nothing is served at this path'))
-    return toResponse(refusal(405, 'METHOD_NOT_ALLOWED', `this path takes ${allow}`, { allow }))
+    if (allow === undefined) return respond('other', refusal(404, 'NOT_FOUND', 'nothing is served at this path'))
+    return respond(c.req.path, refusal(405, 'METHOD_NOT_ALLOWED', `this path takes ${allow}`, { allow }))
   })
-  app.onError(error => {
+  app.onError((error, c) => {
     deps.onError(error)
-    return toResponse(internalError)
+    return respond(allowed.has(c.req.path) ? c.req.path : 'other', internalError)
   })
   return app
 }

@@ -10,15 +10,15 @@ export type Peer = {
 /** Stands for an address that is not known: all such requests share one quota. */
 const unknownAddress = 'unknown'
 
-/** Whether an address is one of the listed proxies (addresses or CIDR networks). Throws on an entry that is no address. */
-export function createProxyList(trustedProxies: readonly string[]): (address: string) => boolean {
-  const proxies = new BlockList()
-  for (const entry of trustedProxies) {
+/** Whether an address is one of those listed (addresses or CIDR networks). Throws on an entry that is no address. */
+export function createAddressList(entries: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const entry of entries) {
     const network = parseNetwork(entry)
-    if (network === null) throw new RangeError('a trusted proxy is an IP address or a CIDR network')
-    proxies.addSubnet(network.address, network.prefix, network.family)
+    if (network === null) throw new RangeError('a list of addresses has IP addresses and CIDR networks')
+    list.addSubnet(network.address, network.prefix, network.family)
   }
-  return address => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return address => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
 /**
@@ -29,17 +29,23 @@ export function createClientIp(isProxy: (address: string) => boolean): (request:
   return request => {
     const peer = normalizeAddress(request?.socket.remoteAddress ?? '')
     if (peer === null || !isProxy(peer)) return peer ?? unknownAddress
-    const header = request?.headers['x-forwarded-for'] ?? ''
-    const hops = (typeof header === 'string' ? header : header.join(',')).split(',')
     let nearest = peer
-    for (let index = hops.length - 1; index >= 0; index--) {
-      const address = normalizeAddress(withoutPort((hops[index] ?? '').trim()))
+    for (const address of forwardedHops(request)) {
       // A hop that is no address ends what can be believed: everything to its left may be made up.
       if (address === null) return nearest
       if (!isProxy(address)) return address
       nearest = address
     }
     return nearest
+  }
+}
+
+/** The addresses of `X-Forwarded-For`, the nearest first, read one by one: a client may send many. `null` for what is none. */
+export function* forwardedHops(request: Peer | undefined): Generator<string | null> {
+  const header = request?.headers['x-forwarded-for'] ?? ''
+  const hops = (typeof header === 'string' ? header : header.join(',')).split(',')
+  for (let index = hops.length - 1; index >= 0; index--) {
+    yield normalizeAddress(withoutPort((hops[index] ?? '').trim()))
   }
 }
 

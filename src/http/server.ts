@@ -14,6 +14,8 @@ export type ServerDeps = {
   readonly onUpgrade: OnUpgrade
   /** The app's own: lookups are so frequent that the usual ones are answered without building a Request and a Response. */
   readonly resolveNip05: ResolveNip05
+  /** The app's own too. */
+  onReply(route: string, status: number): void
   onError(error: unknown): void
 }
 
@@ -24,6 +26,9 @@ const headersTimeoutMs = 10_000
 const requestTimeoutMs = 30_000
 const maxHeaderBytes = 16 * 1024
 
+/** What has no route, since it could not be understood. */
+const unreadable = 'unreadable'
+
 const badTarget = refusal(400, 'INVALID_REQUEST', 'the request target or the Host header is not valid')
 const starting = refusal(503, 'STARTING', 'the service is starting; try again in a moment', { 'retry-after': '1' })
 
@@ -31,7 +36,7 @@ const starting = refusal(503, 'STARTING', 'the service is starting; try again in
  * An HTTP server with limits on slow and large requests, not yet listening. Until `serveHttp` gives it the app, it answers
  * 503: the port is taken first, since URLs follow from it. What the HTTP parser refuses is readable for web pages too.
  */
-export function createHttpServer(): Server {
+export function createHttpServer(onReply: ServerDeps['onReply'] = () => undefined): Server {
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -45,23 +50,31 @@ export function createHttpServer(): Server {
     (_request, response) => write(starting, response),
   )
   server.maxHeadersCount = 100
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBrokenRequest(error.code, socket))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const status = answerBrokenRequest(error.code, socket)
+    if (status !== null) onReply(unreadable, status)
+  })
   return server
 }
 
 /** Has the server answer with the app from now on, and hand websocket handshakes to `onUpgrade`. */
-export function serveHttp(server: Server, app: Hono, { onUpgrade, resolveNip05, onError }: ServerDeps): void {
+export function serveHttp(server: Server, app: Hono, deps: ServerDeps): void {
+  const { onUpgrade, onReply, onError } = deps
+  const respond = (reply: Reply) => {
+    onReply(unreadable, reply.status)
+    return toResponse(reply)
+  }
   const listener = getRequestListener(app.fetch, {
     errorHandler: error => {
-      if (error instanceof RequestError) return toResponse(badTarget)
+      if (error instanceof RequestError) return respond(badTarget)
       // What is thrown inside the app becomes its 500; only what is no Error gets here.
       onError(error)
-      return toResponse(internalError)
+      return respond(internalError)
     },
   })
   server.removeAllListeners('request')
   server.on('request', (request, response) => {
-    if (isLookup(request)) answerLookup(request, response, resolveNip05, onError)
+    if (isLookup(request)) answerLookup(request, response, deps)
     else void listener(request, response)
   })
   server.on('upgrade', onUpgrade)
@@ -71,11 +84,14 @@ function write(reply: Reply, response: ServerResponse): void {
   response.writeHead(reply.status, { ...reply.headers }).end(reply.body)
 }
 
-/** The parser gives the bare socket, on which a former response may still be under way: then it is only closed. */
-function answerBrokenRequest(code: string | undefined, socket: Duplex): void {
+/**
+ * The parser gives the bare socket, on which a former response may still be under way: then it is only closed. Says with
+ * which status it was answered.
+ */
+function answerBrokenRequest(code: string | undefined, socket: Duplex): number | null {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
-    return
+    return null
   }
   const status =
     code === 'HPE_HEADER_OVERFLOW'
@@ -84,6 +100,7 @@ function answerBrokenRequest(code: string | undefined, socket: Duplex): void {
         ? '408 Request Timeout'
         : '400 Bad Request'
   socket.end(`HTTP/1.1 ${status}\r\naccess-control-allow-origin: *\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+  return Number.parseInt(status, 10)
 }
 
 /** A plain `GET` in origin form; everything else about the path (HEAD, OPTIONS, other methods) is the app's. */
@@ -95,15 +112,16 @@ function isLookup({ method, url }: IncomingMessage): boolean {
 function answerLookup(
   { headers, url = '' }: IncomingMessage,
   response: ServerResponse,
-  resolve: ResolveNip05,
-  onError: (error: unknown) => void,
+  { resolveNip05, onReply, onError }: ServerDeps,
 ): void {
   try {
     const lookup = { host: headers.host ?? '', url, ifNoneMatch: headers['if-none-match'] }
-    const reply = replyToNip05(resolve, lookup)
+    const reply = replyToNip05(resolveNip05, lookup)
+    onReply(nip05Path, reply.status)
     response.writeHead(reply.status, reply.headers).end(reply.body)
   } catch (error) {
     onError(error)
+    onReply(nip05Path, internalError.status)
     write(internalError, response)
   }
 }

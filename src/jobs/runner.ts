@@ -35,8 +35,10 @@ export function startJobRunner(options: {
   /** How long a job is tried before it is given up, in seconds from its creation. */
   tryForSeconds(): number
   onError(error: unknown, job: { id: string; type: string }): void
+  /** Hears of each try: `done`, `given-up`, `no-answer` or `failed`. */
+  counted?: (type: Job['type'], outcome: string) => void
 }): JobRunner {
-  const { environment, appendFact, now, tryForSeconds, onError } = options
+  const { environment, appendFact, now, tryForSeconds, onError, counted = () => undefined } = options
   // Which job a worker gets is decided by its key; the types of the pairs do not survive the look-up.
   const workers = options.workers as Readonly<Record<Job['type'], JobWorker>>
   const running = new Map<string, Promise<void>>()
@@ -65,11 +67,17 @@ export function startJobRunner(options: {
 
   const work = async (job: Job): Promise<void> => {
     try {
-      const fact = (await attempt(job)) ?? (isOver(job) ? workers[job.type].giveUp(job) : null)
-      if (fact === null) return retryLater(job.id)
+      const answer = await attempt(job)
+      const fact = answer ?? (isOver(job) ? workers[job.type].giveUp(job) : null)
+      if (fact === null) {
+        counted(job.type, 'no-answer')
+        return retryLater(job.id)
+      }
       await appendFact(fact)
+      counted(job.type, answer === null ? 'given-up' : 'done')
       retries.delete(job.id)
     } catch (error) {
+      counted(job.type, 'failed')
       onError(error, job)
       retryLater(job.id)
     }

@@ -4,7 +4,7 @@ import type { Admission, Host, Origin } from '../../relay/host.ts'
 import { isInWindow, parseEnvelope } from '../protocol/command.ts'
 import { kinds, restrictedKinds } from '../protocol/kinds.ts'
 import type { Signer } from '../protocol/signer.ts'
-import { isRejection, type Rejection, reject, toOkMessage } from '../rejections.ts'
+import { isRejection, type Rejection, type RejectionCode, reject, toOkMessage } from '../rejections.ts'
 import type { Room } from '../store/disk.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
@@ -18,6 +18,12 @@ import { isFull } from './refusals.ts'
 import type { UnpaidHolds } from './unpaid-holds.ts'
 import { unwelcome, type WelcomePolicy } from './welcome.ts'
 
+/** Told of queries by method and outcome, and of what is refused at admission by code. */
+type AdmissionCounts = {
+  query(method: string, outcome: string): void
+  refusal(type: 'command' | 'query', code: RejectionCode): void
+}
+
 /** Makes the host through which the relay hands us events: commands and queries are ours, the rest is up to the policy. */
 export function createHost(options: {
   environment: Environment
@@ -28,27 +34,29 @@ export function createHost(options: {
   policy: WelcomePolicy
   now(): number
   room(): Room
+  /** Hears of what is answered or refused here. */
+  counts?: AdmissionCounts
 }): Host {
-  const { environment, signer, applier, rations, unpaidHolds, policy, now, room } = options
+  const { environment, signer, applier, rations, unpaidHolds, policy, now, room, counts } = options
   const { reader } = environment
   const commands = methodIndex(commandMethods)
   const queries = methodIndex(queryMethods)
 
-  const admitCommand = (event: VerifiedEvent, origin: Origin): Admission => {
+  const admitCommand = (event: VerifiedEvent, origin: Origin): Admission | Rejection => {
     const refusal = rationRefusal(event, origin)
-    if (refusal !== null) return refused(refusal)
+    if (refusal !== null) return refusal
     const command = decode(event, commands, signer)
-    if (isRejection(command)) return refused(command)
-    if (!isInWindow(event.created_at, command.envelope.executeBy, now())) return refused(outOfWindow)
-    if (!rations.commandsPerKey(event.pubkey)) return refused(tooManyOfKey)
+    if (isRejection(command)) return command
+    if (!isInWindow(event.created_at, command.envelope.executeBy, now())) return outOfWindow
+    if (!rations.commandsPerKey(event.pubkey)) return tooManyOfKey
     if (!rations.refusalsPerKey(event.pubkey, 0) || !rations.refusalsPerIp(networkOf(origin.ip), 0)) {
-      return refused(reject('RATE_LIMITED', 'too many of your commands were refused today, try again later'))
+      return reject('RATE_LIMITED', 'too many of your commands were refused today, try again later')
     }
     if (isFull(environment, reader.has(tables.accounts, [event.pubkey]))) {
-      return refused(reject('RATE_LIMITED', 'too many commands were refused lately, try again later'))
+      return reject('RATE_LIMITED', 'too many commands were refused lately, try again later')
     }
-    if (currentSettings(environment).suspended.includes(event.pubkey)) return refused(suspended)
-    if (room() === 'facts') return refused(reject('INTERNAL', 'the service is short of disk space, try again later'))
+    if (currentSettings(environment).suspended.includes(event.pubkey)) return suspended
+    if (room() === 'facts') return reject('INTERNAL', 'the service is short of disk space, try again later')
     const sender = senderOf(event, origin, command.mayHoldUnpaid)
     return { kind: 'apply', apply: () => applier.command(command, sender) }
   }
@@ -67,16 +75,16 @@ export function createHost(options: {
     }
   }
 
-  const admitQuery = (event: VerifiedEvent, origin: Origin): Admission => {
+  const admitQuery = (event: VerifiedEvent, origin: Origin): Admission | Rejection => {
     const refusal = rationRefusal(event, origin)
-    if (refusal !== null) return refused(refusal)
+    if (refusal !== null) return refusal
     const query = decode(event, queries, signer)
-    if (isRejection(query)) return refused(query)
-    if (!isInWindow(event.created_at, query.envelope.executeBy, now())) return refused(outOfWindow)
-    if (!rations.commandsPerKey(event.pubkey)) return refused(tooManyOfKey)
+    if (isRejection(query)) return query
+    if (!isInWindow(event.created_at, query.envelope.executeBy, now())) return outOfWindow
+    if (!rations.commandsPerKey(event.pubkey)) return tooManyOfKey
     const settings = currentSettings(environment)
-    if (settings.suspended.includes(event.pubkey)) return refused(suspended)
-    return { kind: 'answer', deliver: [answerQuery(reader, signer, query, { time: now(), settings })] }
+    if (settings.suspended.includes(event.pubkey)) return suspended
+    return { kind: 'answer', deliver: [answerQuery(reader, signer, query, { time: now(), settings }, counts?.query)] }
   }
 
   /**
@@ -85,7 +93,9 @@ export function createHost(options: {
    */
   const rationRefusal = (event: NostrEvent, origin: Origin): Rejection | null => {
     const ip = networkOf(origin.ip)
-    if (!rations.commandsPerIp(ip)) return reject('RATE_LIMITED', 'too many commands from this address')
+    // The bridge counts what comes from another relay itself, and has it wait instead.
+    const isCounted = origin.source !== 'bridge'
+    if (isCounted && !rations.commandsPerIp(ip)) return reject('RATE_LIMITED', 'too many commands from this address')
     const envelope = parseEnvelope(event)
     if (isRejection(envelope)) return null
     if (!envelope.encrypted || signer.isAcquainted(event.pubkey)) return null
@@ -95,6 +105,12 @@ export function createHost(options: {
     return reject('RATE_LIMITED', 'too many first encrypted messages now, try again later')
   }
 
+  const counted = (type: 'command' | 'query', admission: Admission | Rejection): Admission => {
+    if (!isRejection(admission)) return admission
+    counts?.refusal(type, admission.code)
+    return deny(toOkMessage(admission))
+  }
+
   /** Takes what is stored for a key and an address from their rations. */
   const hasRoomFor = (event: NostrEvent, origin: Origin): boolean => {
     if (kindClass(event.kind) === 'ephemeral') return true
@@ -102,8 +118,12 @@ export function createHost(options: {
     return rations.storedBytesPerKey(event.pubkey, bytes) && rations.storedBytesPerIp(networkOf(origin.ip), bytes)
   }
 
+  const hasAccount = (pubkey: string) => reader.has(tables.accounts, [pubkey])
+
   return {
     restrictedKinds,
+    isMember: hasAccount,
+    isKnown: hasAccount,
     isProtected: event => event.pubkey === signer.publicKey || event.kind === kinds.command,
     known: id => {
       if (!reader.has(tables.outcomes, [id]) && !reader.has(tables.refusals, [id])) return undefined
@@ -111,8 +131,8 @@ export function createHost(options: {
     },
     admit: (event, origin) => {
       if (event.pubkey === signer.publicKey) return deny('blocked: events of the service come from the service itself')
-      if (event.kind === kinds.command) return admitCommand(event, origin)
-      if (event.kind === kinds.query) return admitQuery(event, origin)
+      if (event.kind === kinds.command) return counted('command', admitCommand(event, origin))
+      if (event.kind === kinds.query) return counted('query', admitQuery(event, origin))
       if (room() !== 'events') return deny('error: the relay is short of disk space, try again later')
       const message = unwelcome(event, policy, reader, signer.publicKey)
       if (message !== null) return deny(message)
@@ -132,10 +152,6 @@ function sizeOf({ content, tags }: NostrEvent): number {
   let bytes = 400 + Buffer.byteLength(content)
   for (const tag of tags) for (const value of tag) bytes += value.length + 3
   return bytes
-}
-
-function refused(rejection: Rejection): Admission {
-  return deny(toOkMessage(rejection))
 }
 
 function deny(message: string): Admission {

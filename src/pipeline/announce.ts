@@ -3,6 +3,7 @@ import type { Relay } from '../../relay/relay.ts'
 import type { Signer } from '../protocol/signer.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
+import type { Reader } from '../store/transaction.ts'
 import { commandMethods, queryMethods } from './catalog.ts'
 import { currentSettings } from './current-settings.ts'
 import { handlerInformation, serviceInfo } from './service-info.ts'
@@ -20,9 +21,7 @@ export async function announceService(options: {
   now(): number
 }): Promise<void> {
   const { environment, signer, relay, urls, name, now } = options
-  const domains = environment.reader
-    .range(tables.domains, [])
-    .map(({ key: [domain], row }) => ({ name: domain, ...row }))
+  const domains = listDomains(environment.reader)
   const methods = [...commandMethods, ...queryMethods].map(method => method.declaration)
   const settings = currentSettings(environment)
   for (const template of [
@@ -40,6 +39,13 @@ export async function announceService(options: {
       )
     })
   }
+}
+
+/** The domains of the service and what names in them cost, at most `limit`. */
+export function listDomains(reader: Reader, limit?: number) {
+  return reader
+    .range(tables.domains, [], limit === undefined ? {} : { limit })
+    .map(({ key: [name], row }) => ({ name, ...row }))
 }
 
 function isSame(published: NostrEvent, wanted: { content: string; tags: string[][] }): boolean {

@@ -40,14 +40,21 @@ export function createApplier(options: {
   report(error: unknown, commandId: string): void
   /** Hears of what has been published, once it is durable, and whether work with the world may have been asked for. */
   published(events: readonly NostrEvent[], mayAskForWork: boolean): void
+  /** Hears of each command and fact, once it is durable: its method, and a status or the code of a refusal. */
+  counted?: (method: string, outcome: string) => void
+  /** Hears of what is going to be published inside the transaction, so that what follows from it can be written with it. */
+  publishing?: ((events: readonly NostrEvent[]) => void) | undefined
 }): Applier {
-  const { environment, signer, now, report } = options
-  const publish = (store: readonly NostrEvent[], mayAskForWork: boolean): Applied => ({
+  const { environment, signer, now, report, counted = () => undefined, publishing = () => undefined } = options
+  const publish = (store: readonly NostrEvent[], mayAskForWork: boolean, method: string, status: string): Applied => ({
     accepted: true,
     message: '',
     store,
     deliver: [],
-    committed: () => options.published(store, mayAskForWork),
+    committed: () => {
+      counted(method, status)
+      options.published(store, mayAskForWork)
+    },
   })
   let head: Head | undefined
 
@@ -93,22 +100,33 @@ export function createApplier(options: {
     if ('refused' in made) {
       sender.refused()
       const refusal = refuse(environment, signer, made.time, decoded, made.refused)
-      const committed = () => options.published([refusal], false)
+      publishing([refusal])
+      const { code } = made.refused
+      const committed = () => {
+        counted(decoded.declaration.name, code)
+        options.published([refusal], false)
+      }
       return { accepted: true, message: '', store: [], storeUntilExpired: [refusal], deliver: [], committed }
     }
+    publishing(made.signed)
     const { handled } = made.outcome
     const isPending = handled.status === 'pending'
     if (isPending && handled.orderId !== null) sender.ordered(handled.orderId)
-    return publish([event, ...made.signed], isPending)
+    return publish([event, ...made.signed], isPending, decoded.declaration.name, handled.status)
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {
     if (environment.reader.has(tables.factKeys, [dedupeKeyOf(decoded.event.tags)])) {
       return { accepted: true, message: 'duplicate: this fact is known', store: [], deliver: [] }
     }
-    const committed = commit(decoded, true)
-    if ('refused' in committed) return { accepted: false, message: committed.refused.message, store: [], deliver: [] }
-    return publish(committed.signed, true)
+    const { name } = decoded.declaration
+    const made = commit(decoded, true)
+    if ('refused' in made) {
+      const { code, message } = made.refused
+      return { accepted: false, message, store: [], deliver: [], committed: () => counted(name, code) }
+    }
+    publishing(made.signed)
+    return publish(made.signed, true, name, 'ok')
   }
 
   return { command, fact }

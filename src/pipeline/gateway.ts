@@ -83,7 +83,7 @@ export function createGateway(options: {
   const { submit, waiters, findResult, postsPerIp } = options
   const send = (event: unknown, ip: string): Promise<Submitted> =>
     new Promise(resolve => {
-      if (postsPerIp(networkOf(ip))) submit(event, { ip, authenticated: nobody }, resolve)
+      if (postsPerIp(networkOf(ip))) submit(event, { source: 'client', ip, authenticated: nobody }, resolve)
       else resolve({ accepted: false, message: tooMany, delivered: [] })
     })
 

@@ -11,16 +11,18 @@ import { refusalReply, signAnswer } from './publish.ts'
 /** The handler of a query, bound to its params. */
 export type QueryRun = Extract<ReturnType<QueryMethod['bind']>, { ok: true }>['run']
 
-/** Answers a query from the tables as they are now. Writes nothing. */
+/** Answers a query from the tables as they are now. Writes nothing. `counted` hears of `ok` or the code of a refusal. */
 export function answerQuery(
   reader: Reader,
   signer: Signer,
   { event, declaration, run }: Decoded<QueryRun>,
   { time, settings }: { time: number; settings: Settings },
+  counted: (method: string, outcome: string) => void = () => undefined,
 ): NostrEvent {
   const author = event.pubkey
   const answer = authorise(declaration, author, signer.publicKey, settings) ?? run(reader, { time, author, settings })
   const { name: method, privacy } = declaration
+  counted(method, isRejection(answer) ? answer.code : 'ok')
   const reply = isRejection(answer)
     ? refusalReply(answer, event, method)
     : { about: event.id, to: author, method, status: 'ok' as const, body: answer }

@@ -35,26 +35,42 @@ type RationLimits = {
 
 const secondsPerDay = 86_400
 
-/** Makes the rations. Half a minute's worth may be used at once, or a day's. `nowMs` is monotonic. */
-export function createRations(limits: RationLimits, nowMs: () => number): Rations {
+/**
+ * Makes the rations. Half a minute's worth may be used at once, or a day's. `nowMs` is monotonic; `refused` hears of each
+ * time that one was used up.
+ */
+export function createRations(
+  limits: RationLimits,
+  nowMs: () => number,
+  refused: (ration: keyof Rations) => void = () => undefined,
+): Rations {
+  const watched = <Key>(name: keyof Rations, ration: Ration<Key>): Ration<Key> => {
+    return (key, cost) => {
+      const given = ration(key, cost)
+      if (!given) refused(name)
+      return given
+    }
+  }
   const perMinute = (count: number) =>
     createRation({ perSecond: count / 60, burst: Math.max(1, Math.ceil(count / 2)), nowMs })
   const perDay = (count: number) => createRation({ perSecond: count / secondsPerDay, burst: count, nowMs })
   return {
-    postsPerIp: perMinute(limits.postsPerIpPerMinute),
-    commandsPerKey: perMinute(limits.commandsPerKeyPerMinute),
-    commandsPerIp: perMinute(limits.commandsPerIpPerMinute),
-    refusalsPerKey: perDay(limits.refusalsPerKeyPerDay),
-    refusalsPerIp: perDay(limits.refusalsPerIpPerDay),
-    decryptionsPerConnection: perConnection(() => perMinute(limits.decryptionsPerConnectionPerMinute)),
-    decryptionsPerIp: perMinute(limits.decryptionsPerIpPerMinute),
-    decryptionsInTotal: createRation({
-      perSecond: limits.decryptionsPerSecond,
-      burst: limits.decryptionsPerSecond,
-      nowMs,
-    }),
-    storedBytesPerKey: perDay(limits.storedBytesPerKeyPerDay),
-    storedBytesPerIp: perDay(limits.storedBytesPerIpPerDay),
+    postsPerIp: watched('postsPerIp', perMinute(limits.postsPerIpPerMinute)),
+    commandsPerKey: watched('commandsPerKey', perMinute(limits.commandsPerKeyPerMinute)),
+    commandsPerIp: watched('commandsPerIp', perMinute(limits.commandsPerIpPerMinute)),
+    refusalsPerKey: watched('refusalsPerKey', perDay(limits.refusalsPerKeyPerDay)),
+    refusalsPerIp: watched('refusalsPerIp', perDay(limits.refusalsPerIpPerDay)),
+    decryptionsPerConnection: watched(
+      'decryptionsPerConnection',
+      perConnection(() => perMinute(limits.decryptionsPerConnectionPerMinute)),
+    ),
+    decryptionsPerIp: watched('decryptionsPerIp', perMinute(limits.decryptionsPerIpPerMinute)),
+    decryptionsInTotal: watched(
+      'decryptionsInTotal',
+      createRation({ perSecond: limits.decryptionsPerSecond, burst: limits.decryptionsPerSecond, nowMs }),
+    ),
+    storedBytesPerKey: watched('storedBytesPerKey', perDay(limits.storedBytesPerKeyPerDay)),
+    storedBytesPerIp: watched('storedBytesPerIp', perDay(limits.storedBytesPerIpPerDay)),
   }
 }
 

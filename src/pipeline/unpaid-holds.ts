@@ -15,7 +15,11 @@ const maxNetworks = 50_000
  * Counts the unpaid holds of each address. An order counts until it is paid or over. In memory, since the log knows no
  * addresses: after a restart the count begins anew, and what was held then lasts as long as a hold at most.
  */
-export function createUnpaidHolds(reader: Reader, perNetwork: number): UnpaidHolds {
+export function createUnpaidHolds(
+  reader: Reader,
+  perNetwork: number,
+  refused: () => void = () => undefined,
+): UnpaidHolds {
   const byNetwork = new Map<string, Set<string>>()
 
   const isHolding = (orderId: string) => {
@@ -23,14 +27,20 @@ export function createUnpaidHolds(reader: Reader, perNetwork: number): UnpaidHol
     return order?.held === true && (order.status === 'held' || order.status === 'invoiced')
   }
 
+  const mayHold = (network: string): boolean => {
+    const orders = byNetwork.get(network)
+    if (orders === undefined) return perNetwork > 0
+    // Looking at each costs a read, which is time enough when there seem to be too many.
+    if (orders.size >= perNetwork) for (const orderId of orders) if (!isHolding(orderId)) orders.delete(orderId)
+    if (orders.size === 0) byNetwork.delete(network)
+    return orders.size < perNetwork
+  }
+
   return {
     mayHold: network => {
-      const orders = byNetwork.get(network)
-      if (orders === undefined) return perNetwork > 0
-      // Looking at each costs a read, which is time enough when there seem to be too many.
-      if (orders.size >= perNetwork) for (const orderId of orders) if (!isHolding(orderId)) orders.delete(orderId)
-      if (orders.size === 0) byNetwork.delete(network)
-      return orders.size < perNetwork
+      const may = mayHold(network)
+      if (!may) refused()
+      return may
     },
     ordered: (network, orderId) => {
       const orders = byNetwork.get(network) ?? new Set()

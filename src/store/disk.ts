@@ -39,11 +39,18 @@ export function watchDisk(options: {
   limits: { maxDataBytes: number; diskReserveBytes: number }
   onChange(room: Room): void
   onError(error: unknown): void
-}): { room(): Room; look(): Promise<Room>; stop(): void } {
+}): {
+  room(): Room
+  /** As it was when it was looked at last. */
+  measured(): { usedBytes: number; freeBytes: number }
+  look(): Promise<Room>
+  stop(): void
+} {
   let room: Room = 'events'
+  let measured = { usedBytes: 0, freeBytes: 0 }
   const look = async () => {
     const { bavail, bsize } = await statfs(options.directory)
-    const measured = { usedBytes: usedBytes(options.environment), freeBytes: bavail * bsize }
+    measured = { usedBytes: usedBytes(options.environment), freeBytes: bavail * bsize }
     const now = roomFor(measured, options.limits)
     if (now !== room) options.onChange(now)
     room = now
@@ -51,5 +58,5 @@ export function watchDisk(options: {
   }
   const timer = setInterval(() => void look().catch(options.onError), 1_000)
   timer.unref()
-  return { room: () => room, look, stop: () => clearInterval(timer) }
+  return { room: () => room, measured: () => measured, look, stop: () => clearInterval(timer) }
 }

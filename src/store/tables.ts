@@ -235,7 +235,7 @@ export const tables = {
     row: z.object({ author: text, fromStaff: z.boolean(), content: text, time: int }),
   }),
 
-  /** 'schema' → version of the shapes in this file; 'heartbeat' → when the service last ran; 'refusals' → how many are kept. */
+  /** 'schema' → version of the shapes in this file; 'heartbeat' → when the service last ran; 'refusals' → how many are kept; 'outbound' → the last number there. */
   local: defineTable({ name: 'local', mark: 'local', key: ['text'], row: z.object({ value: int }) }),
   /** command id → its signed refusal, kept longer than a command can be resent. */
   refusals: defineTable({
@@ -250,6 +250,20 @@ export const tables = {
     mark: 'local',
     key: ['uint', 'hash'],
     row: nothing,
+  }),
+  /** relay (none as long as its relays are to be found), number → an event of ours on its way there, and since when. */
+  outbound: defineTable({
+    name: 'outbound',
+    mark: 'local',
+    key: ['text', 'uint'],
+    row: z.object({ eventId: text, at: int }),
+  }),
+  /** relay → until when what it has for us was seen (0: never), and how much of ours waits for it. */
+  bridgeRelays: defineTable({
+    name: 'bridge-relays',
+    mark: 'local',
+    key: ['text'],
+    row: z.object({ seenUntil: int, queued: int }),
   }),
 } as const
 

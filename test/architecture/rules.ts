@@ -21,7 +21,10 @@ const arrows: Record<string, readonly string[]> = {
   'src/pipeline': ['src/domain', 'src/store', 'src/protocol', 'src/rejections.ts', 'relay'],
   'src/adapters/*': [],
   'src/jobs': ['src/pipeline', 'src/adapters', 'src/store', 'src/domain', 'src/protocol'],
+  'src/bridge': ['src/pipeline', 'src/store', 'src/protocol', 'src/rejections.ts', 'relay'],
   'src/http': ['src/pipeline', 'src/store', 'src/domain', 'src/protocol', 'type relay'],
+  // Reads the state of everything and is read by nobody but the root.
+  'src/metrics': ['src/store', 'relay', 'type src/pipeline', 'type src/http', 'type src/bridge'],
   'src/config.ts': ['src/config', 'src/protocol', 'type src', 'type relay'],
   // Limits keep their defaults with the code that they bound.
   'src/config': ['src/protocol', 'src/http/network.ts', 'relay/limits.ts', 'type src', 'type relay'],

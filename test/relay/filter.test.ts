@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { matches, parseFilter } from '../../relay/filter.ts'
+import { eventTest, parseFilter } from '../../relay/filter.ts'
 import { author, startTime } from './authors.ts'
 import { filterOf } from './find.ts'
 
@@ -84,5 +84,5 @@ describe('an event', () => {
     [{ '#t': ['x'], '#e': [event.id] }, false],
     [{ '#d': [''] }, false],
     [{ '#l': ['x'] }, false],
-  ])('%o: %s', (filter, expected) => expect(matches(filterOf(filter), event)).toBe(expected))
+  ])('%o: %s', (filter, expected) => expect(eventTest(filterOf(filter))(event)).toBe(expected))
 })

@@ -2,6 +2,7 @@ import type { NostrEvent } from '../../relay/event.ts'
 import { type Filter, parseFilter } from '../../relay/filter.ts'
 import { openScan, type Scan } from '../../relay/query.ts'
 import { visibleTo } from '../../relay/readers.ts'
+import { recordEvent } from '../../relay/record.ts'
 import type { EventStore } from '../../relay/store.ts'
 import { startTime } from './authors.ts'
 
@@ -34,8 +35,8 @@ export function find(store: EventStore, filter: object, asking?: Asking): NostrE
   const scan = beginScan(store, filter, asking)
   const found: NostrEvent[] = []
   for (;;) {
-    const json = scan.next(() => false)
-    if (json === null) return found
-    if (json !== undefined) found.push(JSON.parse(json.toString('utf8')) as NostrEvent)
+    const record = scan.next(() => false)
+    if (record === null) return found
+    if (record !== undefined) found.push(recordEvent(record))
   }
 }

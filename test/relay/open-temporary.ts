@@ -57,7 +57,8 @@ export function openTemporaryStore(
         if (outcome.status === 'stored' && event.kind === 5) store.applyDeletion(event, isProtected)
         return outcome
       })
-      if (stored.status === 'stored') store.markDelivered(stored.seq)
+      if (stored.status === 'stored') store.markDelivered(stored.seq, stored.record)
+      store.forgetRemoved()
       return stored.status
     },
     reopen: () => openEventStore(root),

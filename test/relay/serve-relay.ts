@@ -2,6 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Host } from '../../relay/host.ts'
 import { defaultLimits, type Limits } from '../../relay/limits.ts'
+import { createRelayMetrics, createWriterMetrics, type RelayMetrics, type WriterMetrics } from '../../relay/metrics.ts'
+import type { Policy } from '../../relay/policies/policy.ts'
+import type { PolicyProgram } from '../../relay/policies/program.ts'
 import { createRelay, type Relay } from '../../relay/relay.ts'
 import { createWriter, type Writer } from '../../relay/writer.ts'
 import { anySecp256k1, startTime } from './authors.ts'
@@ -14,6 +17,8 @@ export type Served = {
   readonly port: number
   readonly relay: Relay
   readonly writer: Writer
+  readonly metrics: RelayMetrics
+  readonly writerMetrics: WriterMetrics
   /** What the relay reported; nothing, unless a test asks for it. */
   readonly errors: unknown[]
   /** Unix seconds, as the relay sees them. */
@@ -28,16 +33,22 @@ export type Served = {
 export const relayUrl = 'wss://relay.example/'
 
 /** Serves a relay; `limits` replaces some of the usual ones. */
-export async function serveRelay(options: { limits?: Partial<Limits>; host?: Host } = {}): Promise<Served> {
+export async function serveRelay(
+  options: { limits?: Partial<Limits>; host?: Host; policy?: Policy; program?: PolicyProgram } = {},
+): Promise<Served> {
   const { root, close: closeRoot } = openTemporaryRoot()
   const errors: unknown[] = []
   const onError = (error: unknown) => void errors.push(error)
-  const writer = createWriter({ root, onError })
+  const metrics = createRelayMetrics()
+  const writerMetrics = createWriterMetrics()
+  const writer = createWriter({ root, onError, metrics: writerMetrics })
   const relay = createRelay({
     root,
     writer,
     secp: anySecp256k1(),
     ...(options.host === undefined ? {} : { host: options.host }),
+    policy: options.policy,
+    program: options.program,
     limits: { ...defaultLimits, ...options.limits },
     identity: {
       name: 'test',
@@ -50,6 +61,7 @@ export async function serveRelay(options: { limits?: Partial<Limits>; host?: Hos
     urls: [relayUrl],
     now: () => served.time,
     clientIp: request => String(request.headers['x-test-ip'] ?? '192.0.2.1'),
+    metrics,
     onError,
   })
   const server = createServer()
@@ -63,6 +75,8 @@ export async function serveRelay(options: { limits?: Partial<Limits>; host?: Hos
     port,
     relay,
     writer,
+    metrics,
+    writerMetrics,
     errors,
     time: startTime,
     connect: async () => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kindClass, type NostrEvent } from '../../relay/event.ts'
+import { wholeSpan } from '../../relay/page.ts'
 import { isPartyTo } from '../../relay/readers.ts'
+import { recordEvent } from '../../relay/record.ts'
 import { createSubscriptions } from '../../relay/subscriptions.ts'
 import { startTime } from './authors.ts'
 import { beginScan, filterOf, find } from './find.ts'
@@ -176,9 +178,9 @@ describe('a query for stored events', () => {
           for (;;) {
             const next = later.pop()
             if (next !== undefined) put(next)
-            const json = scan.next(() => true)
-            if (json === null) break
-            if (json !== undefined) found.push(JSON.parse(json.toString()) as NostrEvent)
+            const record = scan.next(() => true)
+            if (record === null) break
+            if (record !== undefined) found.push(recordEvent(record))
           }
           // What was replaced meanwhile is gone, and a limit is then filled up with older events.
           const isThere = ({ id }: NostrEvent) => store.has(id)
@@ -202,8 +204,8 @@ describe('a query for stored events', () => {
           const found: string[] = []
           for (const filter of [one, other, one]) {
             const scan = beginScan(store, { ...filter, limit: 500 }, {}, seen)
-            for (let json = scan.next(() => false); json; json = scan.next(() => false)) {
-              found.push((JSON.parse(json.toString()) as NostrEvent).id)
+            for (let record = scan.next(() => false); record; record = scan.next(() => false)) {
+              found.push(recordEvent(record).id)
             }
           }
           const expected = kept(events).filter(
@@ -271,7 +273,7 @@ describe('a live subscription', () => {
           }))
           for (const subscription of all) subscriptions.add(subscription)
           for (const [index, subscription] of all.entries()) if (removed[index]) subscriptions.remove(subscription)
-          for (const event of events) subscriptions.publish(event, () => Buffer.from(''))
+          for (const event of events) subscriptions.publish(event, wholeSpan(Buffer.from('')))
           for (const [index, filters] of requests.entries()) {
             const expected = events.filter(event => filters.some(filter => asksFor(filter, event)))
             expect(delivered[index]).toEqual(removed[index] ? [] : expected.map(({ id }) => id))

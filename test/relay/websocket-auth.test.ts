@@ -111,7 +111,7 @@ describe('restricted kinds', () => {
     const [stranger, recipient] = [await served.connect(), await served.connect()]
     for (const reader of [stranger, recipient]) {
       reader.send('REQ', 'x', asking)
-      expect(await reader.next()).toEqual(['EOSE', 'x'])
+      expect(await reader.next()).toEqual(['EOSE', 'x', ['finish']])
     }
     await client.publish(toBob)
     await authenticate(recipient, bob)
@@ -175,7 +175,7 @@ describe('an application', () => {
       const asking = await hosted.connect()
       const listener = await hosted.connect()
       listener.send('REQ', 'x', {})
-      expect(await listener.next()).toEqual(['EOSE', 'x'])
+      expect(await listener.next()).toEqual(['EOSE', 'x', ['finish']])
       expect(await asking.publish(known)).toEqual([true, 'duplicate: known'])
       expect(await asking.publish(alice.sign({ kind: 7 }))).toEqual([false, 'blocked: no sevens'])
       expect(await asking.publish(alice.sign({ kind: 20_001 }))).toEqual([true, ''])

@@ -70,7 +70,7 @@ describe('too many', () => {
     expect(await client.next()).toEqual(['EOSE', 's0'])
     client.send('CLOSE', 's1')
     client.send('REQ', 's64', {})
-    expect(await client.next()).toEqual(['EOSE', 's64'])
+    expect(await client.next()).toEqual(['EOSE', 's64', ['finish']])
     expect(served.relay.stats().subscriptions).toBe(64)
   })
 
@@ -168,7 +168,7 @@ describe('a handshake', () => {
     socket.on('data', data => {
       text += data.toString('latin1')
     })
-    await until(() => text.includes('["EOSE","x"]'))
+    await until(() => text.includes('["EOSE","x",["finish"]]'))
     socket.destroy()
   })
 })

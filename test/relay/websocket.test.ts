@@ -70,7 +70,7 @@ describe('EVENT', () => {
 
   it('of ephemeral kind is delivered and kept nowhere', async () => {
     client.send('REQ', 'live', { kinds: [20_001] })
-    expect(await client.next()).toEqual(['EOSE', 'live'])
+    expect(await client.next()).toEqual(['EOSE', 'live', ['finish']])
     const event = bob.sign({ kind: 20_001 })
     const other = await served.connect()
     expect(await other.publish(event)).toEqual([true, ''])
@@ -86,7 +86,7 @@ describe('REQ', () => {
     client.send('REQ', 'all', { authors: [alice.pubkey] })
     const seen = [await client.next(), await client.next(), await client.next(), await client.next()]
     const sorted = [...events].sort((a, b) => b.created_at - a.created_at)
-    expect(seen).toEqual([...sorted.map(event => ['EVENT', 'all', event]), ['EOSE', 'all']])
+    expect(seen).toEqual([...sorted.map(event => ['EVENT', 'all', event]), ['EOSE', 'all', ['finish']]])
     const live = alice.sign({ created_at: startTime - 9 })
     const other = await served.connect()
     await other.publish(bob.sign())
@@ -100,10 +100,23 @@ describe('REQ', () => {
   ])('gives only what comes: %s', async (_case, filter) => {
     await client.publish(alice.sign({ created_at: startTime - 1 }))
     client.send('REQ', 'x', filter)
-    expect(await client.next()).toEqual(['EOSE', 'x'])
+    expect((await client.next()).slice(0, 2)).toEqual(['EOSE', 'x'])
     const live = bob.sign()
     expect(await (await served.connect()).publish(live)).toEqual([true, ''])
     expect(await client.next()).toEqual(['EVENT', 'x', live])
+  })
+
+  it.each([
+    ['nothing more', { kinds: [1] }, ['finish']],
+    ['exactly as many as asked for', { kinds: [1], limit: 3 }, ['finish']],
+    ['one more than asked for', { kinds: [1], limit: 2 }, ['more']],
+    ['more that another filter gives', { ids: [], limit: 1 }, ['finish']],
+  ])('says at the end whether there is more (NIP-67): %s', async (_case, filter, hints) => {
+    for (let index = 0; index < 3; index++) await client.publish(alice.sign({ created_at: startTime - index }))
+    client.send('REQ', 'x', filter)
+    for (let message = await client.next(); ; message = await client.next()) {
+      if (message[0] !== 'EVENT') return expect(message).toEqual(['EOSE', 'x', hints])
+    }
   })
 
   it('with several filters gives an event once, stored and live', async () => {
@@ -133,7 +146,7 @@ describe('REQ', () => {
     const seen = [await client.next(), await client.next()]
     if (seen[1]?.[0] === 'EOSE') seen.splice(1, 1, await client.next())
     expect(seen).toEqual([
-      ['EOSE', 'x'],
+      ['EOSE', 'x', ['finish']],
       ['EVENT', 'x', event],
     ])
     expect(served.relay.stats().subscriptions).toBe(1)
@@ -161,7 +174,7 @@ describe('REQ', () => {
     client.send('REQ', id, {})
     expect([await client.next(), await client.next()]).toEqual([
       ['EVENT', id, event],
-      ['EOSE', id],
+      ['EOSE', id, ['finish']],
     ])
   })
 
@@ -190,7 +203,7 @@ describe('REQ', () => {
 describe('CLOSE', () => {
   it('ends a subscription without an answer; of none it does nothing', async () => {
     client.send('REQ', 'x', {})
-    expect(await client.next()).toEqual(['EOSE', 'x'])
+    expect(await client.next()).toEqual(['EOSE', 'x', ['finish']])
     for (const id of ['x', 'x', 'y', 7, null]) client.send('CLOSE', id)
     expect(await client.publish(alice.sign())).toEqual([true, ''])
     expect(client.unread).toEqual([])
@@ -227,7 +240,7 @@ describe('the relay itself', () => {
     await client.next()
     const event = alice.sign()
     const outcome = await new Promise(resolve =>
-      relay.submit(event, { ip: '192.0.2.9', authenticated: new Set() }, resolve),
+      relay.submit(event, { source: 'client', ip: '192.0.2.9', authenticated: new Set() }, resolve),
     )
     expect(outcome).toEqual({ accepted: true, message: '', delivered: [] })
     const own = bob.sign({ tags: [['expiration', '1']] })

@@ -51,6 +51,7 @@ describe('the configuration', () => {
       identifiers: { minLength: 1, maxLength: 64, graceDays: 30 },
       relay: { policy: 'members' },
       trustedProxies: [],
+      metrics: { allow: ['127.0.0.0/8', '::1'] },
       log: { level: 'info' },
     })
     expect(config.identifiers.reserved).toEqual(expect.arrayContaining(['_', 'admin', 'postmaster', 'abuse', 'www']))
@@ -168,6 +169,10 @@ describe('problems', () => {
     ['domains: [{name: a}, {name: a}]', 'domains[1].name', 'each domain once'],
     ['operators: [npub1xyz]', 'operators[0]', 'a public key as npub or 64 hex digits'],
     ['trustedProxies: [proxy.example]', 'trustedProxies[0]', 'an IP address or CIDR network'],
+    ['metrics: {allow: [localhost]}', 'metrics.allow[0]', 'an IP address or CIDR network'],
+    ['metrics: {allow: "127.0.0.1"}', 'metrics.allow', 'a list of IP addresses and CIDR networks'],
+    ['relay: {icon: "javascript:alert(1)"}', 'relay.icon', 'an http:// or https:// URL, or null'],
+    ['relay: {termsOfService: terms.html}', 'relay.termsOfService', 'an http:// or https:// URL, or null'],
     ['publicUrls: {http: "ftp://a.example"}', 'publicUrls.http', /https/],
     ['publicUrls: {websocket: "wss://a.example/?x"}', 'publicUrls.websocket', /without query/],
     ['identifiers: {minLength: 9, maxLength: 3}', 'identifiers.minLength', 'at most identifiers.maxLength'],

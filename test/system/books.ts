@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { NostrEvent } from '../../relay/event.ts'
-import { recordJson, recordKind } from '../../relay/record.ts'
+import { wholeSpan } from '../../relay/page.ts'
+import { recordEvent, recordKind } from '../../relay/record.ts'
 import { openEventStore } from '../../relay/store.ts'
 import { openNodeKey } from '../../src/adapters/lightning/dev-wallet-key.ts'
 import { openDevWalletStore } from '../../src/adapters/lightning/dev-wallet-store.ts'
@@ -99,9 +100,10 @@ function readLog(environment: Environment): { commands: NostrEvent[]; service: s
 
 function readResults(environment: Environment): Books['results'][number][] {
   const results: Books['results'][number][] = []
-  for (const { value } of openEventStore(environment.root).databases.events.getRange({})) {
-    if (recordKind(value) !== 2411) continue
-    const event = JSON.parse(recordJson(value).toString('utf8')) as NostrEvent
+  for (const { value: bytes } of openEventStore(environment.root).databases.events.getRange({})) {
+    const record = wholeSpan(bytes)
+    if (recordKind(record) !== 2411) continue
+    const event = recordEvent(record)
     for (const [name, commandId] of event.tags) {
       if (name === 'e' && commandId !== undefined) results.push({ id: event.id, commandId })
     }

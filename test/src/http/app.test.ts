@@ -50,6 +50,78 @@ describe('health', () => {
   })
 })
 
+describe('the metrics', () => {
+  const deps = { mayReadMetrics: () => true, metricsText: async () => 'a_total 1\n' }
+
+  it('are for insiders', async () => {
+    const response = await createHttpApp(stubDeps(deps)).request('/metrics')
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.text()).toBe('a_total 1\n')
+  })
+
+  it('cannot be read by a web page that is open on a machine of theirs', async () => {
+    const response = await createHttpApp(stubDeps(deps)).request('/metrics', {
+      headers: { origin: 'https://a.example' },
+    })
+    expect(response.headers.has('access-control-allow-origin')).toBe(false)
+  })
+
+  it.each(['POST', 'OPTIONS', 'DELETE'])('take no %s', async method => {
+    const response = await createHttpApp(stubDeps(deps)).request('/metrics', { method })
+    expect(response.status).toBe(405)
+    expect(response.headers.get('allow')).toBe('GET, HEAD')
+  })
+
+  it.each(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT'])(
+    'are like any path that is not served for others: %s',
+    async method => {
+      const asked: unknown[] = []
+      const outside = createHttpApp(stubDeps({ ...deps, mayReadMetrics: incoming => asked.push(incoming) === 0 }))
+      const [metrics, nothing] = [
+        await outside.request('/metrics', { method }),
+        await outside.request('/none', { method }),
+      ]
+      expect(asked).toEqual([undefined])
+      expect([metrics.status, await metrics.text()]).toEqual([404, await nothing.text()])
+      expect([...metrics.headers]).toEqual([...nothing.headers])
+    },
+  )
+})
+
+describe('replies', () => {
+  it('are counted by route and status, and nothing that was asked for becomes a route', async () => {
+    const replies: [string, number][] = []
+    const counting = createHttpApp(
+      stubDeps({
+        onReply: (route, status) => replies.push([route, status]),
+        readiness: () => Promise.reject(new Error('no')),
+        onError: () => undefined,
+      }),
+    )
+    await counting.request('/healthz')
+    await counting.request('/healthz?a=b')
+    await counting.request('/readyz')
+    await counting.request('/', { method: 'OPTIONS' })
+    await counting.request('/', { method: 'DELETE' })
+    await counting.request('/v1/commands', { method: 'POST' })
+    for (const path of ['/secret', '/metrics', '/healthz/', '/HEALTHZ']) await counting.request(path)
+    expect(replies).toEqual([
+      ['/healthz', 200],
+      ['/healthz', 200],
+      ['/readyz', 500],
+      ['/', 204],
+      ['/', 405],
+      ['/v1/commands', 415],
+      ['other', 404],
+      ['other', 404],
+      ['other', 404],
+      ['other', 404],
+    ])
+  })
+})
+
 describe('every path', () => {
   it.each([
     ['GET', '/nothing', 404, 'NOT_FOUND'],

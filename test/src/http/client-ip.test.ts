@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createClientIp, createProxyList } from '../../../src/http/client-ip.ts'
+import { createAddressList, createClientIp } from '../../../src/http/client-ip.ts'
 import { parseNetwork } from '../../../src/http/network.ts'
 
 const from = (remoteAddress: string | undefined, forwarded?: string) => ({
@@ -35,17 +35,60 @@ describe('the address of a client', () => {
     ['is IPv4 when written as IPv6 in hex', [], '::ffff:c000:201', undefined, '192.0.2.1'],
     ['knows an IPv4 proxy on an IPv6 socket', ['127.0.0.1'], '::ffff:127.0.0.1', '198.51.100.1', '198.51.100.1'],
     ['is without a zone', [], 'fe80::1%eth0', undefined, 'fe80::1'],
+    ['is without a zone in the header', ['::1'], '::1', 'fe80::1%eth0', 'fe80::1'],
+    ['is the proxy by its address without zone', ['fe80::1'], 'fe80::1%eth0', '198.51.100.1', '198.51.100.1'],
+    ['ends at a zone on IPv4, which has none', ['10.0.0.1'], '10.0.0.1', '198.51.100.1, 1.2.3.4%.5.6', '1.2.3.4'],
+    ['is IPv4 when the header has it as IPv6', ['10.0.0.1'], '10.0.0.1', '::ffff:198.51.100.1', '198.51.100.1'],
+    ['is IPv4 when the header has it as IPv6 in hex', ['10.0.0.1'], '10.0.0.1', '::FFFF:c633:6401', '198.51.100.1'],
+    ['knows a proxy that is written as IPv6', ['::ffff:10.0.0.1'], '10.0.0.1', '198.51.100.1', '198.51.100.1'],
+    [
+      'knows a proxy in the header as IPv6',
+      ['10.0.0.0/8'],
+      '10.0.0.1',
+      '198.51.100.1, ::ffff:10.0.0.2',
+      '198.51.100.1',
+    ],
+    ['is no other notation of a proxy', ['127.0.0.1'], '127.0.0.1', '198.51.100.1, 127.1', '127.0.0.1'],
+    ['is no number with leading zeros', ['127.0.0.1'], '127.0.0.1', '198.51.100.1, 0127.0.0.1', '127.0.0.1'],
+    ['ends at an empty hop', ['10.0.0.1'], '10.0.0.1', '198.51.100.1,', '10.0.0.1'],
+    ['ends at a bracket that stays open', ['10.0.0.1'], '10.0.0.1', '198.51.100.1, [2001:db8::1', '10.0.0.1'],
+    ['ends at what another header would say', ['10.0.0.1'], '10.0.0.1', 'for=198.51.100.1', '10.0.0.1'],
+    ['is the peer on a network beside the list', ['10.0.0.0/31'], '10.0.0.2', '198.51.100.1', '10.0.0.2'],
+    ['is the peer on IPv6 that ends like a proxy', ['127.0.0.1'], '::127.0.0.1', '198.51.100.1', '::127.0.0.1'],
     ['is unknown when the socket is gone', [], undefined, '198.51.100.1', 'unknown'],
   ])('%s', (_case, proxies, peer, forwarded, expected) => {
-    expect(createClientIp(createProxyList(proxies))(from(peer, forwarded))).toBe(expected)
+    expect(createClientIp(createAddressList(proxies))(from(peer, forwarded))).toBe(expected)
+  })
+
+  it.each(['x-real-ip', 'forwarded', 'cf-connecting-ip', 'true-client-ip', 'x-client-ip', 'x-forwarded'])(
+    'is not what %s says, of which proxies pass on what clients send',
+    name => {
+      const clientIp = createClientIp(createAddressList(['10.0.0.1']))
+      const headers = { [name]: 'for=198.51.100.1, 198.51.100.1' }
+      expect(clientIp({ headers, socket: { remoteAddress: '10.0.0.1' } })).toBe('10.0.0.1')
+    },
+  )
+
+  it('is read from the last of several headers on', () => {
+    const clientIp = createClientIp(createAddressList(['10.0.0.0/8']))
+    const headers = { 'x-forwarded-for': ['1.1.1.1, 2.2.2.2', '198.51.100.1, 10.0.0.2'] }
+    expect(clientIp({ headers, socket: { remoteAddress: '10.0.0.1' } })).toBe('198.51.100.1')
+  })
+
+  it('is found at once however much a client has written before it', () => {
+    const clientIp = createClientIp(createAddressList(['10.0.0.1', '::1']))
+    const forwarded = `${'::1,'.repeat(4_000)}198.51.100.1`
+    const startMs = performance.now()
+    for (let index = 0; index < 100; index++) expect(clientIp(from('10.0.0.1', forwarded))).toBe('198.51.100.1')
+    expect(performance.now() - startMs).toBeLessThan(200)
   })
 
   it('is unknown without a socket', () => {
-    expect(createClientIp(createProxyList(['10.0.0.1']))(undefined)).toBe('unknown')
+    expect(createClientIp(createAddressList(['10.0.0.1']))(undefined)).toBe('unknown')
   })
 
   it('cannot be set up with something else than addresses', () => {
-    expect(() => createProxyList(['proxy.example'])).toThrow(RangeError)
+    expect(() => createAddressList(['proxy.example'])).toThrow(RangeError)
   })
 })
 

@@ -2,11 +2,13 @@ import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createConnectionCounter } from '../../../relay/connection-counter.ts'
-import { limitConnections } from '../../../src/http/connections.ts'
+import { limitConnections, openConnections } from '../../../src/http/connections.ts'
 
 let server: Server
 const sockets: Socket[] = []
+const refused: string[] = []
 afterEach(async () => {
+  refused.length = 0
   for (const socket of sockets.splice(0)) socket.destroy()
   await new Promise(resolve => server.close(resolve))
 })
@@ -14,7 +16,12 @@ afterEach(async () => {
 async function listen(maxConnections: number, connectionsPerIp: number, proxies: string[] = []): Promise<void> {
   server = createServer((_request, response) => response.end('here'))
   const perAddress = createConnectionCounter({ maxConnections, connectionsPerIp })
-  limitConnections(server, { maxConnections, perAddress, isProxy: address => proxies.includes(address) })
+  limitConnections(server, {
+    maxConnections,
+    perAddress,
+    isProxy: address => proxies.includes(address),
+    refused: bound => refused.push(bound),
+  })
   await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
 }
 
@@ -40,6 +47,8 @@ describe('connections', () => {
       false,
     ])
     expect(await isServed('127.0.0.2')).toBe(true)
+    expect(refused).toEqual(['address'])
+    expect(await openConnections(server)).toBe(3)
     sockets[0]?.destroy()
     while ((await new Promise<number>(resolve => server.getConnections((_error, count) => resolve(count)))) > 2) {
       await new Promise(setImmediate)
@@ -54,6 +63,7 @@ describe('connections', () => {
       true,
       false,
     ])
+    expect(refused).toEqual(['total'])
   })
 
   it('of a listed proxy count in total only', async () => {

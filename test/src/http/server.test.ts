@@ -31,6 +31,7 @@ async function listen(): Promise<number> {
     },
   })
   const onUpgrade: OnUpgrade = (request, socket) => {
+    ips.push(deps.clientIp(request))
     socket.end(`HTTP/1.1 101 Switching Protocols\r\nupgrade: ${request.headers.upgrade}\r\n\r\n`)
   }
   const server = createHttpServer()
@@ -96,6 +97,12 @@ describe('a websocket handshake', () => {
   it('is handed over', async () => {
     const handshake = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n'
     expect(await send(handshake)).toBe('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n')
+  })
+
+  it('comes from where the proxy says, by all the headers that there are', async () => {
+    const forwarded = ['203.0.113.5', '198.51.100.1', '127.0.0.1'].map(ip => `X-Forwarded-For: ${ip}\r\n`).join('')
+    await send(`GET / HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n${forwarded}\r\n`)
+    expect(ips).toEqual(['198.51.100.1'])
   })
 })
 

@@ -11,6 +11,7 @@ const tryForSeconds = 60
 let service: TestService
 let runner: JobRunner
 let errors: unknown[]
+let counted: string[]
 /** What the wallet does at each attempt in turn; the last for ever. */
 let behaviours: ('answer' | 'nothing' | 'throw' | 'hang')[]
 let attempts: { id: string; atMs: number }[]
@@ -21,6 +22,7 @@ beforeEach(async () => {
   service = await openService()
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
   errors = []
+  counted = []
   behaviours = ['answer']
   attempts = []
   atOnce = { now: 0, most: 0 }
@@ -63,6 +65,7 @@ beforeEach(async () => {
     now: () => service.clock.time,
     tryForSeconds: () => tryForSeconds,
     onError: error => errors.push(error),
+    counted: (type, outcome) => counted.push(`${type} ${outcome}`),
   })
 })
 afterEach(async () => {
@@ -87,6 +90,17 @@ describe('the job runner', () => {
     runner.wake()
     await settle()
     expect([status(id), attempts.length, jobs()]).toEqual(['payment-required', 1, 0])
+    expect(counted).toEqual(['create-invoice done'])
+  })
+
+  it('tells of each try what came of it', async () => {
+    behaviours = ['nothing', 'throw', 'nothing']
+    order()
+    runner.wake()
+    await settle()
+    service.clock.time += tryForSeconds
+    await vi.advanceTimersByTimeAsync(250)
+    expect(counted).toEqual(['create-invoice no-answer', 'create-invoice given-up'])
   })
 
   it('tries again after longer and longer pauses, at most 10 s', async () => {

@@ -1,6 +1,7 @@
 import { finalizeEvent } from 'nostr-tools'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NostrEvent, VerifiedEvent } from '../../../relay/event.ts'
+import type { Origin } from '../../../relay/host.ts'
 import { createHost } from '../../../src/pipeline/admit.ts'
 import type { Rations } from '../../../src/pipeline/rations.ts'
 import { createUnpaidHolds } from '../../../src/pipeline/unpaid-holds.ts'
@@ -10,7 +11,7 @@ import { type Key, keyOf, openService, startTime, type TestService } from '../se
 
 const alice = keyOf(2)
 const suspended = keyOf(666)
-const origin = { ip: '192.0.2.1', authenticated: new Set<string>() }
+const origin: Origin = { source: 'client', ip: '192.0.2.1', authenticated: new Set() }
 
 let service: TestService
 let room: Room
@@ -57,6 +58,20 @@ function hostOf() {
     room: () => room,
   })
 }
+/** Rations that are never used up. */
+const everything: Rations = {
+  commandsPerKey: () => true,
+  commandsPerIp: () => true,
+  postsPerIp: () => true,
+  refusalsPerKey: () => true,
+  refusalsPerIp: () => true,
+  decryptionsPerConnection: () => true,
+  decryptionsPerIp: () => true,
+  decryptionsInTotal: () => true,
+  storedBytesPerKey: () => true,
+  storedBytesPerIp: () => true,
+}
+
 const admit = (event: NostrEvent) => hostOf().admit(event as VerifiedEvent, origin)
 
 type Wish = { by?: Key; kind?: number; method?: string; params?: unknown; createdAt?: number; tags?: string[][] }
@@ -171,6 +186,11 @@ describe('rations', () => {
     expect(taken).toContainEqual([ration, key(), cost])
   })
 
+  it('of addresses are not touched by what comes from another relay, which has a ration of its own', () => {
+    usedUp.add('commandsPerIp')
+    expect(hostOf().admit(sealed() as VerifiedEvent, { ...origin, source: 'bridge' })).toMatchObject({ kind: 'apply' })
+  })
+
   it('of decryptions are not touched by those whose key is known', () => {
     usedUp.add('decryptionsPerConnection').add('decryptionsPerIp').add('decryptionsInTotal')
     service.signer.open('', alice.publicKey)
@@ -282,10 +302,58 @@ describe('what the host says of events', () => {
     expect(hostOf().known('00'.repeat(32))).toBeUndefined()
   })
 
+  it('counts as members, and as known, the keys that have an account', () => {
+    service.send(alice, 'identifier.register', { identifier: 'alice@free.example' })
+    const { isMember, isKnown } = hostOf()
+    for (const ask of [isMember, isKnown]) {
+      expect([ask?.(alice.publicKey), ask?.(keyOf(3).publicKey)]).toEqual([true, false])
+    }
+  })
+
   it('protects commands and its own events from deletion', () => {
     const { isProtected } = hostOf()
     expect(isProtected({ kind: 2410, pubkey: alice.publicKey })).toBe(true)
     expect(isProtected({ kind: 1, pubkey: service.signer.publicKey })).toBe(true)
     expect(isProtected({ kind: 1, pubkey: alice.publicKey })).toBe(false)
+  })
+})
+
+describe('what is refused or answered', () => {
+  it('is told by code and by method, and what is applied later is not', () => {
+    const seen: string[] = []
+    const { environment, signer, applier, clock } = service
+    const host = createHost({
+      environment,
+      signer,
+      applier,
+      rations: everything,
+      unpaidHolds: createUnpaidHolds(environment.reader, 2),
+      policy: 'members',
+      now: () => clock.time,
+      room: () => room,
+      counts: {
+        query: (method, outcome) => seen.push(`${method} ${outcome}`),
+        refusal: (type, code) => seen.push(`${type} ${code}`),
+      },
+    })
+    const quote = { kind: 22_410, method: 'identifier.quote', params: { identifier: 'alice@example.com' } }
+    for (const wish of [
+      {},
+      { method: 'x.y' },
+      { by: suspended },
+      quote,
+      { kind: 22_410, method: 'identifier.get', params: { identifier: 'none@example.com' } },
+      { ...quote, method: 'x.y' },
+    ]) {
+      host.admit(plain(wish) as VerifiedEvent, origin)
+    }
+    host.admit(plain({ kind: 1 }) as VerifiedEvent, origin)
+    expect(seen).toEqual([
+      'command UNKNOWN_METHOD',
+      'command SUSPENDED',
+      'identifier.quote ok',
+      'identifier.get NOT_FOUND',
+      'query UNKNOWN_METHOD',
+    ])
   })
 })

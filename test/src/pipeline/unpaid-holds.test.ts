@@ -48,7 +48,7 @@ afterEach(async () => {
 function order(number: number, ip: string): 'held' | 'available' {
   const identifier = `name-${number}@example.com`
   const event = service.sign(keyOf(100 + number), 2410, 'identifier.register', { identifier })
-  const admission = host.admit(event as VerifiedEvent, { ip, authenticated: new Set() })
+  const admission = host.admit(event as VerifiedEvent, { source: 'client', ip, authenticated: new Set() })
   if (admission.kind !== 'apply') throw new Error(`the admission is ${admission.kind}`)
   service.environment.root.transactionSync(admission.apply)
   return service.query(keyOf(3), 'identifier.quote', { identifier }).body.status as 'held' | 'available'
@@ -83,7 +83,11 @@ describe('unpaid holds of one address', () => {
   it('are not used up by top-ups', () => {
     for (const number of [1, 2, 3]) {
       const event = service.sign(keyOf(50 + number), 2410, 'balance.topup', { amountMsat: 1_000 })
-      const admission = host.admit(event as VerifiedEvent, { ip: '192.0.2.1', authenticated: new Set() })
+      const admission = host.admit(event as VerifiedEvent, {
+        source: 'client',
+        ip: '192.0.2.1',
+        authenticated: new Set(),
+      })
       if (admission.kind === 'apply') service.environment.root.transactionSync(admission.apply)
     }
     expect(service.environment.reader.range(tables.orders, [])).toHaveLength(3)

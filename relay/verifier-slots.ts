@@ -1,0 +1,89 @@
+import type { NostrEvent } from './event.ts'
+
+/** How many signatures can be with the thread at once. */
+export const slotCount = 2_048
+const signatureBytes = 64
+const idBytes = 32
+const slotBytes = 128
+/** Words of the control block: how many slots were filled, and how many answered, both counted without end. */
+const filledAt = 0
+const answeredAt = 1
+const controlBytes = 64
+
+/** What the main thread and the verifying thread share: a ring of signatures to check, and of answers. */
+export type Slots = {
+  readonly shared: SharedArrayBuffer
+  /** How many answers have been taken. */
+  readonly taken: number
+  add(event: NostrEvent): void
+  /** Lets the thread see what was added, and wakes it. */
+  hand(): void
+  answered(): number
+  takeAnswer(): boolean
+}
+
+/** Makes the main thread's end. */
+export function createSlots(): Slots {
+  const shared = new SharedArrayBuffer(controlBytes + slotCount * (slotBytes + 1))
+  const control = new Int32Array(shared, 0, 2)
+  const bytes = Buffer.from(shared, controlBytes, slotCount * slotBytes)
+  const answers = new Uint8Array(shared, controlBytes + slotCount * slotBytes, slotCount)
+  let filled = 0
+  let taken = 0
+  return {
+    shared,
+    get taken() {
+      return taken
+    },
+    add: ({ sig, id, pubkey }) => {
+      const at = ((filled >>> 0) % slotCount) * slotBytes
+      bytes.write(sig, at, 'hex')
+      bytes.write(id, at + signatureBytes, 'hex')
+      bytes.write(pubkey, at + signatureBytes + idBytes, 'hex')
+      filled = (filled + 1) | 0
+    },
+    hand: () => {
+      Atomics.store(control, filledAt, filled)
+      Atomics.notify(control, filledAt)
+    },
+    answered: () => Atomics.load(control, answeredAt),
+    takeAnswer: () => {
+      const isRight = answers[(taken >>> 0) % slotCount] === 1
+      taken = (taken + 1) | 0
+      return isRight
+    },
+  }
+}
+
+/** Runs the thread's end for ever: checks what is handed over, and `tell`s after every few and at the end of what there is. */
+export function answerSlots(
+  shared: SharedArrayBuffer,
+  isRight: (signature: Uint8Array, id: Uint8Array, publicKey: Uint8Array) => boolean,
+  tell: () => void,
+): never {
+  const control = new Int32Array(shared, 0, 2)
+  const bytes = new Uint8Array(shared, controlBytes, slotCount * slotBytes)
+  const answers = new Uint8Array(shared, controlBytes + slotCount * slotBytes, slotCount)
+  // Native code takes no shared memory.
+  const slot = new Uint8Array(slotBytes)
+  const signature = slot.subarray(0, signatureBytes)
+  const id = slot.subarray(signatureBytes, signatureBytes + idBytes)
+  const publicKey = slot.subarray(signatureBytes + idBytes)
+  for (let answered = 0; ; ) {
+    Atomics.wait(control, filledAt, answered)
+    const filled = Atomics.load(control, filledAt)
+    for (let untold = 0; answered !== filled; ) {
+      const index = (answered >>> 0) % slotCount
+      slot.set(bytes.subarray(index * slotBytes, (index + 1) * slotBytes))
+      answers[index] = isRight(signature, id, publicKey) ? 1 : 0
+      answered = (answered + 1) | 0
+      if (++untold < answersAtOnce && answered !== filled) continue
+      untold = 0
+      Atomics.store(control, answeredAt, answered)
+      tell()
+    }
+  }
+}
+
+/** A message to the main thread costs as much as a third of a verification. */
+const answersAtOnce = 16

@@ -1,0 +1,33 @@
+import { pino } from 'pino'
+import { afterEach, expect, it, vi } from 'vitest'
+import type { Verdict } from '../../relay/policies/program.ts'
+import { startOperatorsProgram } from '../../src/policy-program.ts'
+import { eventOf, originOf } from '../relay/policies/events.ts'
+
+afterEach(() => vi.unstubAllEnvs())
+
+const lines: string[] = []
+const log = pino({ level: 'info' }, { write: line => lines.push(line) })
+
+it('starts no program when there is none', () => {
+  expect(startOperatorsProgram({ command: [], timeoutMs: 1_000 }, { log, now: () => 0 })).toBeUndefined()
+})
+
+it('keeps the service’s variables from it, and logs what it says', async () => {
+  vi.stubEnv('PANDA_SECRET', 'hidden')
+  vi.stubEnv('NOT_PANDA', 'seen')
+  const script = `
+    console.error('begun')
+    require('node:readline').createInterface({ input: process.stdin }).on('line', line => {
+      const names = Object.keys(process.env).filter(name => name.includes('PANDA'))
+      console.log(JSON.stringify({ id: JSON.parse(line).event.id, action: 'reject', msg: 'error: ' + names }))
+    })`
+  const command = [process.execPath, '-e', script]
+  const program = startOperatorsProgram({ command, timeoutMs: 10_000 }, { log, now: () => 0 })
+  const verdict = await new Promise<Verdict>(resolve => program?.ask(eventOf(), originOf(), resolve))
+  expect(verdict).toEqual({ action: 'refuse', message: 'error: NOT_PANDA' })
+  await program?.close()
+  const logged = lines.map(line => JSON.parse(line) as object)
+  expect(logged).toContainEqual(expect.objectContaining({ event: 'policy-program.started', pid: expect.any(Number) }))
+  expect(logged).toContainEqual(expect.objectContaining({ event: 'policy-program.says', line: 'begun' }))
+})
