@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { LoadResult, LoadTask } from './load-task.ts'
 
 /** What this program also is, when it starts itself as a process of its own. */
-export const childRoles = ['load', 'constant-route'] as const
+export const childRoles = ['load', 'constant-route', 'naive-relay'] as const
 export type ChildRole = (typeof childRoles)[number]
 
 /** Between the processes: the child says what it has come to, `go` lets it begin. */
@@ -18,34 +18,49 @@ const timeoutMs = 300_000
 /** Load that has been prepared in its own process, and begins at `run`. */
 export type PreparedLoad = { run(): Promise<LoadResult> }
 
-/** Starts a process for a task and waits until it is connected and has made everything that it will send. */
+/** Load processes that have nothing to do: starting one takes longer than many a task. */
+const resting: ChildProcess[] = []
+
+/** Gives a task to a process and waits until that is connected and has made everything that it will send. */
 export async function prepareLoad(task: LoadTask): Promise<PreparedLoad> {
-  const child = startChild('load')
+  const child = resting.pop() ?? startChild('load')
+  child.ref()
+  child.channel?.ref()
   child.send({ type: 'task', task } satisfies Message)
   await expectMessage(child, 'ready')
   return {
     run: async () => {
       child.send({ type: 'go' } satisfies Message)
       const { result } = await expectMessage(child, 'done')
-      child.kill()
+      // It does not keep this program from ending, and ends with it.
+      child.unref()
+      child.channel?.unref()
+      resting.push(child)
       return result
     },
   }
 }
 
-/** Starts the HTTP server that the lookups are compared with. */
-export async function startConstantRoute(): Promise<{ port: number; pid: number; stop(): void }> {
-  const child = startChild('constant-route')
+/** A server that a relay, or HTTP, is compared with. */
+export type FloorServer = { readonly port: number; readonly pid: number; readonly path: string; stop(): void }
+
+/** Starts it as a process of its own. */
+export async function startFloorServer(role: Exclude<ChildRole, 'load'>): Promise<FloorServer> {
+  const child = startChild(role)
   const { port } = await expectMessage(child, 'ready')
-  if (child.pid === undefined) throw new Error('the constant route did not start')
-  return { port, pid: child.pid, stop: () => void child.kill() }
+  if (child.pid === undefined) throw new Error(`the ${role} did not start`)
+  return { port, pid: child.pid, path: '/', stop: () => void child.kill() }
 }
 
 function startChild(role: ChildRole): ChildProcess {
   const child = fork(new URL('./bench.ts', import.meta.url), [role], { stdio: 'inherit' })
   const kill = () => void child.kill('SIGKILL')
   process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
+  child.once('exit', () => {
+    process.off('exit', kill)
+    const index = resting.indexOf(child)
+    if (index >= 0) resting.splice(index, 1)
+  })
   return child
 }
 

@@ -37,7 +37,7 @@ export async function benchCommands({ small, print, profileDirectory }: BenchOpt
     await first.stop()
     await loadRegistrations(data.path, secp, customers, names)
     const server = await startServer(data.path, profileDirectory)
-    const report = createReport('commands', server.verifier, print)
+    const report = createReport('commands', server, print)
     const environment = openEnvironment({ directory: data.path, mapSizeBytes, readOnly: true })
     try {
       const file = join(data.path, 'commands.jsonl')
@@ -84,7 +84,7 @@ export async function benchCommands({ small, print, profileDirectory }: BenchOpt
         floor: 1e6 / floor.wallUs,
         ratio: (rate * floor.wallUs) / 1e6,
         stored,
-        target: '>= 1200, ratio >= 0.6',
+        target: { atLeast: 1_200, ratio: 0.6 },
       })
       const add = (figure: string, value: number, unit: string) => report.add({ figure, value, unit, stored })
       add(`OK p50, ${clients} x ${inFlight} in flight`, result.p50Ms, 'ms')

@@ -5,106 +5,103 @@ import { encodeRecord, indexedTags } from '../relay/record.ts'
 import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
 import { openEventStore } from '../relay/store.ts'
 import { openEnvironment } from '../src/store/environment.ts'
-import { prepareLoad } from './child.ts'
 import { commitCost, type Put, transactionsOf, verificationCost } from './floors.ts'
-import { loadNotes, mapSizeBytes } from './load-notes.ts'
-import { createNotes, type Notes, readLines, signedNotesFile } from './notes.ts'
-import type { BenchOptions } from './options.ts'
-import { createReport, type Report } from './report.ts'
-import { createDataDirectory, startServer } from './server.ts'
+import { mapSizeBytes } from './load-notes.ts'
+import { type Notes, readLines } from './notes.ts'
+import { anonymousMiBOf } from './process-usage.ts'
+import type { Target } from './report.ts'
+import type { Stage } from './stage.ts'
+import type { Trial } from './trial.ts'
 
 const clients = 4
 const inFlight = 200
 const warmUpCount = 2_000
-const settleMs = 3_000
 
 /** Events into a relay that is not empty: processor time of each, how many a second, how long until the OK. */
-export async function benchIngest({ million, small, print, profileDirectory }: BenchOptions): Promise<void> {
-  const notes = createNotes(await loadSecp256k1())
+export async function measureIngest(stage: Stage, targets: { cpuUs?: Target; rate?: Target }): Promise<void> {
+  const { report, small, data } = stage
   const measured = small ? 4_000 : 20_000
-  const sizes = [small ? 6_000 : 60_000, ...(million ? [1_000_000] : [])]
-  let report: Report | undefined
-  for (const stored of sizes) {
-    const data = createDataDirectory()
-    try {
-      await loadNotes(data.path, notes, stored)
-      report = await measureAt({ data: data.path, notes, stored, measured, report, print, profileDirectory })
-    } finally {
-      data.remove()
-    }
+  const stored = stage.stored()
+  const file = stage.fresh(warmUpCount + measured)
+  const outcome = await stage.play('ingest', trial =>
+    ingest(trial, { file, measured, data, settleMs: small ? 500 : 3_000 }),
+  )
+  const { cpuUs, rate, batch, startMs } = outcome
+  const floor =
+    data === undefined || batch === undefined
+      ? undefined
+      : await floorOf({ data, notes: stage.notes, file, batch, next: stage.claim(measured) })
+
+  report.add({
+    figure: 'ingest: server CPU per event',
+    value: cpuUs,
+    unit: 'us',
+    floor: floor?.cpuUs,
+    ratio: floor && floor.cpuUs / cpuUs,
+    stored,
+    target: targets.cpuUs,
+  })
+  report.add({
+    figure: 'ingest: durable events',
+    value: rate,
+    unit: '1/s',
+    floor: floor?.rate,
+    ratio: floor && rate / floor.rate,
+    stored,
+    target: targets.rate,
+  })
+  const add = (figure: string, value: number, unit: string, target?: Target) =>
+    report.add({ figure: `ingest: ${figure}`, value, unit, stored, target })
+  add(`OK p50, ${clients} x ${inFlight} in flight`, outcome.p50Ms, 'ms')
+  add(`OK p99, ${clients} x ${inFlight} in flight`, outcome.p99Ms, 'ms')
+  if (startMs !== undefined) {
+    add('start until serving', startMs, 'ms', { atMost: 2_000 })
+    add('idle RssAnon', outcome.idleMiB, 'MiB', { atMost: 150 })
   }
-  report?.table()
+  add('RssAnon after', outcome.afterMiB, 'MiB')
+  if (floor === undefined || batch === undefined) return
+  add('events per transaction', batch, '1')
+  add('floor: verification, CPU', floor.verificationUs, 'us')
+  add(`floor: commit of ${batch} at once, CPU`, floor.commitUs, 'us')
 }
 
-async function measureAt(options: {
-  data: string
-  notes: Notes
-  stored: number
-  measured: number
-  report: Report | undefined
-  print: BenchOptions['print']
-  profileDirectory: string | undefined
-}): Promise<Report> {
-  const { data, notes, stored, measured, print, profileDirectory } = options
-  const file = signedNotesFile(notes, stored, warmUpCount + measured)
-  const server = await startServer(data, profileDirectory)
-  const report = options.report ?? createReport('ingest', server.verifier, print)
-  const environment = openEnvironment({ directory: data, mapSizeBytes, readOnly: true })
+async function ingest(
+  trial: Trial,
+  options: { file: string; measured: number; data: string | undefined; settleMs: number },
+) {
+  const { file, measured, data, settleMs } = options
+  const { pid, startMs } = trial.relay
+  const environment =
+    data === undefined ? undefined : openEnvironment({ directory: data, mapSizeBytes, readOnly: true })
+  const transactions = () => (environment === undefined ? undefined : transactionsOf(environment.root))
   try {
     await new Promise(resolve => setTimeout(resolve, settleMs))
-    report.add({ figure: 'start until serving', value: server.startMs, unit: 'ms', stored, target: '<= 2000' })
-    report.add({ figure: 'idle RssAnon', value: server.anonymousMiB(), unit: 'MiB', stored, target: '<= 150' })
-    const task = { kind: 'publish', port: server.port, file, clients, inFlight } as const
-    const warmUp = await prepareLoad({ ...task, first: 0, count: warmUpCount })
-    await warmUp.run()
-    const load = await prepareLoad({ ...task, first: warmUpCount, count: measured })
-    const transactionsBefore = transactionsOf(environment.root)
-    const cpuBeforeMs = server.cpuMs()
-    const result = await load.run()
-    const cpuUs = ((server.cpuMs() - cpuBeforeMs) * 1_000) / measured
-    const batch = Math.max(1, Math.round(measured / (transactionsOf(environment.root) - transactionsBefore)))
-    const anonymousMiB = server.anonymousMiB()
-    await server.stop()
-    await environment.close()
-
-    const floor = await floorOf({ data, notes, file, batch, next: stored + warmUpCount + measured })
-    const floorCpuUs = floor.verifyCpuUs + floor.commitCpuUs
-    const floorRate = 1e6 / (floor.verifyWallUs + floor.commitWallUs)
-    const rate = measured / result.seconds
-    report.add({
-      figure: 'server CPU per event',
-      value: cpuUs,
-      unit: 'us',
-      floor: floorCpuUs,
-      ratio: floorCpuUs / cpuUs,
-      stored,
-      target: '<= 130',
-    })
-    report.add({
-      figure: 'durable events',
-      value: rate,
-      unit: '1/s',
-      floor: floorRate,
-      ratio: rate / floorRate,
-      stored,
-      target: '>= 6000',
-    })
-    report.add({ figure: `OK p50, ${clients} x ${inFlight} in flight`, value: result.p50Ms, unit: 'ms', stored })
-    report.add({ figure: `OK p99, ${clients} x ${inFlight} in flight`, value: result.p99Ms, unit: 'ms', stored })
-    report.add({ figure: 'events per transaction', value: batch, unit: '1', stored })
-    report.add({ figure: 'RssAnon after', value: anonymousMiB, unit: 'MiB', stored })
-    report.add({ figure: 'floor: verification, CPU', value: floor.verifyCpuUs, unit: 'us' })
-    report.add({ figure: `floor: commit of ${batch} at once, CPU`, value: floor.commitCpuUs, unit: 'us', stored })
-    return report
+    const idleMiB = anonymousMiBOf(pid)
+    const task = { kind: 'publish', file, clients, inFlight } as const
+    await (await trial.prepare({ ...task, first: 0, count: warmUpCount })).run()
+    const before = transactions()
+    const { cpuMs, results } = await trial.measure({ ...task, first: warmUpCount, count: measured })
+    const after = transactions()
+    const [{ seconds, p50Ms, p99Ms }] = results
+    return {
+      cpuUs: (cpuMs * 1_000) / measured,
+      rate: measured / seconds,
+      batch:
+        before === undefined || after === undefined ? undefined : Math.max(1, Math.round(measured / (after - before))),
+      startMs,
+      idleMiB,
+      afterMiB: anonymousMiBOf(pid),
+      p50Ms,
+      p99Ms,
+    }
   } finally {
-    await environment.close()
-    await server.stop()
+    await environment?.close()
   }
 }
 
 /**
  * What cannot be done without: a verification, and one record with its six index entries, under the keys that such events
- * have, written in transactions as large as the server's.
+ * have, written in transactions as large as the server's. What is written is undone by nobody: later parts find it.
  */
 async function floorOf({ data, notes, file, batch, next }: FloorOptions) {
   const events = readLines(file)
@@ -113,15 +110,18 @@ async function floorOf({ data, notes, file, batch, next }: FloorOptions) {
   const verification = await verificationCost(await loadSecp256k1(), events)
   const environment = openEnvironment({ directory: data, mapSizeBytes })
   try {
-    const { databases } = openEventStore(environment.root)
-    const operations = events.map((_, offset) => putsOf(databases, notes.unsigned(next + offset), next + offset))
+    const store = openEventStore(environment.root)
+    const firstSeq = store.latestSeq() + 1
+    const operations = events.map((_, offset) =>
+      putsOf(store.databases, notes.unsigned(next + offset), firstSeq + offset),
+    )
     const commit = await commitCost(environment.root, operations, batch)
     const perEventUs = (ms: number) => (ms * 1_000) / events.length
     return {
-      verifyCpuUs: perEventUs(verification.cpuMs),
-      verifyWallUs: perEventUs(verification.wallMs),
-      commitCpuUs: perEventUs(commit.cpuMs),
-      commitWallUs: perEventUs(commit.wallMs),
+      cpuUs: perEventUs(verification.cpuMs + commit.cpuMs),
+      rate: 1e6 / perEventUs(verification.wallMs + commit.wallMs),
+      verificationUs: perEventUs(verification.cpuMs),
+      commitUs: perEventUs(commit.cpuMs),
     }
   } finally {
     await environment.close()
@@ -133,7 +133,7 @@ type FloorOptions = {
   readonly notes: Notes
   readonly file: string
   readonly batch: number
-  /** The number of the first note that is not stored yet. */
+  /** The number of the first note to be written. */
   readonly next: number
 }
 

@@ -7,13 +7,13 @@ import type { Notes } from './notes.ts'
 export const loadedAtOnce = 1_000
 export const mapSizeBytes = 64 * 1024 ** 3
 
-/** Writes notes 0 to `count` into a data directory that no server uses, as the relay's store writes them. */
-export async function loadNotes(directory: string, notes: Notes, count: number): Promise<void> {
+/** Writes notes `from` to before `to` into a data directory that no server uses, as the relay's store writes them. */
+export async function loadNotes(directory: string, notes: Notes, from: number, to: number): Promise<void> {
   const environment = openEnvironment({ directory, mapSizeBytes })
   migrate(environment)
   const store = openEventStore(environment.root)
-  for (let first = 0; first < count; first += loadedAtOnce) {
-    const end = Math.min(count, first + loadedAtOnce)
+  for (let first = from; first < to; first += loadedAtOnce) {
+    const end = Math.min(to, first + loadedAtOnce)
     const events = Array.from({ length: end - first }, (_, offset) => notes.unsigned(first + offset))
     await environment.root.transaction(() => {
       for (const event of events) store.put(event)

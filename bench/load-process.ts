@@ -1,10 +1,12 @@
 import type { Message } from './child.ts'
+import { prepareFanOut } from './fan-out-load.ts'
+import { prepareIdle } from './idle-load.ts'
 import type { LoadResult, LoadTask } from './load-task.ts'
 import { prepareLookUps } from './look-up-load.ts'
 import { preparePublish } from './publish-load.ts'
 import { prepareRequests } from './request-load.ts'
 
-/** The process that plays the clients: takes one task, prepares it, waits for `go`, and reports. */
+/** The process that plays the clients: takes a task, prepares it, waits for `go`, reports, and takes the next. */
 export function runLoadProcess(): void {
   const tell = (message: Message) => void process.send?.(message)
   const fail = (error: unknown) =>
@@ -29,6 +31,10 @@ function prepare(task: LoadTask): Promise<() => Promise<LoadResult>> {
       return preparePublish(task)
     case 'request':
       return prepareRequests(task)
+    case 'fan-out':
+      return prepareFanOut(task)
+    case 'idle':
+      return prepareIdle(task)
     case 'look-up':
       return prepareLookUps(task)
   }

@@ -1,72 +1,35 @@
 import { connect } from 'node:net'
-import { latencyOf } from './latency.ts'
+import { createDispatch } from './dispatch.ts'
 import type { LoadResult, LoadTask } from './load-task.ts'
 import { readLines } from './notes.ts'
-import { every } from './pace.ts'
-
-const paceMs = 1
 
 /** One connection that is kept alive, with one request on it at a time. */
 type Line = { send(request: Buffer, sinceMs: number): void; close(): void }
 
-/**
- * Connects and makes every request. At a rate, a request counts from when it was due, so that those that wait for a free
- * connection are not flattered.
- */
+/** Connects and makes every request. */
 export async function prepareLookUps(task: LoadTask & { kind: 'look-up' }): Promise<() => Promise<LoadResult>> {
   const { port, file, host, sockets, seconds, perSecond } = task
   const requests = readLines(file).map(target => Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`))
-  const durationsMs: number[] = []
-  const waiting: number[] = []
-  const idle: Line[] = []
   let next = 0
-  let endMs = Number.POSITIVE_INFINITY
-  let finish: (error?: Error) => void = () => undefined
-
-  const begin = (line: Line, sinceMs: number) => {
-    const request = requests[next++ % requests.length]
-    if (request !== undefined) line.send(request, sinceMs)
-  }
-
-  const onAnswer = (line: Line, sinceMs: number) => {
-    const nowMs = performance.now()
-    durationsMs.push(nowMs - sinceMs)
-    if (nowMs >= endMs) return finish()
-    if (perSecond === undefined) return begin(line, nowMs)
-    const due = waiting.shift()
-    if (due === undefined) idle.push(line)
-    else begin(line, due)
-  }
-
+  const dispatch = createDispatch<Line>({
+    begin: (line, sinceMs) => {
+      const request = requests[next++ % requests.length]
+      if (request !== undefined) line.send(request, sinceMs)
+    },
+    count: requests.length,
+    seconds,
+    perSecond,
+  })
+  const lines: Line[] = []
   for (let index = 0; index < sockets; index++) {
-    idle.push(await openLine(port, onAnswer, error => finish(error)))
+    const line = await openLine(port, dispatch.answered, dispatch.fail)
+    lines.push(line)
+    dispatch.add(line)
   }
-  const lines = [...idle]
-
-  const run = () => {
-    endMs = performance.now() + seconds * 1_000
-    if (perSecond === undefined) for (const line of idle.splice(0)) begin(line, performance.now())
-    else {
-      // More than can be due before the end, since an answer has to notice it.
-      every(paceMs, perSecond, perSecond * (seconds + 1), due => {
-        for (let index = 0; index < due; index++) {
-          const line = idle.pop()
-          if (line === undefined) waiting.push(performance.now())
-          else begin(line, performance.now())
-        }
-      })
-    }
-  }
-
   return async () => {
-    const startMs = performance.now()
-    await new Promise<void>((resolve, reject) => {
-      finish = error => (error === undefined ? resolve() : reject(error))
-      run()
-    })
-    const taken = (performance.now() - startMs) / 1_000
+    const result = await dispatch.run()
     for (const line of lines) line.close()
-    return { ...latencyOf(durationsMs), seconds: taken, received: 0 }
+    return { ...result, received: 0 }
   }
 }
 

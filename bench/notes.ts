@@ -6,8 +6,10 @@ import { encodeEvent, eventId, type NostrEvent } from '../relay/event.ts'
 import type { Secp256k1 } from '../relay/secp256k1.ts'
 import { createRandom, pick, randomHex } from './random.ts'
 
-/** Notes as people write them: 400 bytes of text, who is answered and what, by 200 authors, the same at every run. */
+/** Notes as people write them: 400 bytes of text, who is answered and what, by 200 authors. */
 export type Notes = {
+  /** When the first was written, in Unix seconds; each is two seconds newer than the one before, roughly. */
+  readonly firstAt: number
   readonly authors: readonly string[]
   /** Note number `index`, whose signature is noise: for stores, which do not look at it. */
   unsigned(index: number): NostrEvent
@@ -16,8 +18,8 @@ export type Notes = {
 
 const authorCount = 200
 const contentBytes = 400
-/** The notes are two seconds apart from here on, so that new ones are newer than stored ones. */
-const firstNoteAt = 1_760_000_000
+/** New ones are newer than stored ones. */
+export const secondsApart = 2
 const formatVersion = 1
 
 const words = (
@@ -25,8 +27,8 @@ const words = (
   'out other were all there when up use your how said an each she which do their time if will way about many then'
 ).split(' ')
 
-/** Makes the generator of notes. */
-export function createNotes(secp: Secp256k1): Notes {
+/** Makes the generator of notes, the same at every run from the same time on. */
+export function createNotes(secp: Secp256k1, firstAt = 1_760_000_000): Notes {
   const keys = Array.from({ length: authorCount }, (_, number) => {
     const secretKey = createHash('sha256').update(`panda bench author ${number}`).digest()
     return { secretKey, publicKey: Buffer.from(secp.publicKey(secretKey)).toString('hex') }
@@ -49,7 +51,7 @@ export function createNotes(secp: Secp256k1): Notes {
     while (content.length < contentBytes) content += `${words[pick(random, words.length)]} `
     const unsigned = {
       pubkey: author.publicKey,
-      created_at: firstNoteAt + index * 2 - pick(random, 60),
+      created_at: firstAt + index * secondsApart - pick(random, 60),
       kind: 1,
       tags,
       content: content.slice(0, contentBytes),
@@ -58,6 +60,7 @@ export function createNotes(secp: Secp256k1): Notes {
   }
 
   return {
+    firstAt,
     authors: keys.map(({ publicKey }) => publicKey),
     unsigned: index => {
       const { random, event } = compose(index)
@@ -71,9 +74,9 @@ export function createNotes(secp: Secp256k1): Notes {
   }
 }
 
-/** A file with signed notes, one a line, made once and kept with the system's temporary files. */
-export function signedNotesFile(notes: Notes, first: number, count: number): string {
-  const file = join(tmpdir(), `panda-bench-notes-v${formatVersion}-${first}-${count}.jsonl`)
+/** A file with signed notes, one a line, made once and kept, if nothing else is said, with the system's temporary files. */
+export function signedNotesFile(notes: Notes, first: number, count: number, directory = tmpdir()): string {
+  const file = join(directory, `panda-bench-notes-v${formatVersion}-${notes.firstAt}-${first}-${count}.jsonl`)
   if (existsSync(file)) return file
   const draft = `${file}.${process.pid}`
   const descriptor = openSync(draft, 'w')

@@ -19,6 +19,13 @@ export function anonymousMiBOf(pid: number): number {
   return Number(kib) / 1024
 }
 
+/** How many files and sockets a process may have open at present. */
+export function openFilesLimitOf(pid: number): number {
+  const limits = readFileSync(`/proc/${pid}/limits`, 'utf8')
+  const soft = /^Max open files +(\d+)/m.exec(limits)?.[1]
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
+}
+
 /** What a piece of work in this process took. */
 export type Cost = { readonly wallMs: number; readonly cpuMs: number }
 

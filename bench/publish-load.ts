@@ -2,6 +2,7 @@ import { latencyOf } from './latency.ts'
 import type { LoadResult, LoadTask } from './load-task.ts'
 import { readLines } from './notes.ts'
 import { every } from './pace.ts'
+import { refusal, verbOf } from './verb.ts'
 import { connectWire, textFrame, type WireClient } from './websocket.ts'
 
 const idAt = '["OK","'.length
@@ -12,7 +13,7 @@ const paceMs = 2
 
 /** Connects and makes every frame, so that nothing but sending is left for the measured part. */
 export async function preparePublish(task: LoadTask & { kind: 'publish' }): Promise<() => Promise<LoadResult>> {
-  const { port, file, first, count, clients, inFlight, perSecond } = task
+  const { file, first, count, clients, inFlight, perSecond } = task
   const lines = readLines(file).slice(first, first + count)
   const events = lines.map(line => {
     const { id } = JSON.parse(line) as { id: string }
@@ -33,15 +34,17 @@ export async function preparePublish(task: LoadTask & { kind: 'publish' }): Prom
 
   const connected: WireClient[] = []
   for (let index = 0; index < clients; index++) {
-    const client: WireClient = await connectWire(port, {
+    const client: WireClient = await connectWire(task, {
       onLost: error => finish(error),
       onMessages: payloads => {
         const nowMs = performance.now()
         let answered = 0
         for (const payload of payloads) {
+          const verb = verbOf(payload)
+          if (verb === 'other') return finish(refusal(payload))
           const sent = sentAtMs.get(payload.toString('latin1', idAt, idAt + idLength))
-          if (sent === undefined) continue
-          if (payload[verdictAt] !== 0x74) return finish(new Error(`refused: ${payload.toString('utf8')}`))
+          if (verb !== 'OK' || sent === undefined) continue
+          if (payload[verdictAt] !== 0x74) return finish(refusal(payload))
           durationsMs.push(nowMs - sent)
           answered++
         }

@@ -1,109 +1,61 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { authorKindPrefix, endKey, kindPrefix, seqKey, seqOfKey, startKey, tagPrefix } from '../relay/keys.ts'
-import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
 import { type EventStore, openEventStore } from '../relay/store.ts'
 import { openEnvironment } from '../src/store/environment.ts'
-import { prepareLoad } from './child.ts'
-import { loadNotes, mapSizeBytes } from './load-notes.ts'
-import { createNotes, type Notes } from './notes.ts'
-import type { BenchOptions } from './options.ts'
+import { mapSizeBytes } from './load-notes.ts'
 import { costOf } from './process-usage.ts'
-import { createRandom, pick } from './random.ts'
-import { createReport } from './report.ts'
-import { createDataDirectory, startServer } from './server.ts'
+import { type Question, type QuestionName, questionAbout, questionFile, questionNames } from './questions.ts'
+import type { Target } from './report.ts'
+import type { Stage } from './stage.ts'
 
-/** A question that is asked about one value after another, and the same without a relay around it. */
-type Question = {
-  readonly name: string
-  /** An id or an author each. */
-  readonly values: readonly string[]
-  filter(value: string): object
-  /** Reads from LMDB what answers the filter, and nothing more. */
-  read(store: EventStore, value: string): void
-}
+/** What each question has to keep to. */
+export type QueryTargets = Partial<Record<QuestionName, { readonly cpuUs?: Target; readonly events?: Target }>>
 
 const clients = 4
 const inFlights = [1, 8]
 const farFuture = 2 ** 47
 
 /** Requests to a relay that holds notes: processor time of each, how many a second, how long until EOSE. */
-export async function benchQuery({ small, print, profileDirectory }: BenchOptions): Promise<void> {
-  const notes = createNotes(await loadSecp256k1())
-  const stored = small ? 6_000 : 60_000
-  const data = createDataDirectory()
-  try {
-    await loadNotes(data.path, notes, stored)
-    const questions = questionsAbout(notes, stored, small ? 10 : 1)
-    const floors = await floorsOf(data.path, questions)
-    const server = await startServer(data.path, profileDirectory)
-    const report = createReport('query', server.verifier, print)
-    try {
-      for (const question of questions) {
-        for (const inFlight of inFlights) {
-          const file = join(data.path, 'filters.jsonl')
-          writeFileSync(file, `${question.values.map(value => JSON.stringify(question.filter(value))).join('\n')}\n`)
-          const task = { kind: 'request', port: server.port, file, clients, inFlight } as const
-          await (await prepareLoad(task)).run()
-          const load = await prepareLoad(task)
-          const cpuBeforeMs = server.cpuMs()
-          const result = await load.run()
-          const cpuUs = ((server.cpuMs() - cpuBeforeMs) * 1_000) / result.count
-          const floorUs = floors.get(question.name) ?? Number.NaN
-          const figure = `${question.name}, ${clients} x ${inFlight}`
-          const cpu = { value: cpuUs, unit: 'us', floor: floorUs, ratio: floorUs / cpuUs }
-          report.add({ figure: `${figure}: server CPU per request`, ...cpu, stored })
-          report.add({ figure: `${figure}: requests`, value: result.count / result.seconds, unit: '1/s', stored })
-          report.add({ figure: `${figure}: EOSE p50`, value: result.p50Ms, unit: 'ms', stored })
-          report.add({ figure: `${figure}: EOSE p99`, value: result.p99Ms, unit: 'ms', stored })
-          report.add({ figure: `${figure}: events each`, value: result.received / result.count, unit: '1', stored })
-        }
+export async function measureQueries(stage: Stage, targets: QueryTargets): Promise<void> {
+  const { report, data, directory } = stage
+  const stored = stage.stored()
+  const questions = questionNames.map(name => questionAbout(stage, name))
+  const floors = data === undefined ? new Map<string, number>() : await floorsOf(data, questions)
+  await stage.play('query', async trial => {
+    for (const question of questions) {
+      const file = questionFile(directory, question)
+      const target = targets[question.name]
+      for (const inFlight of inFlights) {
+        const task = { kind: 'request', file, clients, inFlight } as const
+        await (await trial.prepare(task)).run()
+        const { cpuMs, results } = await trial.measure(task)
+        const [{ count, seconds, received, p50Ms, p99Ms }] = results
+        const cpuUs = (cpuMs * 1_000) / count
+        const floor = floors.get(question.name)
+        const add = (figure: string, value: number, unit: string, more: { target?: Target | undefined } = {}) =>
+          report.add({ figure: `${question.name}, ${clients} x ${inFlight}: ${figure}`, value, unit, stored, ...more })
+        const cpu = { floor, ratio: floor && floor / cpuUs, target: target?.cpuUs }
+        add('server CPU per request', cpuUs, 'us', cpu)
+        add('requests', count / seconds, '1/s')
+        // One request at a time says how long an answer takes, not how many there can be.
+        add('events delivered', received / seconds, '1/s', inFlight === 1 ? {} : { target: target?.events })
+        add('events each', received / count, '1')
+        add('EOSE p50', p50Ms, 'ms')
+        add('EOSE p99', p99Ms, 'ms')
       }
-    } finally {
-      await server.stop()
     }
-    report.table()
-  } finally {
-    data.remove()
-  }
+  })
 }
 
-function questionsAbout(notes: Notes, stored: number, divisor: number): Question[] {
-  const random = createRandom(stored)
-  const times = (count: number, value: () => string) => Array.from({ length: count / divisor }, value)
-  const author = () => notes.authors[pick(random, notes.authors.length)] ?? ''
-  const id = () => notes.unsigned(pick(random, stored)).id
-  return [
-    {
-      name: 'by id',
-      values: times(8_000, id),
-      filter: value => ({ ids: [value] }),
-      read: (store, value) => {
-        const seq = store.seqOf(Buffer.from(value, 'hex'))
-        if (seq !== undefined) store.record(seq)
-      },
-    },
-    {
-      name: "an author's latest 20",
-      values: times(8_000, author),
-      filter: value => ({ authors: [value], kinds: [1], limit: 20 }),
-      read: (store, value) => {
-        readLatest(store, store.databases.byAuthorKind, authorKindPrefix(Buffer.from(value, 'hex'), 1), 20)
-      },
-    },
-    {
-      name: "a tag's latest 50",
-      values: times(4_000, author),
-      filter: value => ({ '#p': [value], limit: 50 }),
-      read: (store, value) => readLatest(store, store.databases.byTag, tagPrefix('p', value), 50),
-    },
-    {
-      name: 'kind 1, latest 500',
-      values: times(1_000, author),
-      filter: () => ({ kinds: [1], limit: 500 }),
-      read: store => readLatest(store, store.databases.byKind, kindPrefix(1), 500),
-    },
-  ]
+/** Reads from LMDB what answers a question, and nothing more. */
+const readers: Readonly<Record<QuestionName, (store: EventStore, value: string) => void>> = {
+  'by id': (store, value) => {
+    const seq = store.seqOf(Buffer.from(value, 'hex'))
+    if (seq !== undefined) store.record(seq)
+  },
+  "an author's latest 20": (store, value) =>
+    readLatest(store, store.databases.byAuthorKind, authorKindPrefix(Buffer.from(value, 'hex'), 1), 20),
+  "a tag's latest 50": (store, value) => readLatest(store, store.databases.byTag, tagPrefix('p', value), 50),
+  'kind 1, latest 500': store => readLatest(store, store.databases.byKind, kindPrefix(1), 500),
 }
 
 function readLatest(store: EventStore, index: EventStore['databases']['byKind'], prefix: Buffer, limit: number): void {
@@ -116,9 +68,9 @@ async function floorsOf(directory: string, questions: readonly Question[]): Prom
   const environment = openEnvironment({ directory, mapSizeBytes, readOnly: true })
   const store = openEventStore(environment.root)
   const floors = new Map<string, number>()
-  for (const { name, values, read } of questions) {
+  for (const { name, values } of questions) {
     const readAll = () => {
-      for (const value of values) read(store, value)
+      for (const value of values) readers[name](store, value)
     }
     readAll()
     const { cpuMs } = await costOf(readAll)

@@ -1,56 +1,62 @@
-import { latencyOf } from './latency.ts'
+import { createDispatch } from './dispatch.ts'
 import type { LoadResult, LoadTask } from './load-task.ts'
 import { readLines } from './notes.ts'
+import { refusal, verbOf } from './verb.ts'
 import { connectWire, textFrame, type WireClient } from './websocket.ts'
 
-/** `["EOSE","3"]` and `["EVENT","3",…]` differ in their fourth byte; a refusal is `["CLOSED",…`. */
-const verbAt = 3
+/** Subscriptions are named by one digit. */
 const slotAt = '["EOSE","'.length
 
-/** Connects and makes every frame; each client has as many subscriptions as requests in flight, used again and again. */
-export async function prepareRequests(task: LoadTask & { kind: 'request' }): Promise<() => Promise<LoadResult>> {
-  const { port, file, clients, inFlight } = task
-  const frames = readLines(file).map((filter, index) => textFrame(`["REQ","${index % inFlight}",${filter}]`))
-  const perSlot = Array.from({ length: inFlight }, (_, slot) => frames.filter((_, index) => index % inFlight === slot))
-  const durationsMs: number[] = []
-  let received = 0
-  let finish: (error?: Error) => void = () => undefined
+/** One subscription of a client, used again and again. */
+type Line = { readonly slot: number; client: WireClient | undefined; sinceMs: number }
 
-  const connected: { client: WireClient; begin(slot: number): void }[] = []
+/** Connects and makes every frame; each client has as many subscriptions as requests in flight. */
+export async function prepareRequests(task: LoadTask & { kind: 'request' }): Promise<() => Promise<LoadResult>> {
+  const { file, clients, inFlight, seconds, perSecond } = task
+  const filters = readLines(file)
+  const perSlot = Array.from({ length: inFlight }, (_, slot) => ({
+    frames: filters
+      .filter((_, index) => index % inFlight === slot)
+      .map(filter => textFrame(`["REQ","${slot}",${filter}]`)),
+    next: 0,
+  }))
+  const dispatch = createDispatch<Line>({
+    begin: (line, sinceMs) => {
+      const requests = perSlot[line.slot]
+      const frame = requests?.frames[requests.next++ % requests.frames.length]
+      if (frame === undefined) return dispatch.fail(new Error('there are fewer requests than may be in flight'))
+      line.sinceMs = sinceMs
+      line.client?.send([frame])
+    },
+    count: filters.length,
+    seconds,
+    perSecond,
+  })
+  let received = 0
+  const connected: WireClient[] = []
   for (let index = 0; index < clients; index++) {
-    const startedAtMs: number[] = []
-    const begin = (slot: number) => {
-      const frame = perSlot[slot]?.pop()
-      if (frame === undefined) return
-      startedAtMs[slot] = performance.now()
-      client.send([frame])
-    }
-    const client: WireClient = await connectWire(port, {
-      onLost: error => finish(error),
+    const lines = Array.from({ length: inFlight }, (_, slot): Line => ({ slot, client: undefined, sinceMs: 0 }))
+    const client = await connectWire(task, {
+      onLost: dispatch.fail,
       onMessages: payloads => {
         for (const payload of payloads) {
-          if (payload[verbAt] === 0x56) received++
-          else if (payload[verbAt] !== 0x4f) return finish(new Error(`refused: ${payload.toString('utf8')}`))
-          else {
-            const slot = (payload[slotAt] ?? 0) - 0x30
-            durationsMs.push(performance.now() - (startedAtMs[slot] ?? Number.NaN))
-            begin(slot)
-          }
+          const verb = verbOf(payload)
+          const line = verb === 'EOSE' ? lines[(payload[slotAt] ?? 0) - 0x30] : undefined
+          if (line !== undefined) dispatch.answered(line, line.sinceMs)
+          else if (verb === 'EVENT') received++
+          else if (verb !== 'AUTH') return dispatch.fail(refusal(payload))
         }
-        if (durationsMs.length >= frames.length) finish()
       },
     })
-    connected.push({ client, begin })
+    connected.push(client)
+    for (const line of lines) {
+      line.client = client
+      dispatch.add(line)
+    }
   }
-
   return async () => {
-    const startMs = performance.now()
-    await new Promise<void>((resolve, reject) => {
-      finish = error => (error === undefined ? resolve() : reject(error))
-      for (const { begin } of connected) for (let slot = 0; slot < inFlight; slot++) begin(slot)
-    })
-    const seconds = (performance.now() - startMs) / 1_000
-    for (const { client } of connected) client.close()
-    return { ...latencyOf(durationsMs), seconds, received }
+    const result = await dispatch.run()
+    for (const client of connected) client.close()
+    return { ...result, received }
   }
 }

@@ -1,20 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nip19 } from 'nostr-tools'
 import { anonymousMiBOf, cpuMsOf } from './process-usage.ts'
+import type { LoopDelay, RelayProcess } from './trial.ts'
 
-/** The domain whose names are sold and looked up. */
+/** The domain whose names are sold and looked up, as `server.yaml` has it. */
 export const benchDomain = 'bench.example'
 
 /** The real server as a process of its own. */
-export type Server = {
-  readonly port: number
+export type Server = Required<RelayProcess> & {
   readonly publicKey: string
   readonly verifier: string
-  /** From its start until it had opened its data and served. */
-  readonly startMs: number
   cpuMs(): number
   anonymousMiB(): number
   /** Ends it as an operator would; kills it when that takes longer than 10 s. */
@@ -24,41 +22,8 @@ export type Server = {
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 10_000
 const program = new URL('../dist/src/cli/panda.js', import.meta.url).pathname
-const most = 1_000_000_000
-
-/** Rations and limits out of the way: what is measured is the work, not the refusals. */
-const config = {
-  listen: { host: '127.0.0.1', port: 0 },
-  domains: [{ name: benchDomain, basePriceSat: 1, pricePerCharSat: 0 }],
-  orders: { unpaidHoldsPerAccount: 1_000_000, unpaidHoldsPerIp: 1_000, unpaidHoldsTotal: 10_000_000 },
-  http: { connectionsPerIp: 100_000 },
-  rations: {
-    refusalsPerKeyPerDay: 1_000_000,
-    refusalsPerIpPerDay: 1_000_000,
-    postsPerIpPerMinute: 1_000_000,
-    decryptionsPerConnectionPerMinute: 1_000_000,
-    storedBytesPerKeyPerDay: most,
-    storedBytesPerIpPerDay: 1_000 * most,
-    commandsPerKeyPerMinute: 1_000_000,
-    commandsPerIpPerMinute: 1_000_000,
-    decryptionsPerIpPerMinute: 1_000_000,
-    decryptionsPerSecond: 1_000_000,
-  },
-  relay: {
-    policy: 'open',
-    limits: {
-      connectionsPerIp: 1_000,
-      eventsPerSecond: most,
-      eventsBurst: most,
-      requestsPerSecond: most,
-      requestsBurst: most,
-      createdAtBehindSeconds: most,
-      pingSeconds: 3_600,
-    },
-  },
-  storage: { diskReserveBytes: 0 },
-  log: { level: 'error' },
-}
+const configFile = new URL('./server.yaml', import.meta.url).pathname
+const monitor = new URL('./event-loop-monitor.mjs', import.meta.url).href
 
 /** A directory for one server's data, under the system's for temporary files; gone at the latest when this process ends. */
 export function createDataDirectory(): { readonly path: string; remove(): void } {
@@ -76,14 +41,13 @@ export function createDataDirectory(): { readonly path: string; remove(): void }
 
 /** Starts the built server on a data directory; resolves once it serves. `cpuProfileDirectory`: where node leaves a profile. */
 export async function startServer(data: string, cpuProfileDirectory?: string): Promise<Server> {
-  const file = join(data, 'bench.yaml')
-  // JSON is YAML.
-  writeFileSync(file, JSON.stringify(config))
   const profile = cpuProfileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfileDirectory}`]
   const startedAtMs = performance.now()
-  const child = spawn(process.execPath, [...profile, program, 'start', '--config', file, '--data', data], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--import', monitor, ...profile, program, 'start', '--config', configFile, '--data', data],
+    { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
+  )
   const kill = () => void child.kill('SIGKILL')
   process.once('exit', kill)
   const exited = new Promise<void>(resolve => {
@@ -97,7 +61,13 @@ export async function startServer(data: string, cpuProfileDirectory?: string): P
   if (pid === undefined) throw new Error('the server did not start')
   return {
     ...welcome,
+    pid,
+    path: '/',
     startMs: performance.now() - startedAtMs,
+    loop: {
+      begin: async () => void (await ask(child, 'begin')),
+      end: async () => (await ask(child, 'end')) as LoopDelay,
+    },
     cpuMs: () => cpuMsOf(pid),
     anonymousMiB: () => anonymousMiBOf(pid),
     stop: async () => {
@@ -107,6 +77,14 @@ export async function startServer(data: string, cpuProfileDirectory?: string): P
       clearTimeout(timer)
     },
   }
+}
+
+/** Asks the monitor that the server was started with; it answers in the order of asking. */
+function ask(child: ChildProcess, word: 'begin' | 'end'): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve)
+    child.send(word, error => (error === null ? undefined : reject(error)))
+  })
 }
 
 /** Reads off the server's own words where it listens, who it is and what verifies. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type NostrEvent, tagValue } from './event.ts'
+import { normalizeUrl } from './url.ts'
 
 /** The kind of an authentication event (NIP-42). It is never stored and never delivered. */
 export const authKind = 22_242
@@ -22,11 +23,4 @@ export function authFault(
   const url = normalizeUrl(tagValue(event, 'relay') ?? '')
   const isOurs = url !== null && expected.urls.some(own => normalizeUrl(own) === url)
   return isOurs ? null : 'invalid: this authentication is for another relay'
-}
-
-/** A URL as it is compared: scheme, host and port as URL writes them, path without a slash at its end. */
-function normalizeUrl(text: string): string | null {
-  if (!URL.canParse(text)) return null
-  const { protocol, host, pathname } = new URL(text)
-  return `${protocol}//${host}${pathname.endsWith('/') ? pathname.slice(0, -1) : pathname}`
 }

@@ -1,14 +1,21 @@
 import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { authFault, newChallenge } from './auth.ts'
+import type { Backlog } from './backlog.ts'
 import { createBucket } from './bucket.ts'
 import type { Host, Origin } from './host.ts'
+import { createIdleness } from './idleness.ts'
 import { createInbox } from './inbox.ts'
-import type { Ingester } from './ingest.ts'
+import { createInflow } from './inflow.ts'
+import { type Ingester, wrongSignature } from './ingest.ts'
 import type { Limits } from './limits.ts'
+import type { Membership } from './membership.ts'
 import { countMessage, countRefusal, type RelayMetrics } from './metrics.ts'
+import { createReconciliations } from './negentropy.ts'
+import type { NegentropyMemory } from './negentropy-memory.ts'
 import { createOutlet } from './outlet.ts'
 import type { Pace } from './pace.ts'
+import { createReading } from './reading.ts'
 import { createRequests } from './requests.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import type { EventStore } from './store.ts'
@@ -21,6 +28,11 @@ export type Connection = {
   /** Called at intervals: pings, and ends connections that are gone or do not read. */
   check(): void
   traffic(): Traffic
+  readonly ip: string
+  /** Whether this key has authenticated on it. */
+  isOf(pubkey: string): boolean
+  /** Ends it, and says why. */
+  end(reason: string): void
   /** Resolves when the socket is closed, which is forced after half a second. */
   close(): Promise<void>
 }
@@ -39,41 +51,63 @@ export type ConnectionContext = {
   ingester: Ingester
   secp: Secp256k1
   host: Host
+  membership: Pick<Membership, 'readFault' | 'invite'>
   limits: Limits
   metrics: RelayMetrics
   urls: readonly string[]
-  /** Shared by all connections, as is the pace. */
   turns: Turns
+  /** Shared by all connections, as is the backlog. */
   isOver: Pace
+  backlog: Backlog
+  negentropyMemory: NegentropyMemory
   now(): number
   onError(error: unknown): void
 }
 
-/** An event of so many bytes counts as one more, since its tags have to be indexed. */
+/** An event of so many bytes counts as one more, since its tags have to be indexed, and sooner when its words have to be. */
 const bytesPerToken = 2_048
+const searchedBytesPerToken = 512
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
-  const { socket, stream, ip, ingester, secp, limits, metrics, urls, isOver, now, onError } = context
+  const { socket, stream, ip, store, ingester, secp, limits, metrics, urls, isOver, now, onError } = context
   const authenticated = new Set<string>()
   const origin: Origin = { source: 'client', ip, authenticated }
   const eventBucket = createBucket({ perSecond: limits.eventsPerSecond, burst: limits.eventsBurst })
   const mistakes = createBucket({ perSecond: 1, burst: limits.maxBadMessages })
-  const outlet = createOutlet({ socket, stream, limits, metrics })
+  const reading = createReading(socket)
+  const inflow = createInflow({ reading, limits })
+  const outlet = createOutlet({ ...context, reading })
+  const isIdle = createIdleness(limits.idleSeconds)
   const { send } = outlet
   let challenge: string | null = null
+  let wasHeard = false
 
   const sendChallenge = () => {
     challenge ??= newChallenge()
     send(['AUTH', challenge])
   }
-  const requests = createRequests({ ...context, outlet, authenticated, sendChallenge })
+  const requests = createRequests({
+    ...context,
+    outlet,
+    authenticated,
+    sendChallenge,
+    openReconciliations: () => reconciliations.count(),
+  })
+  const reconciliations = createReconciliations({
+    ...context,
+    outlet,
+    authenticated,
+    sendChallenge,
+    openSubscriptions: requests.count,
+  })
 
   const onMessage = (data: RawData, isBinary: boolean) => {
     const message = isBinary ? null : parseArray(data)
     countMessage(metrics, message?.[0])
     if (message === null) return onBadMessage('invalid: a message is a JSON array in a text frame')
     const [verb, ...rest] = message
+    if (asking.has(verb) && isSubscriptionId(rest[0]) && !mayAsk(verb, rest[0], rest)) return
     switch (verb) {
       case 'EVENT':
         return onEvent(rest[0], sizeOf(data))
@@ -86,17 +120,45 @@ export function openConnection(context: ConnectionContext): Connection {
       case 'AUTH':
         return onAuth(rest[0])
       case 'COUNT':
+        return isSubscriptionId(rest[0])
+          ? requests.countEvents(rest[0], rest.slice(1))
+          : onBadMessage('invalid: a subscription id has 1 to 64 characters')
       case 'NEG-OPEN':
         return isSubscriptionId(rest[0])
-          ? send(['CLOSED', rest[0], `unsupported: ${verb} is not offered here`])
-          : send(['NOTICE', 'invalid: a subscription id has 1 to 64 characters'])
+          ? reconciliations.open(rest[0], rest[1], rest[2])
+          : onBadMessage('invalid: a subscription id has 1 to 64 characters')
+      case 'NEG-MSG':
+        return isSubscriptionId(rest[0])
+          ? reconciliations.message(rest[0], rest[1])
+          : onBadMessage('invalid: a subscription id has 1 to 64 characters')
+      case 'NEG-CLOSE':
+        return reconciliations.close(rest[0])
       default:
         return onBadMessage('invalid: this message type is not known here')
     }
   }
 
+  /** Whether these keys may ask for this here (NIP-43); an invitation is given at once, as it is stored nowhere. */
+  const mayAsk = (verb: unknown, id: string, rest: readonly unknown[]): boolean => {
+    const filters = verb === 'NEG-OPEN' ? rest.slice(1, 2) : rest.slice(1)
+    const invite = verb === 'REQ' ? context.membership.invite(filters, authenticated) : null
+    const fault = typeof invite === 'string' ? invite : context.membership.readFault(filters, authenticated)
+    if (fault === null) {
+      if (typeof invite === 'object' && invite !== null) send(['EVENT', id, invite])
+      return true
+    }
+    if (verb === 'REQ') requests.close(id)
+    if (fault.startsWith('auth-required:')) sendChallenge()
+    send([verb === 'NEG-OPEN' ? 'NEG-ERR' : 'CLOSED', id, fault])
+    return false
+  }
+
   const onBadMessage = (notice: string) => {
     send(['NOTICE', notice])
+    countMistake()
+  }
+
+  const countMistake = () => {
     if (mistakes()) return
     outlet.blame('nonsense')
     outlet.end(1008, 'too many invalid messages')
@@ -105,7 +167,8 @@ export function openConnection(context: ConnectionContext): Connection {
   const onEvent = (value: unknown, bytes: number) => {
     const id = idOf(value)
     if (id === null) return onBadMessage('invalid: an EVENT carries an event with an id of 64 lower-case hex digits')
-    const cost = 1 + Math.floor(bytes / bytesPerToken)
+    const isSearched = store.searchedKinds().has((value as { kind: number }).kind)
+    const cost = 1 + Math.floor(bytes / (isSearched ? searchedBytesPerToken : bytesPerToken))
     if (!eventBucket(cost)) {
       metrics.eventsRefused['rate-limited']++
       return send(['OK', id, false, 'rate-limited: too many events, slow down'])
@@ -113,6 +176,8 @@ export function openConnection(context: ConnectionContext): Connection {
     ingester.submit(value, origin, ({ accepted, message }) => {
       if (message.startsWith('auth-required:')) sendChallenge()
       send(['OK', id, accepted, message])
+      // Checking it has cost more than everything else that can be wrong with an event.
+      if (message === wrongSignature) countMistake()
     })
   }
 
@@ -136,7 +201,8 @@ export function openConnection(context: ConnectionContext): Connection {
     metrics.verifications++
     if (verifySignature(event, secp) === null) {
       metrics.badSignatures++
-      return refuse(wrongProof)
+      refuse(wrongProof)
+      return countMistake()
     }
     if (authenticated.size >= maxKeys) return refuse(`restricted: at most ${maxKeys} keys on a connection`)
     authenticated.add(event.pubkey)
@@ -144,7 +210,7 @@ export function openConnection(context: ConnectionContext): Connection {
   }
 
   const inbox = createInbox({
-    socket,
+    reading,
     outlet,
     isOver,
     handle: (data, isBinary) => {
@@ -159,9 +225,17 @@ export function openConnection(context: ConnectionContext): Connection {
       outlet.holdWhileBehind()
     },
   })
-  socket.on('message', inbox)
-  // ws has answered with a pong.
-  socket.on('ping', outlet.holdWhileBehind)
+  socket.on('message', (data, isBinary) => {
+    wasHeard = true
+    inflow(sizeOf(data))
+    inbox(data, isBinary)
+  })
+  socket.on('ping', data => {
+    inflow(data.length)
+    // ws has answered with a pong.
+    outlet.holdWhileBehind()
+  })
+  socket.on('pong', data => inflow(data.length))
   // Protocol faults end the connection by ws itself (1002, 1007, 1009); without a listener they would end the process.
   socket.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code?.startsWith('WS_ERR_')) outlet.blame('protocol')
@@ -169,11 +243,27 @@ export function openConnection(context: ConnectionContext): Connection {
   socket.once('close', () => {
     metrics.connections.closed[outlet.endedBy()]++
     requests.closeAll()
+    reconciliations.closeAll()
   })
 
   return {
-    check: outlet.check,
+    check: () => {
+      reconciliations.closeIdle()
+      const isUsed = wasHeard || requests.count() + reconciliations.count() > 0
+      if (isIdle(isUsed) && outlet.isOpen()) {
+        outlet.blame('idle')
+        return outlet.end(1000, 'nothing was asked for a while')
+      }
+      outlet.check(wasHeard)
+      wasHeard = false
+    },
     traffic: () => trafficOf(stream),
+    ip,
+    isOf: pubkey => authenticated.has(pubkey),
+    end: reason => {
+      outlet.blame('operator')
+      outlet.end(1008, reason)
+    },
     close: () =>
       new Promise(resolve => {
         if (socket.readyState === socket.CLOSED) return resolve()
@@ -186,6 +276,9 @@ export function openConnection(context: ConnectionContext): Connection {
 }
 
 const wrongProof = 'invalid: id or signature is wrong'
+
+/** What asks for stored events. */
+const asking: ReadonlySet<unknown> = new Set(['REQ', 'COUNT', 'NEG-OPEN'])
 
 /** How many keys may authenticate on one connection. */
 const maxKeys = 32

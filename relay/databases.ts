@@ -24,6 +24,16 @@ export const relayDatabaseNames = {
   deletions: 'relay.deletions',
   /** expiration (6), seq → nothing */
   expirations: 'relay.expirations',
+  /** field (1), word, 0, position, for kinds that are searched (see `searched-text.ts`); 0 → of which kinds it is */
+  words: 'relay.words',
+  /** author (32) → up to when it has vanished (NIP-62) */
+  vanished: 'relay.vanished',
+  /** what, key (32) → events that are still to be removed (see `removals.ts`) */
+  removals: 'relay.removals',
+  /** list, what is listed → what is told about it (see `managed.ts`) */
+  management: 'relay.management',
+  /** claims of invitations, and what else membership needs (see `membership.ts`) */
+  membership: 'relay.membership',
   /** 'transaction' → number of the writer's last one */
   writer: 'relay.writer',
 } as const

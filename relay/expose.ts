@@ -37,6 +37,7 @@ export function exposeRelay(
   counter('relay_reader_pauses_total', 'Times that a client fell behind with reading.', () => metrics.pauses)
   counter('relay_verifications_total', 'Signatures checked.', () => metrics.verifications)
   counter('relay_bad_signatures_total', 'Signatures that were wrong.', () => metrics.badSignatures)
+  counter('relay_events_removed_total', 'Events removed for keys that vanished or were banned.', () => metrics.removed)
   counter('relay_events_expired_total', 'Expired events removed.', () => metrics.expired)
   counter('relay_writer_failures_total', 'Transactions that failed.', () => writerMetrics.failures)
 

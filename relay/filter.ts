@@ -1,4 +1,6 @@
 import type { NostrEvent } from './event.ts'
+import { maxSearchLength, maxSearchWords, parseSearch, type Search } from './search.ts'
+import { hasWords } from './searched-text.ts'
 
 /** A subscription filter (NIP-01), checked. Absent fields do not restrict. */
 export type Filter = {
@@ -9,26 +11,36 @@ export type Filter = {
   readonly tags: ReadonlyMap<string, readonly string[]>
   readonly since?: number
   readonly until?: number
+  /** Words that the event has (NIP-50); `kinds` are then among those that are searched. */
+  readonly search?: Search
   readonly limit: number
 }
 
 /** Bounds on what a filter may ask. */
-export type FilterLimits = { readonly maxLimit: number; readonly maxValues: number; readonly maxTagKeys: number }
+export type FilterLimits = {
+  readonly maxLimit: number
+  readonly maxValues: number
+  readonly maxTagKeys: number
+  /** Kinds that `search` may find; without any it is not offered. */
+  readonly searchedKinds?: ReadonlySet<number>
+}
 
 export type ParsedFilter =
   | { readonly ok: true; readonly filter: Filter }
-  | { readonly ok: false; readonly reason: string }
+  | { readonly ok: false; readonly prefix: 'invalid' | 'unsupported'; readonly reason: string }
 
 const hex64 = /^[0-9a-f]{64}$/
 const tagKey = /^#[A-Za-z]$/
 const hexTags = new Set(['#e', '#p'])
 const maxTime = 2 ** 47
+const nothingSearched: ReadonlySet<number> = new Set()
 
 /** Checks a filter as a client sent it. Unknown fields are refused, so that nobody takes their absence from the answer for an answer. */
 export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return no('a filter is an object')
   const filter: { -readonly [K in keyof Filter]: Filter[K] } = { tags: new Map(), limit: limits.maxLimit }
   const tags = new Map<string, readonly string[]>()
+  const { searchedKinds = nothingSearched } = limits
   for (const [key, field] of Object.entries(value)) {
     if (key === 'ids' || key === 'authors') {
       if (!isListOf(field, isHex64, limits.maxValues))
@@ -44,21 +56,26 @@ export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter 
     } else if (key === 'limit') {
       if (!isTime(field)) return no('limit: an integer that is not negative')
       filter.limit = Math.min(field, limits.maxLimit)
+    } else if (key === 'search' && searchedKinds.size > 0) {
+      const search = typeof field === 'string' ? parseSearch(field) : 'too-long'
+      if (search === 'too-long') return no(`search: up to ${maxSearchLength} characters and ${maxSearchWords} words`)
+      if (search !== null) filter.search = search
     } else if (tagKey.test(key)) {
       const isValue = hexTags.has(key) ? isHex64 : isText
       if (!isListOf(field, isValue, limits.maxValues)) return no(`${key}: up to ${limits.maxValues} tag values`)
       tags.set(key.slice(1), field)
     } else {
-      return no(`${key.slice(0, 32)}: this filter field is not known here`)
+      return no(`${key.slice(0, 32)}: this filter field is not known here`, 'unsupported')
     }
   }
   if (tags.size > limits.maxTagKeys) return no(`up to ${limits.maxTagKeys} kinds of tags in a filter`)
   filter.tags = tags
+  if (filter.search !== undefined) filter.kinds = kindsToSearch(filter, filter.search, searchedKinds)
   return { ok: true, filter }
 }
 
 /** What of an event a filter looks at. */
-export type Filtered = Pick<NostrEvent, 'id' | 'pubkey' | 'created_at' | 'kind' | 'tags'>
+export type Filtered = Pick<NostrEvent, 'id' | 'pubkey' | 'created_at' | 'kind' | 'tags' | 'content'>
 
 /** Makes the test whether an event is what a filter asks for; `limit` is not looked at. Its cost is that of the event's tags. */
 export function eventTest(filter: Filter): (event: Filtered) => boolean {
@@ -66,6 +83,7 @@ export function eventTest(filter: Filter): (event: Filtered) => boolean {
   const ids = setOf(filter.ids)
   const authors = setOf(filter.authors)
   const kinds = setOf(filter.kinds)
+  const words = filter.search?.words
   const tags = [...filter.tags].map(([letter, values]) => ({ letter, values: new Set(values) }))
   return event => {
     if (event.created_at < since || event.created_at > until) return false
@@ -73,8 +91,14 @@ export function eventTest(filter: Filter): (event: Filtered) => boolean {
     if (authors !== null && !authors.has(event.pubkey)) return false
     if (ids !== null && !ids.has(event.id)) return false
     for (const { letter, values } of tags) if (!hasTag(event, letter, values)) return false
-    return true
+    return words === undefined || hasWords(event, words)
   }
+}
+
+/** Of the kinds that a filter asks for those that are searched; none when its search has no words. */
+function kindsToSearch({ kinds }: Pick<Filter, 'kinds'>, search: Search, searched: ReadonlySet<number>): number[] {
+  if (search.words.length === 0) return []
+  return kinds === undefined ? [...searched] : kinds.filter(kind => searched.has(kind))
 }
 
 function hasTag(event: Filtered, letter: string, values: ReadonlySet<string>): boolean {
@@ -86,8 +110,8 @@ function setOf<T>(values: readonly T[] | undefined): ReadonlySet<T> | null {
   return values === undefined ? null : new Set(values)
 }
 
-function no(reason: string): ParsedFilter {
-  return { ok: false, reason }
+function no(reason: string, prefix: 'invalid' | 'unsupported' = 'invalid'): ParsedFilter {
+  return { ok: false, prefix, reason }
 }
 
 function isListOf<T>(value: unknown, is: (item: unknown) => item is T, max: number): value is T[] {
@@ -108,4 +132,13 @@ function isKind(value: unknown): value is number {
 
 function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maxTime
+}
+
+/** How many values filters list, which is what they take of memory. */
+export function valuesIn(filters: readonly Filter[]): number {
+  let count = 0
+  for (const { ids, authors, kinds, tags, search } of filters) {
+    for (const list of [ids, authors, kinds, search?.words, ...tags.values()]) count += list?.length ?? 0
+  }
+  return count
 }

@@ -53,6 +53,8 @@ export interface Host {
   known(id: string): { readonly accepted: boolean; readonly message: string } | undefined
   /** Kinds that only their author and the keys in their `p` tags may read (NIP-42). */
   readonly restrictedKinds: ReadonlySet<number>
+  /** Kinds that everybody may ask for where only members may read (NIP-43); none unless it is said. */
+  readonly openKinds?: ReadonlySet<number>
   /** Whether this event may never be removed or hidden on a client's word (deletion, vanish, expiration). */
   isProtected(event: Pick<NostrEvent, 'kind' | 'pubkey'>): boolean
   /** Whether a key belongs to a member, for policies that let only members write. Without it nobody is one. */

@@ -1,6 +1,7 @@
-import type { RawData, WebSocket } from 'ws'
+import type { RawData } from 'ws'
 import type { Outlet } from './outlet.ts'
 import type { Pace } from './pace.ts'
+import type { Reading } from './reading.ts'
 
 /** Takes a message of a client. */
 export type Inbox = (data: RawData, isBinary: boolean) => void
@@ -10,13 +11,13 @@ export type Inbox = (data: RawData, isBinary: boolean) => void
  * read of a socket may bring hundreds of events, and each costs a verification. Meanwhile nothing more is read from it.
  */
 export function createInbox(context: {
-  socket: Pick<WebSocket, 'pause' | 'resume'>
-  outlet: Pick<Outlet, 'isBehind' | 'holdWhileBehind'>
+  reading: Reading
+  outlet: Pick<Outlet, 'holdWhileBehind'>
   /** Shared by all connections. */
   isOver: Pace
   handle: Inbox
 }): Inbox {
-  const { socket, outlet, isOver, handle } = context
+  const { reading, outlet, isOver, handle } = context
   const waiting: [RawData, boolean][] = []
 
   const drain = () => {
@@ -24,16 +25,16 @@ export function createInbox(context: {
       const next = waiting.shift()
       if (next !== undefined) handle(...next)
     }
-    if (waiting.length > 0) setImmediate(drain)
-    else if (outlet.isBehind()) outlet.holdWhileBehind()
-    else socket.resume()
+    if (waiting.length > 0) return void setImmediate(drain)
+    outlet.holdWhileBehind()
+    reading.resume()
   }
 
   return (data, isBinary) => {
     if (waiting.length === 0 && !isOver()) return handle(data, isBinary)
     waiting.push([data, isBinary])
     if (waiting.length > 1) return
-    socket.pause()
+    reading.pause()
     setImmediate(drain)
   }
 }

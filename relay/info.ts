@@ -13,6 +13,10 @@ export type RelayIdentity = {
   readonly restrictedWrites: boolean
   /** Whether ordinary events are stored at all; they are unless it is said. */
   readonly storesEvents?: boolean
+  /** Whether only some may read, which clients have to sign in for. */
+  readonly restrictedReads?: boolean
+  /** NIPs that this relay offers besides. */
+  readonly alsoNips?: readonly number[]
   /** Home page of the software; left out when there is none, since clients take it for a URL. */
   readonly software?: string | undefined
   /** URLs of what clients may show or link to. */
@@ -26,7 +30,7 @@ export type RelayIdentity = {
 }
 
 /** Everything that the relay can do for clients; `isOn` says of some whether it does. */
-export const supportedNips = [1, 2, 4, 9, 11, 13, 17, 40, 42, 59, 65, 67, 70]
+export const supportedNips = [1, 2, 4, 9, 11, 13, 17, 40, 42, 45, 50, 59, 62, 65, 67, 70, 77]
 
 /** The relay information document (NIP-11). Its limits are those in force. */
 export function informationDocument(
@@ -34,11 +38,13 @@ export function informationDocument(
   limits: Limits,
   requirements: Requirements = noRequirements,
   restrictedKinds: ReadonlySet<number> = openHost.restrictedKinds,
+  searchedKinds: ReadonlySet<number> = new Set(),
 ): object {
   const { name, description, publicKey, contact, version, restrictedWrites, storesEvents = true, software } = identity
   const { icon, banner, postingPolicy, privacyPolicy, termsOfService } = identity.links ?? noLinks
   const isOn = (nip: number): boolean => {
     if (aboutStored.includes(nip) && !storesEvents) return false
+    if (nip === 50) return searchedKinds.size > 0
     if (nip === 4) return restrictedKinds.has(4)
     if (nip === 17 || nip === 59) return restrictedKinds.has(1_059)
     return nip !== 13 || requirements.minPowDifficulty > 0
@@ -49,7 +55,7 @@ export function informationDocument(
     pubkey: publicKey,
     self: publicKey,
     ...present({ contact, icon, banner, software }),
-    supported_nips: supportedNips.filter(isOn),
+    supported_nips: [...supportedNips.filter(isOn), ...(identity.alsoNips ?? [])].sort((a, b) => a - b),
     version,
     ...present({
       posting_policy: postingPolicy,
@@ -65,7 +71,7 @@ export function informationDocument(
       max_event_tags: limits.maxTags,
       max_content_length: limits.maxEventBytes,
       min_pow_difficulty: requirements.minPowDifficulty,
-      auth_required: false,
+      auth_required: identity.restrictedReads ?? false,
       payment_required: false,
       restricted_writes: restrictedWrites || requirements.restrictedWrites,
       created_at_lower_limit: limits.createdAtBehindSeconds,

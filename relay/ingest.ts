@@ -1,3 +1,4 @@
+import { submitAfterBlind } from './after-blind.ts'
 import { authKind } from './auth.ts'
 import { createDeletionsUnderWay } from './deletions-under-way.ts'
 import { encodeEvent, kindClass, type NostrEvent, type VerifiedEvent } from './event.ts'
@@ -12,6 +13,8 @@ import { protectionFault } from './protected.ts'
 import { expirationOf, type RecordView, recordJson } from './record.ts'
 import type { EventStore, Stored } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import type { Vanishing } from './vanish.ts'
+import { vanishKind } from './vanished.ts'
 import type { Verifier } from './verifier.ts'
 import { hasRightId, parseEvent } from './verify.ts'
 import type { Outcome, Writer } from './writer.ts'
@@ -36,6 +39,8 @@ type Written = { readonly applied: Applied; readonly stored: readonly StoredEven
 /** Events whose signature is still to be checked; a check takes 60 µs. */
 const maxUnverified = 8_192
 const tooBusy = 'rate-limited: the relay is too busy now, try again later'
+/** What the OK of an event says whose signature was checked in vain. */
+export const wrongSignature = 'invalid: the signature is not of this author'
 const storageFault = 'error: the relay could not store this now, try again later'
 
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
@@ -46,6 +51,13 @@ export function createIngester(options: {
   verifier: Verifier
   host: Host
   limits: Limits
+  vanishing: Vanishing
+  /** Told when a request to vanish is durable. */
+  onVanish(): void
+  /** What an operator has banned (NIP-86), from wherever it comes: the message to refuse it with, or `null`. */
+  barred?: ((event: NostrEvent) => string | null) | undefined
+  /** Answers requests to join and to leave (NIP-43), or `undefined` for all other events. */
+  admitFirst?: ((event: VerifiedEvent, origin: Origin) => Admission | undefined) | undefined
   policy?: Policy | undefined
   program?: PolicyProgram | undefined
   metrics: RelayMetrics
@@ -59,6 +71,10 @@ export function createIngester(options: {
     verifier,
     host,
     limits,
+    vanishing,
+    onVanish,
+    barred = () => null,
+    admitFirst = () => undefined,
     policy = takeAll,
     program,
     metrics,
@@ -83,7 +99,7 @@ export function createIngester(options: {
     verifier.verify(event, verified => {
       if (verified === null) {
         metrics.badSignatures++
-        return done(refusal('invalid: the signature is not of this author'))
+        return done(refusal(wrongSignature))
       }
       // A copy of it may have come in meanwhile; one whose signature is wrong must not stand for it.
       const known = knownOutcome(event.id, done)
@@ -115,7 +131,7 @@ export function createIngester(options: {
   }
 
   const dispatch = (event: VerifiedEvent, origin: Origin, done: Done) => {
-    const admission = admit(event, origin)
+    const admission = admitFirst(event, origin) ?? admit(event, origin)
     switch (admission.kind) {
       case 'refuse':
         return done(refusal(admission.message))
@@ -130,9 +146,19 @@ export function createIngester(options: {
           done: whenWritten(event.id, 'applied', done),
         })
       case 'store': {
-        const fault = ordinaryFault(event, origin) ?? policyFault(event, origin)
+        // Whoever wants to vanish may say so, whatever there is against its events (NIP-62).
+        const isVanishing = vanishing.isRequest(event)
+        const bar = isVanishing ? null : barred(event)
+        if (bar !== null) return done(refusal(bar))
+        if (origin.source === 'import') {
+          const unfit = importFault(event)
+          return unfit === null ? keep(event, done) : done(refusal(unfit))
+        }
+        const unfit = origin.source === 'sync' ? syncFault(event, origin) : ordinaryFault(event, origin)
+        const fault = unfit ?? (isVanishing ? null : policyFault(event, origin))
         if (fault !== null) return done(refusal(fault))
-        return program === undefined ? keep(event, done) : askProgram(program, event, origin, done)
+        if (program === undefined || isVanishing) return keep(event, done)
+        return askProgram(program, event, origin, done)
       }
       default: {
         const unknown: never = admission
@@ -144,22 +170,27 @@ export function createIngester(options: {
   /** Delivers an ordinary event if it is ephemeral, else stores it. */
   const keep = (event: VerifiedEvent, done: Done) => {
     if (kindClass(event.kind) === 'ephemeral') {
+      if (store.vanished.covers(event, Buffer.from(event.pubkey, 'hex'))) return done(refusal(messages.vanished))
       publish(event)
       metrics.events.ephemeral++
       return done({ accepted: true, message: '', delivered: [] })
     }
-    const prepared = prepare(event)
+    const prepared = prepare(event, store.searchedKinds())
     const bytes = prepared.record.length
     if (!reserve(bytes)) return done(refusal(tooBusy))
-    const isPlain = !deletions.isUnderWay(event.id) && store.isPlain(prepared)
+    const isPlain = !deletions.mayConcern(event) && store.isPlain(prepared)
     deletions.begin(event)
     const written = whenWritten(event.id, 'stored', outcome => {
       release(bytes)
       deletions.end(event)
+      if (event.kind === vanishKind) onVanish()
       done(outcome)
     })
     if (isPlain) writer.submitBlind({ write: () => storedNow(prepared, store.putBlind(prepared)), done: written })
-    else writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
+    else if (event.kind === 5 || event.kind === vanishKind) {
+      // What came before it is stored before it, though there may be more of that than one transaction takes.
+      submitAfterBlind(writer, { lane: 'events', run: () => storeOrdinary(prepared), done: written })
+    } else writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
   }
 
   /** Keeps the event if the program agrees. Until it answers, others who send the event wait, and nobody else. */
@@ -174,7 +205,11 @@ export function createIngester(options: {
     asked.ask(event, origin, verdict => {
       release(bytes)
       inFlight.delete(event.id)
-      if (verdict.action === 'accept') return keep(event, answer)
+      if (verdict.action === 'accept') {
+        // It may have been banned while the program thought about it.
+        const bar = barred(event)
+        return bar === null ? keep(event, answer) : answer(refusal(bar))
+      }
       if (verdict.action === 'refuse') return answer(refusal(verdict.message))
       metrics.events.shadowed++
       answer({ accepted: true, message: '', delivered: [] })
@@ -218,7 +253,7 @@ export function createIngester(options: {
   const ordinaryFault = (event: NostrEvent, origin: Origin): string | null => {
     const time = now()
     const expiration = expirationOf(event)
-    if (expiration > 0 && expiration <= time) return 'invalid: this event has expired'
+    if (expiration > 0 && expiration <= time) return expired
     if (event.created_at > time + limits.createdAtAheadSeconds) return 'invalid: created_at is too far in the future'
     const isEphemeral = kindClass(event.kind) === 'ephemeral'
     const behindSeconds = isEphemeral ? limits.ephemeralBehindSeconds : limits.createdAtBehindSeconds
@@ -226,10 +261,22 @@ export function createIngester(options: {
     return protectionFault(event, origin.authenticated)
   }
 
+  /** What an operator brings in has been let in by a relay before, in its time and from its author. */
+  const importFault = (event: NostrEvent): string | null => {
+    const expiration = expirationOf(event)
+    if (expiration > 0 && expiration <= now()) return expired
+    return kindClass(event.kind) === 'ephemeral' ? 'invalid: ephemeral events are not stored' : null
+  }
+
+  /** The same for what another relay has taken in, which need not have been its author's to spread. */
+  const syncFault = (event: NostrEvent, origin: Origin): string | null =>
+    importFault(event) ?? protectionFault(event, origin.authenticated)
+
   const storeOrdinary = (prepared: Prepared): Written => {
     const { event } = prepared
     const put = store.putPrepared(prepared)
     if (put.status === 'stored' && event.kind === 5) store.applyDeletion(event, host.isProtected)
+    if (put.status === 'stored' && vanishing.isRequest(event)) vanishing.apply(prepared)
     return storedNow(prepared, put)
   }
 
@@ -320,6 +367,7 @@ export function createIngester(options: {
 const takeAll: Policy = () => null
 
 const duplicate = 'duplicate: this event is here already'
+const expired = 'invalid: this event has expired'
 
 function storedNow({ event }: Prepared, put: Stored): Written {
   const accepted = put.status === 'stored' || put.status === 'duplicate'
@@ -332,4 +380,5 @@ const messages = {
   duplicate,
   superseded: 'invalid: there is a newer version of this event',
   deleted: 'blocked: the author has deleted this event',
+  vanished: 'blocked: its author, or whom it is for, has vanished from this relay',
 } as const satisfies Record<Stored['status'], string>

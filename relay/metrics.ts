@@ -16,7 +16,7 @@ export type RelayMetrics = {
   readonly connections: {
     opened: number
     /** By HTTP status: 429 for an address that has too many, 503 when there are too many in all. */
-    readonly refused: { 429: number; 503: number }
+    readonly refused: { 403: number; 429: number; 503: number }
     readonly closed: Record<CloseReason, number>
   }
   /** Of connections that are closed; those of open ones are with their sockets. */
@@ -40,6 +40,8 @@ export type RelayMetrics = {
   badSignatures: number
   /** Events removed because they had expired. */
   expired: number
+  /** Events removed because their key has vanished or is banned. */
+  removed: number
 }
 
 /** What the writer counts. */
@@ -52,7 +54,16 @@ export type WriterMetrics = {
 }
 
 /** Why a connection ended: `client` when the relay had no part in it. */
-export type CloseReason = 'client' | 'nonsense' | 'protocol' | 'unread-bytes' | 'unread-time' | 'no-pong' | 'stopping'
+export type CloseReason =
+  | 'client'
+  | 'nonsense'
+  | 'protocol'
+  | 'unread-bytes'
+  | 'unread-time'
+  | 'no-pong'
+  | 'idle'
+  | 'operator'
+  | 'stopping'
 
 /** A count for each prefix of NIP-01, NIP-42 and NIP-77; what begins otherwise is `other`. */
 export type ByPrefix = Record<(typeof prefixes)[number], number>
@@ -79,6 +90,8 @@ const reasons: readonly CloseReason[] = [
   'unread-bytes',
   'unread-time',
   'no-pong',
+  'idle',
+  'operator',
   'stopping',
 ]
 
@@ -90,7 +103,7 @@ export function createRelayMetrics(): RelayMetrics {
     authRefused: zeros(prefixes),
     messages: zeros(verbs),
     requestsRefused: zeros(prefixes),
-    connections: { opened: 0, refused: { 429: 0, 503: 0 }, closed: zeros(reasons) },
+    connections: { opened: 0, refused: { 403: 0, 429: 0, 503: 0 }, closed: zeros(reasons) },
     bytesIn: 0,
     bytesOut: 0,
     delivered: 0,
@@ -104,6 +117,7 @@ export function createRelayMetrics(): RelayMetrics {
     verifications: 0,
     badSignatures: 0,
     expired: 0,
+    removed: 0,
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { Backlog } from './backlog.ts'
 import type { Limits } from './limits.ts'
 import { type CloseReason, countRefusal, type RelayMetrics } from './metrics.ts'
 import { createPageWriter, type Span } from './page.ts'
+import type { Reading } from './reading.ts'
 
 /** What goes to a client, and how far behind it is with reading. */
 export type Outlet = {
@@ -20,8 +22,8 @@ export type Outlet = {
   whenDrained(): Promise<void>
   /** Stops reading from a client that does not read, or it could fill our memory with the answers. */
   holdWhileBehind(): void
-  /** Called at intervals: pings, and ends connections that are gone or do not read. */
-  check(): void
+  /** Called at intervals, with whether anything was heard since: pings, and ends connections that are gone or do not read. */
+  check(wasHeard: boolean): void
   /** Remembers why the connection is being ended, when that is not the client's doing. */
   blame(reason: CloseReason): void
   endedBy(): CloseReason
@@ -31,11 +33,16 @@ export type Outlet = {
 export function createOutlet({
   socket,
   stream,
+  reading,
+  backlog,
   limits,
   metrics,
 }: {
   socket: WebSocket
   stream: Duplex
+  reading: Reading
+  /** Shared by all connections. */
+  backlog: Backlog
   limits: Limits
   metrics: RelayMetrics
 }): Outlet {
@@ -51,6 +58,9 @@ export function createOutlet({
     ending = reason
     socket.terminate()
   }
+  const reportUnread = backlog.join(() => terminate('unread-bytes'))
+  const reportRead = () => reportUnread(0)
+  stream.on('drain', reportRead).on('close', reportRead)
 
   const isOpen = () => socket.readyState === socket.OPEN
   const isBehind = () => stream.writableLength > limits.pauseAtBytes
@@ -61,6 +71,8 @@ export function createOutlet({
     if (pages.length() === 0) return
     pages.flush()
     if (stream.writableLength > limits.terminateAtBytes) terminate('unread-bytes')
+    // Nothing is said of less than the stream buffers, nor when it has been taken.
+    else if (stream.writableNeedDrain) reportUnread(stream.writableLength)
   }
   const flushLater = () => {
     if (isScheduled) return
@@ -114,13 +126,13 @@ export function createOutlet({
     holdWhileBehind: () => {
       if (!isBehind() || isHolding) return
       isHolding = true
-      socket.pause()
+      reading.pause()
       void whenDrained().then(() => {
         isHolding = false
-        socket.resume()
+        reading.resume()
       })
     },
-    check: () => {
+    check: wasHeard => {
       if (!isBehind()) behindSinceMs = null
       else behindSinceMs ??= performance.now()
       if (behindSinceMs !== null) {
@@ -128,7 +140,7 @@ export function createOutlet({
         if (performance.now() - behindSinceMs >= limits.drainSeconds * 1_000) terminate('unread-time')
         return
       }
-      if (!isAlive) return terminate('no-pong')
+      if (!isAlive && !wasHeard) return terminate('no-pong')
       isAlive = false
       socket.ping()
     },

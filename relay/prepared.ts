@@ -2,6 +2,7 @@ import type { RelayDatabases } from './databases.ts'
 import { kindClass, type NostrEvent, tagValue } from './event.ts'
 import { addressKey, authorKindPrefix, indexKey, kindPrefix, tagPrefix } from './keys.ts'
 import { encodeRecord, expirationOf, indexedTags } from './record.ts'
+import { searchRows } from './searched-text.ts'
 
 /** All that is to be written for an event, ready before the transaction; only the event's number is missing. */
 export type Prepared = {
@@ -19,12 +20,15 @@ export type Prepared = {
   readonly indexKeys: readonly (readonly [database: IndexName, key: Buffer])[]
 }
 
-export type IndexName = keyof RelayDatabases & ('byTime' | 'byKind' | 'byAuthorKind' | 'byTag')
+export type IndexName = keyof RelayDatabases & ('byTime' | 'byKind' | 'byAuthorKind' | 'byTag' | 'words')
 
 const noPrefix = Buffer.alloc(0)
 
-/** Computes what an event's storage takes. The writer's slices are short, so this is done before they begin. */
-export function prepare(event: NostrEvent, kept = false): Prepared {
+/**
+ * Computes what an event's storage takes, `searched` being the kinds whose words are indexed. The writer's slices are short,
+ * so this is done before they begin.
+ */
+export function prepare(event: NostrEvent, searched: ReadonlySet<number>, kept = false): Prepared {
   const id = Buffer.from(event.id, 'hex')
   const pubkey = Buffer.from(event.pubkey, 'hex')
   const tags = indexedTags(event)
@@ -37,16 +41,17 @@ export function prepare(event: NostrEvent, kept = false): Prepared {
     record: encodeRecord(event, tags, expiration),
     expiration,
     address: addressOf(event, pubkey),
-    indexKeys: indexKeysOf(event, id, pubkey, tags),
+    indexKeys: indexKeysOf(event, id, pubkey, tags, searched),
   }
 }
 
 /** The keys under which an event stands in the indexes, with number 0. */
 export function indexKeysOf(
-  event: Pick<NostrEvent, 'kind' | 'created_at'>,
+  event: Pick<NostrEvent, 'kind' | 'created_at' | 'tags' | 'content'>,
   id: Buffer,
   pubkey: Buffer,
   tags: readonly (readonly [string, string])[],
+  searched: ReadonlySet<number>,
 ): (readonly [IndexName, Buffer])[] {
   const { kind, created_at: createdAt } = event
   const keys: (readonly [IndexName, Buffer])[] = [
@@ -57,6 +62,7 @@ export function indexKeysOf(
   // Each tag value once: twice in an event it is still one entry.
   const unique = tags.length < 2 ? tags : new Map(tags.map(tag => [tag[0] + tag[1], tag])).values()
   for (const [letter, value] of unique) keys.push(['byTag', indexKey(tagPrefix(letter, value), createdAt, id, 0)])
+  if (searched.has(kind)) for (const row of searchRows(event)) keys.push(['words', indexKey(row, createdAt, id, 0)])
   return keys
 }
 

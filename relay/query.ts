@@ -3,6 +3,8 @@ import { type Candidates, listIds, mergeCursors } from './query-cursors.ts'
 import { chooseIndex } from './query-index.ts'
 import { recordTest } from './query-test.ts'
 import { type RecordView, recordExpiration } from './record.ts'
+import { chainScans, chooseRow, standsUnder } from './search-scan.ts'
+import { rowsByRelevance } from './searched-text.ts'
 import type { EventStore } from './store.ts'
 
 /** A query under way. It holds no read transaction between steps: it resumes by key. */
@@ -23,30 +25,51 @@ const stepsBetweenLooks = 32
 /** How many candidates beyond the limit are looked at to tell whether there is more. */
 const looksBeyond = 64
 
-/** Begins a query: newest first, lower ids first in the same second, at most `filter.limit` of those up to `latest`. */
-export function openScan(
-  store: EventStore,
-  filter: Filter,
-  options: {
-    now: number
-    /** The store's latest number when the request came: what is later comes live. */
-    latest: number
-    visible: Visible
-    /** Numbers that a former filter of the same request has given; what this one gives is added. */
-    seen: Set<number> | null
-  },
-): Scan {
+/** A word may be in every event: a search looks at so many candidates, newest first, for each degree of relevance. */
+const maxSearched = 50_000
+
+type ScanOptions = {
+  readonly now: number
+  /** The store's latest number when the request came: what is later comes live. */
+  readonly latest: number
+  readonly visible: Visible
+  /** Numbers that a former filter of the same request has given; what this one gives is added. */
+  readonly seen: Set<number> | null
+  /** Whether the order of what a search finds does not matter; finding all of it then takes no memory. */
+  readonly unordered?: boolean
+}
+
+/**
+ * Begins a query: newest first, lower ids first in the same second, at most `filter.limit` of those up to `latest`. Of a
+ * search (NIP-50) the most relevant come first.
+ */
+export function openScan(store: EventStore, filter: Filter, options: ScanOptions): Scan {
+  if (filter.search === undefined) return openIndexScan(store, filter, options, [])
+  const tiers = rowsByRelevance(filter.search)
+  if (options.unordered) return openIndexScan(store, filter, options, tiers.at(-1) ?? [])
+  const seen = options.seen ?? new Set()
+  return chainScans(tiers, filter.limit, (rows, limit) =>
+    openIndexScan(store, { ...filter, limit }, { ...options, seen }, rows),
+  )
+}
+
+/** `rows` of `relay.words` are those that an event has to stand under, too. */
+function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, rows: readonly Buffer[]): Scan {
   const { now, latest, visible, seen } = options
   const test = recordTest(filter)
   let opening: Generator<void, Candidates> | undefined
   let candidates: Candidates | undefined
   let left = filter.limit
   let previous = -1
+  let searched = 0
   let hasMore: boolean | undefined
   let isDone = isEmpty(filter)
   if (isDone) hasMore = false
-  else
-    opening = filter.ids === undefined ? mergeCursors(filter, chooseIndex(store, filter)) : listIds(store, filter.ids)
+  else if (filter.ids !== undefined) opening = listIds(store, filter.ids)
+  else {
+    const choosing = rows.length === 0 ? chooseIndex(store, filter) : chooseRow(store, filter, rows)
+    opening = mergeCursors(filter, choosing)
+  }
 
   const isAsked = (record: RecordView): boolean => {
     const expiration = recordExpiration(record)
@@ -63,12 +86,17 @@ export function openScan(
     for (let taken = 1; taken <= steps; taken++) {
       if (taken % stepsBetweenLooks === 0 && isOver()) return undefined
       const seq = candidates()
-      if (seq === null) return null
+      if (seq === null || (rows.length > 0 && ++searched > maxSearched)) return null
       // An event with several of the values asked for stands in several cursors, at one position.
       if (seq > latest || seq === previous || seen?.has(seq)) continue
       previous = seq
-      const record = store.record(seq)
+      let record = store.record(seq)
       if (record === undefined || !isAsked(record)) continue
+      if (rows.length > 0) {
+        if (!standsUnder(store, rows, seq, record)) continue
+        record = store.record(seq)
+        if (record === undefined) continue
+      }
       store.keepAtHand(seq, record)
       return record
     }
@@ -79,7 +107,7 @@ export function openScan(
   const lookBeyond = (isOver: () => boolean): boolean | undefined => {
     if (filter.limit === 0) return undefined
     const found = step(looksBeyond, isOver)
-    return found === undefined ? undefined : found !== null
+    return found === undefined || searched > maxSearched ? undefined : found !== null
   }
 
   return {
@@ -94,7 +122,7 @@ export function openScan(
           }
           return record
         }
-        hasMore = false
+        hasMore = searched > maxSearched ? undefined : false
       } else {
         hasMore = lookBeyond(isOver)
       }

@@ -2,24 +2,32 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RootDatabase } from 'lmdb'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { createBacklog } from './backlog.ts'
 import { type Connection, openConnection, type Traffic } from './connection.ts'
-import { createConnectionCounter } from './connection-counter.ts'
-import type { NostrEvent } from './event.ts'
+import { createConnectionCounter, networkOf } from './connection-counter.ts'
+import type { EventTemplate, NostrEvent } from './event.ts'
 import { parseFilter } from './filter.ts'
+import { createGovernance, type ManagementOptions } from './governance.ts'
 import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
 import { createIngester, type Submitted } from './ingest.ts'
 import type { Limits } from './limits.ts'
+import type { Management } from './management.ts'
+import type { MembershipSettings } from './membership.ts'
 import { createRelayMetrics, type RelayMetrics } from './metrics.ts'
+import { createNegentropyMemory } from './negentropy-memory.ts'
 import { openHost } from './open-host.ts'
 import { createPace } from './pace.ts'
+import { createBuckets } from './policies/buckets.ts'
 import type { Policy } from './policies/policy.ts'
 import type { PolicyProgram } from './policies/program.ts'
 import type { Requirements } from './policies/requirements.ts'
 import { openScan } from './query.ts'
 import { recordEvent } from './record.ts'
+import { type RetentionRule, startRetention } from './retention.ts'
+import { startIndexing } from './search-index.ts'
 import type { Secp256k1 } from './secp256k1.ts'
-import { openEventStore } from './store.ts'
+import { type EventStore, openEventStore } from './store.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { createTurns } from './turns.ts'
 import { createVerifier } from './verifier.ts'
@@ -37,7 +45,13 @@ export type Relay = {
   applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
   /** Stored events that a filter asks for, as the service itself sees them, newest first, at most 500. */
   find(filter: object): NostrEvent[]
-  stats(): { connections: number; subscriptions: number; queued: number }
+  /** The management API (NIP-86), for an HTTP front that takes POST with its content type. */
+  readonly manage: Management
+  /** Whether a key is a member or an operator (NIP-43). */
+  isMember(pubkey: string): boolean
+  stats(): { connections: number; subscriptions: number; queued: number; unverified: number }
+  /** What is stored, for the operator's tools. */
+  readonly store: EventStore
   /** Bytes of all connections that there have been, and what clients have not taken yet. */
   traffic(): Traffic
   /** Ends every connection and stops the timers. The writer is the caller's. */
@@ -47,7 +61,10 @@ export type Relay = {
 const never = () => false
 /** For the messages of all clients on one turn of the event loop. */
 const messagesMs = 2
+const maxFragments = 64
+const maxBufferedChunks = 1_024
 const sweepEveryMs = 10_000
+const retentionEveryMs = 600_000
 /** So many removals take a few milliseconds. */
 const sweepAtOnce = 50
 
@@ -70,23 +87,77 @@ export function createRelay(options: {
   now(): number
   clientIp(request: IncomingMessage): string
   onError(error: unknown): void
+  /** For members only (NIP-43); what it says of them, `sign` signs with the key of the identity. */
+  membership?: MembershipSettings | undefined
+  sign?: ((template: EventTemplate) => NostrEvent) | undefined
+  /** Who may change how the relay works while it does. */
+  management?: ManagementOptions | undefined
+  /** What is not kept for ever. */
+  retention?: readonly RetentionRule[]
+  /** Kinds that `search` finds (NIP-50); without any it is not offered. */
+  searchedKinds?: readonly number[]
   /** Where to count; see `exposeRelay`. */
   metrics?: RelayMetrics
 }): Relay {
   const { root, writer, secp, host = openHost, limits, identity, urls, now, clientIp, onError } = options
   const { metrics = createRelayMetrics() } = options
   const store = openEventStore(root, limits.recordCacheBytes)
+  const indexing = startIndexing({ store, writer, kinds: options.searchedKinds ?? [], onError })
   const subscriptions = createSubscriptions()
-  const { policy, requirements, program } = options
+  const { requirements, program } = options
   const verifier = createVerifier({ secp, onError })
+  const find: Relay['find'] = wanted => {
+    const parsed = parseFilter(wanted, {
+      maxLimit: limits.maxLimit,
+      maxValues: limits.maxFilterValues,
+      maxTagKeys: 3,
+    })
+    if (!parsed.ok) throw new Error(parsed.reason)
+    const latest = store.latestSeq()
+    const scan = openScan(store, parsed.filter, { now: now(), latest, visible: () => true, seen: null })
+    const events: NostrEvent[] = []
+    for (let found = scan.next(never); found; found = scan.next(never)) events.push(recordEvent(found))
+    return events
+  }
+  const endIf = (isOver: (connection: Connection) => boolean, reason: string) => {
+    for (const connection of connections) if (isOver(connection)) connection.end(reason)
+  }
+  const governance = createGovernance({
+    store,
+    writer,
+    secp,
+    host,
+    limits,
+    identity,
+    urls,
+    policy: options.policy,
+    membership: options.membership,
+    management: options.management,
+    sign: options.sign,
+    find,
+    applyLocally: (apply, done) => ingester.applyLocally(apply, done),
+    // Once the OK to its request to leave is on its way.
+    endConnectionsOf: pubkey =>
+      void setImmediate(() => endIf(({ isOf }) => isOf(pubkey), 'restricted: you are no longer a member')),
+    endBlocked: () => endIf(({ ip }) => governance.isBlocked(ip), 'blocked: your address is blocked here'),
+    removed: count => {
+      metrics.removed += count
+    },
+    now,
+    onError,
+  })
   const ingester = createIngester({
     store,
+    vanishing: governance.vanishing,
+    onVanish: governance.wake,
+    barred: governance.barred,
+    admitFirst: governance.admitFirst,
     subscriptions,
     writer,
     verifier,
     host,
     limits,
-    policy,
+    policy: governance.policy,
     program,
     metrics,
     now,
@@ -95,10 +166,16 @@ export function createRelay(options: {
   const connections = new Set<Connection>()
   const turns = createTurns(metrics)
   const isOver = createPace(messagesMs)
+  const negentropyMemory = createNegentropyMemory(limits)
+  const backlog = createBacklog(limits.maxUnreadBytes)
   const counter = createConnectionCounter(limits)
+  const mayShakeHands = createBuckets({ perSecond: limits.handshakesPerMinute / 60, burst: limits.handshakesBurst })
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.maxMessageBytes,
+    // Each part of a message that has not come in full keeps all that was read with it.
+    maxFragments,
+    maxBufferedChunks,
     perMessageDeflate: false,
     clientTracking: false,
   })
@@ -113,11 +190,14 @@ export function createRelay(options: {
       ingester,
       secp,
       host,
+      membership: governance.membership,
       limits,
       metrics,
       urls,
-      turns,
+      turns: turns.join(),
       isOver,
+      backlog,
+      negentropyMemory,
       now,
       onError,
     })
@@ -148,15 +228,31 @@ export function createRelay(options: {
       },
     })
   }
-  const sweeping = setInterval(sweep, sweepEveryMs)
+  const sweeping = setInterval(() => {
+    sweep()
+    governance.look()
+  }, sweepEveryMs)
+  governance.look()
   for (const timer of [pinging, sweeping]) timer.unref()
+  const retention = startRetention({
+    rules: options.retention ?? [],
+    remover: { store, writer, isProtected: host.isProtected, now },
+    everyMs: retentionEveryMs,
+    onRemoved: count => {
+      metrics.expired += count
+    },
+    onError,
+  })
 
   return {
     handleUpgrade: (request, socket, head) => {
       const ip = clientIp(request)
-      const refusal = counter.enter(ip)
+      const comesTooOften = !mayShakeHands(networkOf(ip))
+      const tooMany = comesTooOften ? '429 Too Many Requests' : null
+      const refusal = governance.isBlocked(ip) ? '403 Forbidden' : (tooMany ?? counter.enter(ip))
       if (refusal !== null) {
-        metrics.connections.refused[refusal.startsWith('429') ? 429 : 503]++
+        const [status] = refusal.split(' ')
+        metrics.connections.refused[status === '403' ? 403 : status === '429' ? 429 : 503]++
         // The HTTP server has let go of the socket: a reset would be uncaught, and a peer that never closes would stay.
         socket.on('error', () => undefined)
         socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
@@ -171,23 +267,23 @@ export function createRelay(options: {
         onOpen(websocket, socket, ip)
       })
     },
-    document: () => informationDocument(identity, limits, requirements, host.restrictedKinds),
-    submit: ingester.submit,
-    applyLocally: ingester.applyLocally,
-    find: wanted => {
-      const parsed = parseFilter(wanted, {
-        maxLimit: limits.maxLimit,
-        maxValues: limits.maxFilterValues,
-        maxTagKeys: 3,
-      })
-      if (!parsed.ok) throw new Error(parsed.reason)
-      const latest = store.latestSeq()
-      const scan = openScan(store, parsed.filter, { now: now(), latest, visible: () => true, seen: null })
-      const events: NostrEvent[] = []
-      for (let found = scan.next(never); found; found = scan.next(never)) events.push(recordEvent(found))
-      return events
+    document: () =>
+      informationDocument(governance.identity(), limits, requirements, host.restrictedKinds, store.searchedKinds()),
+    submit: (event, origin, done) => {
+      if (origin.source !== 'client' || !governance.isBlocked(origin.ip)) return ingester.submit(event, origin, done)
+      done({ accepted: false, message: 'blocked: your address is blocked here', delivered: [] })
     },
-    stats: () => ({ connections: connections.size, subscriptions: subscriptions.count(), queued: writer.queued() }),
+    manage: governance.manage,
+    isMember: governance.membership.isMember,
+    applyLocally: ingester.applyLocally,
+    find,
+    stats: () => ({
+      connections: connections.size,
+      subscriptions: subscriptions.count(),
+      queued: writer.queued(),
+      unverified: verifier.pending(),
+    }),
+    store,
     traffic: () => {
       let { bytesIn, bytesOut } = metrics
       let unreadBytes = 0
@@ -202,6 +298,9 @@ export function createRelay(options: {
     close: async () => {
       clearInterval(pinging)
       clearInterval(sweeping)
+      governance.stop()
+      indexing.stop()
+      await retention.stop()
       await new Promise<void>(done => server.close(() => done()))
       await Promise.all([...connections].map(connection => connection.close()))
       await verifier.close()

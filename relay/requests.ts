@@ -1,5 +1,7 @@
+import { broadness } from './broad.ts'
 import { createBucket } from './bucket.ts'
-import { type Filter, parseFilter } from './filter.ts'
+import { createCounts, takesTooLong } from './counts.ts'
+import { type Filter, parseFilter, valuesIn } from './filter.ts'
 import type { Host } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { RelayMetrics } from './metrics.ts'
@@ -12,12 +14,17 @@ import type { EventStore } from './store.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
 import type { Turns } from './turns.ts'
 
-/** The subscriptions of one connection. */
+/** The subscriptions and counts of one connection. */
 export type Requests = {
   /** A REQ: answers with what is stored, EOSE, and then what comes, or with CLOSED. */
   request(id: string, values: readonly unknown[]): void
+  /** A COUNT (NIP-45): answers with how many events there are, or with CLOSED. */
+  countEvents(id: string, values: readonly unknown[]): void
+  /** Ends the subscription and the count of this id. */
   close(id: unknown): void
   closeAll(): void
+  /** How many there are of both. */
+  count(): number
 }
 
 /** A subscription; `held` are live events that came before the stored ones were all sent. */
@@ -26,7 +33,7 @@ type Open = { readonly subscription: Subscription; held: Span[] | null; closed: 
 const sliceMs = 5
 const maxHeld = 1_000
 
-/** Serves the REQs of a connection. */
+/** Serves the REQs and COUNTs of a connection. */
 export function createRequests(context: {
   outlet: Outlet
   store: EventStore
@@ -38,6 +45,8 @@ export function createRequests(context: {
   authenticated: ReadonlySet<string>
   /** Shared by all connections. */
   turns: Turns
+  /** Reconciliations, which count as subscriptions. */
+  openReconciliations(): number
   sendChallenge(): void
   now(): number
   onError(error: unknown): void
@@ -45,14 +54,31 @@ export function createRequests(context: {
   const { outlet, store, subscriptions, host, limits, metrics, authenticated, turns, sendChallenge, now, onError } =
     context
   const open = new Map<string, Open>()
+  const counts = createCounts(context)
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
 
   const request = (id: string, values: readonly unknown[]) => {
     // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
-    close(id)
-    if (!requestBucket()) return outlet.send(['CLOSED', id, 'rate-limited: too many requests, slow down'])
+    closeSubscription(id)
+    const filters = filtersOf('REQ', id, values)
+    if (filters !== null) startSubscription(id, filters)
+  }
+
+  const countEvents = (id: string, values: readonly unknown[]) => {
+    counts.stop(id)
+    const filters = filtersOf('COUNT', id, values)
+    if (filters !== null) counts.start(id, filters)
+  }
+
+  /** What is asked for; `null` after an answer of CLOSED. */
+  const filtersOf = (verb: 'REQ' | 'COUNT', id: string, values: readonly unknown[]): readonly Filter[] | null => {
+    const refuse = (reason: string) => {
+      outlet.send(['CLOSED', id, reason])
+      return null
+    }
+    if (!requestBucket()) return refuse('rate-limited: too many requests, slow down')
     if (values.length === 0 || values.length > limits.maxFilters) {
-      return outlet.send(['CLOSED', id, `invalid: a REQ has 1 to ${limits.maxFilters} filters`])
+      return refuse(`invalid: a ${verb} has 1 to ${limits.maxFilters} filters`)
     }
     const filters: Filter[] = []
     for (const value of values) {
@@ -60,31 +86,26 @@ export function createRequests(context: {
         maxLimit: limits.maxLimit,
         maxValues: limits.maxFilterValues,
         maxTagKeys: limits.maxFilterTagKeys,
+        searchedKinds: store.searchedKinds(),
       })
-      if (!parsed.ok) return outlet.send(['CLOSED', id, `invalid: ${parsed.reason}`])
+      if (!parsed.ok) return refuse(`${parsed.prefix}: ${parsed.reason}`)
+      const broad = verb === 'REQ' ? broadness(parsed.filter, limits, now()) : null
+      if (broad !== null) return refuse(broad)
       filters.push(parsed.filter)
     }
     if (authenticated.size === 0 && filters.every(asksForRestrictedOnly)) {
       sendChallenge()
-      return outlet.send(['CLOSED', id, 'auth-required: these kinds are for their parties only'])
+      return refuse('auth-required: these kinds are for their parties only')
     }
-    if (open.size >= limits.maxSubscriptions) {
-      return outlet.send([
-        'CLOSED',
-        id,
-        `rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`,
-      ])
+    if (open.size + counts.size() + context.openReconciliations() >= limits.maxSubscriptions) {
+      return refuse(`rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
     }
-    let listed = valuesIn(filters)
+    let listed = valuesIn(filters) + counts.listed()
     for (const { subscription } of open.values()) listed += valuesIn(subscription.filters)
     if (listed > limits.maxSubscribedValues) {
-      return outlet.send([
-        'CLOSED',
-        id,
-        `rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`,
-      ])
+      return refuse(`rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`)
     }
-    startSubscription(id, filters)
+    return filters
   }
 
   const asksForRestrictedOnly = ({ kinds }: Filter) =>
@@ -113,7 +134,7 @@ export function createRequests(context: {
       .catch((error: unknown) => {
         onError(error)
         outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
-        close(id)
+        closeSubscription(id)
       })
       .finally(() => {
         metrics.queriesUnderWay--
@@ -129,11 +150,18 @@ export function createRequests(context: {
     /** Whether to go on, after what was found is sent and others had their turn. */
     const nextSlice = async (): Promise<boolean> => {
       outlet.flush()
+      workedMs += performance.now() - endMs + sliceMs
+      if (workedMs > limits.querySeconds * 1_000 && !entry.closed) {
+        outlet.send(['CLOSED', id, takesTooLong])
+        closeSubscription(id)
+        return false
+      }
       await turns()
       while (outlet.isBehind() && outlet.isOpen()) await outlet.whenDrained()
       endMs = performance.now() + sliceMs
       return !entry.closed && outlet.isOpen()
     }
+    let workedMs = 0
     let endMs = performance.now() + sliceMs
     let hasMore: boolean | undefined = false
     const isOver = () => performance.now() > endMs
@@ -161,6 +189,11 @@ export function createRequests(context: {
   }
 
   const close = (id: unknown) => {
+    counts.stop(id)
+    closeSubscription(id)
+  }
+
+  const closeSubscription = (id: unknown) => {
     const entry = typeof id === 'string' ? open.get(id) : undefined
     if (typeof id !== 'string' || entry === undefined) return
     entry.closed = true
@@ -170,18 +203,12 @@ export function createRequests(context: {
 
   return {
     request,
+    countEvents,
     close,
     closeAll: () => {
-      for (const id of [...open.keys()]) close(id)
+      counts.stopAll()
+      for (const id of [...open.keys()]) closeSubscription(id)
     },
+    count: () => open.size + counts.size(),
   }
-}
-
-/** How many values filters list, which is what they take of memory. */
-function valuesIn(filters: readonly Filter[]): number {
-  let count = 0
-  for (const { ids, authors, kinds, tags } of filters) {
-    for (const list of [ids, authors, kinds, ...tags.values()]) count += list?.length ?? 0
-  }
-  return count
 }

@@ -10,22 +10,29 @@ import {
   type RecordView,
   recordEvent,
   recordExpiration,
+  recordHasTag,
   recordId,
   recordIsBy,
   recordKind,
   recordPubkey,
 } from './record.ts'
 import { createRecordCache } from './record-cache.ts'
+import { indexedKinds } from './search-index.ts'
+import { createVanished, type Vanished, vanishKind, wrapKinds } from './vanished.ts'
 
 /** What became of an event that was to be stored. */
 export type Stored =
   | { readonly status: 'stored'; readonly seq: number; readonly record: RecordView }
-  /** `superseded`: there is a newer version of it; `deleted`: its author has deleted it, before or after it came. */
-  | { readonly status: 'duplicate' | 'superseded' | 'deleted' }
+  /**
+   * `superseded`: there is a newer version of it; `deleted`: its author has deleted it, before or after it came, or whom it
+   * is wrapped for; `vanished`: one of these has vanished from here.
+   */
+  | { readonly status: 'duplicate' | 'superseded' | 'deleted' | 'vanished' }
 
 /** Events in LMDB. What writes is called inside the writer's transaction only. */
 export type EventStore = {
   readonly databases: RelayDatabases
+  readonly vanished: Vanished
   /** `kept`: an event of the application's own, which neither a deletion that came before nor an expiration touches. */
   put(event: NostrEvent, kept?: boolean): Stored
   /** The same for what `prepare` has made ready before the transaction. */
@@ -39,11 +46,17 @@ export type EventStore = {
   putBlind(prepared: Prepared): Stored & { readonly status: 'stored' }
   /** Does what a deletion request (NIP-09) asks, and remembers it for what is still to come. */
   applyDeletion(request: NostrEvent, isProtected: (event: { kind: number; pubkey: string }) => boolean): void
+  /** Takes an event out of every index, if it is there. */
+  remove(seq: number): void
   /** Whether anything has expired by now. */
   hasExpired(now: number): boolean
   /** Removes events that have expired (NIP-40), at most `limit`; says how many. */
   sweepExpired(now: number, limit: number): number
   has(id: string): boolean
+  /** The kinds whose words are indexed (NIP-50). */
+  searchedKinds(): ReadonlySet<number>
+  /** Says which they are from now on; what is stored already is `startIndexing`'s. */
+  searchKinds(kinds: readonly number[]): void
   /** The event as it is stored, or `undefined`. */
   record(seq: number): RecordView | undefined
   /** Says that a record was of use and may be asked for again. */
@@ -59,12 +72,15 @@ export type EventStore = {
 
 const nothing = Buffer.alloc(0)
 const hex64 = /^[0-9a-f]{64}$/
+const letterP = 'p'.charCodeAt(0)
 const addressForm = /^([0-9]{1,5}):([0-9a-f]{64}):(.*)$/s
 
 /** Opens the store in an environment that others may use too, with a cache of so many bytes. */
 export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {
   const db = openDatabases(root)
   const cache = createRecordCache(cacheBytes)
+  let searched = indexedKinds(db.words)
+  const vanished = createVanished(db.vanished)
   let lastRead: Buffer = nothing
 
   // Numbers of events whose transaction failed are not used again: gaps do no harm.
@@ -90,9 +106,10 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
   const putPrepared = (prepared: Prepared): Stored => {
     const { event, kept, id, pubkey, address } = prepared
     if (db.ids.getBinaryFast(id) !== undefined) return { status: 'duplicate' }
+    if (!kept && vanished.covers(event, pubkey)) return { status: 'vanished' }
     // A deletion of a deletion has no effect (NIP-09), whichever comes first.
-    const canBeDeleted = !kept && event.kind !== 5
-    if (canBeDeleted && db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) !== undefined) return { status: 'deleted' }
+    const canBeDeleted = !kept && !isUndeletable(event.kind)
+    if (canBeDeleted && isDeletedById(prepared)) return { status: 'deleted' }
     if (address !== null) {
       const deletedUpTo = db.deletions.get(deletedAddressKey(address))?.readUIntBE(0, 6) ?? -1
       if (canBeDeleted && event.created_at <= deletedUpTo) return { status: 'deleted' }
@@ -103,6 +120,16 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
       }
     }
     return putRows(prepared, 'putSync')
+  }
+
+  /** Deleted by its author; a gift wrap also by one whom it is for, since nobody has its author's key (NIP-59). */
+  const isDeletedById = ({ event, id, pubkey }: Prepared): boolean => {
+    if (db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) !== undefined) return true
+    if (!wrapKinds.has(event.kind)) return false
+    return event.tags.some(([name, value]) => {
+      if (name !== 'p' || value === undefined || !hex64.test(value)) return false
+      return db.deletions.getBinaryFast(deletedIdKey(id, Buffer.from(value, 'hex'))) !== undefined
+    })
   }
 
   /** `put` in a block of blind writes, else `putSync`. */
@@ -127,7 +154,7 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     const pubkey = recordPubkey(record)
     const expiration = recordExpiration(record)
     const event = recordEvent(record)
-    for (const [name, key] of indexKeysOf(event, id, pubkey, indexedTags(event))) {
+    for (const [name, key] of indexKeysOf(event, id, pubkey, indexedTags(event), searched)) {
       db[name].removeSync(withSeq(key, seqValue))
     }
     if (expiration > 0) db.expirations.removeSync(expirationKey(expiration, seqValue))
@@ -158,9 +185,10 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     const record = seq === undefined ? undefined : recordOf(seq)
     if (seq !== undefined && record !== undefined) {
       const kind = recordKind(record)
-      if (!recordIsBy(record, author)) return
-      // A deletion of a deletion has no effect (NIP-09).
-      if (kind === 5 || isProtected({ kind, pubkey: author.toString('hex') })) return
+      const isForAuthor = wrapKinds.has(kind) && recordHasTag(record, letterP, [Buffer.from(author.toString('hex'))])
+      if (!recordIsBy(record, author) && !isForAuthor) return
+      // A deletion of a deletion has no effect (NIP-09), nor one of a request to vanish (NIP-62).
+      if (isUndeletable(kind) || isProtected({ kind, pubkey: recordPubkey(record).toString('hex') })) return
       remove(seq)
     }
     db.deletions.putSync(deletedIdKey(id, author), nothing)
@@ -188,12 +216,17 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
 
   return {
     databases: db,
-    put: (event, kept) => putPrepared(prepare(event, kept)),
+    vanished,
+    put: (event, kept) => putPrepared(prepare(event, searched, kept)),
     putPrepared,
-    isPlain: ({ event, id, pubkey, address }) =>
-      address === null && event.kind !== 5 && db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) === undefined,
+    isPlain: prepared => {
+      const { event, pubkey, address } = prepared
+      if (address !== null || isUndeletable(event.kind)) return false
+      return !vanished.covers(event, pubkey) && !isDeletedById(prepared)
+    },
     putBlind: prepared => putRows(prepared, 'put'),
     applyDeletion,
+    remove,
     hasExpired: now => [...db.expirations.getKeys({ end: timeValue(now + 1), limit: 1 })].length > 0,
     sweepExpired: (now, limit) => {
       const over = [...db.expirations.getKeys({ end: timeValue(now + 1), limit })].map(key => Buffer.from(key))
@@ -202,6 +235,10 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
         remove(key.readUIntBE(6, seqBytes))
       }
       return over.length
+    },
+    searchedKinds: () => searched,
+    searchKinds: kinds => {
+      searched = new Set(kinds)
     },
     has: id => db.ids.getBinaryFast(Buffer.from(id, 'hex')) !== undefined,
     record: recordOf,
@@ -220,6 +257,11 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
   }
 }
 
+/** Deletions and requests to vanish. */
+function isUndeletable(kind: number): boolean {
+  return kind === 5 || kind === vanishKind
+}
+
 /** Later wins; in the same second the lower id (NIP-01). */
 function isNewer(createdAt: number, id: Buffer, current: Buffer): boolean {
   const currentCreatedAt = current.readUIntBE(seqBytes, 6)
@@ -232,7 +274,7 @@ function currentVersion(seqValue: Buffer, createdAt: number, id: Buffer): Buffer
 
 /** Writes the event's number into an index key that was made without. */
 function withSeq(key: Buffer, seqValue: Buffer): Buffer {
-  seqValue.copy(key, key.length - seqBytes)
+  key.writeUIntBE(seqValue.readUIntBE(0, seqBytes), key.length - seqBytes, seqBytes)
   return key
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { createConnectionCounter } from '../relay/connection-counter.ts'
+import { createConnectionCounter, networkOf } from '../relay/connection-counter.ts'
+import { modestShare } from '../relay/import.ts'
 import { policyFrom } from '../relay/policies/from-settings.ts'
 import { requirementsOf } from '../relay/policies/requirements.ts'
 import { createRelay } from '../relay/relay.ts'
@@ -14,6 +15,8 @@ import { checkKeys } from './check-keys.ts'
 import { clockHandlers } from './cli/clock-handlers.ts'
 import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
 import { devWalletHandlers } from './cli/dev.ts'
+import { createRelayWork, relayStreams } from './cli/relay-handlers.ts'
+import { syncStream } from './cli/relay-sync-stream.ts'
 import { packageHomepage, packageVersion } from './cli/version.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
@@ -35,6 +38,7 @@ import { createHost } from './pipeline/admit.ts'
 import { announceService, listDomains } from './pipeline/announce.ts'
 import { createApplier } from './pipeline/apply.ts'
 import { commandMethods, queryMethods } from './pipeline/catalog.ts'
+import { currentSettings } from './pipeline/current-settings.ts'
 import { createFactAppender } from './pipeline/facts.ts'
 import { createGateway, createResultWaiters } from './pipeline/gateway.ts'
 import { createLogClock } from './pipeline/log-clock.ts'
@@ -169,7 +173,9 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     policy: policyFrom(config.relay.policies, host),
     requirements: requirementsOf(config.relay.policies),
     program,
+    searchedKinds: config.relay.search.kinds,
     limits: config.relay.limits,
+    retention: config.relay.retention,
     identity: {
       name: config.relay.name,
       description: config.relay.description,
@@ -182,6 +188,13 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       links: config.relay,
     },
     urls: ownUrls(config, urls.websocket, port),
+    membership: config.relay.membership,
+    sign: signer.sign,
+    management: {
+      isOperator: key => currentSettings(environment).operators.includes(key),
+      urls: [urls.http],
+      changed: fields => log.info({ event: 'relay.managed', ...fields }),
+    },
     now: wallSeconds,
     clientIp,
     metrics: metrics.relay,
@@ -290,6 +303,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     resolveNip05,
     gateway: createGateway({ submit: relay.submit, waiters, findResult, postsPerIp: rations.postsPerIp }),
     relayDocument: relay.document,
+    manage: relay.manage,
+    mayPost: ip => rations.postsPerIp(networkOf(ip)),
     methods: () => describeMethods([...commandMethods, ...queryMethods].map(method => method.declaration)),
     readiness,
     landing: () => ({ document: relay.document(), urls, domains: listDomains(environment.reader, maxListed) }),
@@ -309,6 +324,15 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const control = await createControlServer({
     path: controlSocketPath(directory),
     handlers: { ...devWalletHandlers(wallet), ...clockHandlers(clock, log) },
+    streams: {
+      ...relayStreams(
+        createRelayWork(
+          { relay, writer, isProtected: host.isProtected },
+          { maxEventBytes: config.relay.limits.maxEventBytes, share: modestShare, now: wallSeconds },
+        ),
+      ),
+      'relay.sync': syncStream(relay, { limits: config.relay.limits, share: modestShare, now: wallSeconds }),
+    },
     report: onError('control.failed'),
   })
   closing.push(() => control.close())

@@ -10,9 +10,9 @@ export function foldText(text: string): string {
     .normalize('NFKC')
     .toUpperCase()
     .toLowerCase()
+    .replaceAll('i\u0307', 'i')
     .normalize('NFKC')
     .replaceAll('ς', 'σ')
-    .replaceAll('i\u0307', 'i')
     .replace(blanks, ' ')
 }
 

@@ -21,7 +21,8 @@ export function forKinds(kinds: Kinds, policy: Policy): Policy {
   return (event, origin) => (isOneOf(event.kind) ? policy(event, origin) : null)
 }
 
-function kindsMatcher(kinds: Kinds): (kind: number) => boolean {
+/** Whether a kind is one of these. */
+export function kindsMatcher(kinds: Kinds): (kind: number) => boolean {
   const single = new Set<number>()
   const ranges: { from: number; to: number }[] = []
   for (const entry of kinds) {

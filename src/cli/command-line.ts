@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util'
 import { formatProblem } from '../config/problems.ts'
 import { type Config, loadConfig } from '../config.ts'
+import type { Stdio } from './stdio.ts'
 
 /** What a subcommand is given besides its arguments. It writes lines: what was asked for, and what went wrong. */
 export type CommandLine = {
   readonly env: Readonly<Record<string, string | undefined>>
   print(line: string): void
   complain(line: string): void
+  /** For subcommands that take or give more than lines; by default the process's own. */
+  readonly stdio?: Stdio
 }
 
 /** The process's exit code: done, did not work, or was asked the wrong way. */

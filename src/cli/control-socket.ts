@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { checkParams } from '../protocol/faults.ts'
+import { type ControlStream, serveStream } from './control-stream.ts'
 
 /** An answer of the running service; `error` is one line for the operator, without secrets. */
 export type ControlReply =
@@ -60,29 +61,45 @@ export function controlHandler<Schema extends z.ZodType>(
 export async function createControlServer(options: {
   path: string
   handlers: Readonly<Record<string, ControlHandler>>
+  /** Methods that take as long as they take; one at a time. */
+  streams?: Readonly<Record<string, ControlStream>>
   limits?: Partial<ControlLimits>
   /** Told of handlers that threw, which is a bug; the caller of the method learns only that. */
   report?: (error: unknown) => void
 }): Promise<{ close(): Promise<void> }> {
-  const { path, handlers, report = () => undefined } = options
+  const { path, handlers, streams = {}, report = () => undefined } = options
   const limits = { ...defaultLimits, ...options.limits }
   if (isTooLong(path)) throw new Error(tooLongMessage(path))
   await removeStale(path)
   const connections = new Set<Socket>()
-  const server = createServer(socket => {
+  let streaming: Promise<void> | null = null
+  const stream: Streaming = (socket, line, takeOver) => {
+    const request = requestSchema.safeParse(parseJson(line))
+    if (!request.success || !Object.hasOwn(streams, request.data.method)) return 'none'
+    const run = streams[request.data.method]
+    if (run === undefined) return 'none'
+    if (streaming !== null) return 'busy'
+    streaming = serveStream(socket, takeOver(), { run, params: request.data.params, report }).finally(() => {
+      streaming = null
+    })
+    return 'streams'
+  }
+  // What a stream sends may end before its answer comes.
+  const server = createServer({ allowHalfOpen: true }, socket => {
     connections.add(socket)
     socket.on('close', () => connections.delete(socket))
-    serve(socket, limits, line => answer(line, handlers, limits.timeoutMs, report))
+    serve(socket, limits, stream, line => answer(line, handlers, limits.timeoutMs, report))
   })
   server.maxConnections = limits.maxConnections
   await listen(server, path)
   server.on('error', report)
   return {
-    close: () =>
-      new Promise(resolve => {
-        server.close(() => resolve())
-        for (const socket of connections) socket.destroy()
-      }),
+    close: async () => {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      for (const socket of connections) socket.destroy()
+      await closed
+      await streaming
+    },
   }
 }
 
@@ -151,11 +168,20 @@ async function answer(
   return reply
 }
 
+/** Begins what a line asks for, if that is a stream; `takeOver` gives what else has been read. */
+type Streaming = (socket: Socket, line: string, takeOver: () => Buffer) => 'none' | 'busy' | 'streams'
+
 /** Answers a connection's requests one after the other, in their order. */
-function serve(socket: Socket, limits: ControlLimits, respond: (line: string) => Promise<string>): void {
+function serve(
+  socket: Socket,
+  limits: ControlLimits,
+  stream: Streaming,
+  respond: (line: string) => Promise<string>,
+): void {
   // Not the socket's own timeout: a byte now and then would put it off for ever.
   const timer = setTimeout(() => socket.destroy(), limits.timeoutMs * 2)
-  socket.on('close', () => clearTimeout(timer))
+  const onEnd = () => void socket.end()
+  socket.on('close', () => clearTimeout(timer)).on('end', onEnd)
   // A client that goes away early is no event: its connection is closed, and that is all.
   socket.on('error', () => socket.destroy())
   readLines(socket, limits.maxRequestBytes, {
@@ -164,8 +190,14 @@ function serve(socket: Socket, limits: ControlLimits, respond: (line: string) =>
       socket.resume()
       socket.end(`${refusal(`a request has at most ${limits.maxRequestBytes} bytes`)}\n`)
     },
-    line: async line => {
-      const reply = await respond(line)
+    line: async (line, takeOver) => {
+      const begun = stream(socket, line, takeOver)
+      if (begun === 'streams') {
+        clearTimeout(timer)
+        socket.off('end', onEnd)
+        return
+      }
+      const reply = begun === 'busy' ? refusal('the service is busy with another such request') : await respond(line)
       if (socket.destroyed) return
       socket.write(`${reply}\n`)
       timer.refresh()
@@ -174,13 +206,23 @@ function serve(socket: Socket, limits: ControlLimits, respond: (line: string) =>
 }
 
 /** Hands out lines one at a time, reading no further before the last one is done with. Stops at one that is too long. */
-function readLines(
+export function readLines(
   socket: Socket,
   maxBytes: number,
-  on: { line(line: string): void | Promise<void>; tooLong(): void },
+  on: {
+    /** `takeOver` ends the reading here and gives what has been read beyond the line. */
+    line(line: string, takeOver: () => Buffer): void | Promise<void>
+    tooLong(): void
+  },
 ): void {
   let pending = Buffer.alloc(0)
   let busy = false
+  let isTakenOver = false
+  const takeOver = () => {
+    isTakenOver = true
+    socket.removeListener('data', take)
+    return pending
+  }
   const next = async () => {
     if (busy) return
     busy = true
@@ -188,7 +230,8 @@ function readLines(
       const line = pending.toString('utf8', 0, end)
       pending = pending.subarray(end + 1)
       socket.pause()
-      await on.line(line)
+      await on.line(line, takeOver)
+      if (isTakenOver) return
     }
     busy = false
     if (pending.length <= maxBytes) {
@@ -244,21 +287,21 @@ function isAnswered(path: string): Promise<boolean> {
   })
 }
 
-function isTooLong(path: string): boolean {
+export function isTooLong(path: string): boolean {
   return Buffer.byteLength(path) > maxPathBytes
 }
 
-function tooLongMessage(path: string): string {
+export function tooLongMessage(path: string): string {
   return `${path} is too long for a socket (${maxPathBytes} bytes): choose a shorter data directory`
 }
 
-function unreachable(path: string, error: NodeJS.ErrnoException): string {
+export function unreachable(path: string, error: NodeJS.ErrnoException): string {
   const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
   if (nobody) return `nothing answers on ${path}: is the service running with this data directory?`
   return `cannot ask the service on ${path} (${error.code ?? error.message})`
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

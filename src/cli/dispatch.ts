@@ -1,5 +1,6 @@
 import { type CommandLine, configure, exitCodes, expectNoMore } from './command-line.ts'
 import { helpText } from './help.ts'
+import { relayHelpText } from './relay-help.ts'
 import { packageVersion } from './version.ts'
 
 /** A subcommand with its own arguments; resolves with the exit code. */
@@ -11,6 +12,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   send: async (args, line) => (await import('./send.ts')).send(args, line),
   pubkey: async (args, line) => (await import('./pubkey.ts')).pubkey(args, line),
   clock: async (args, line) => (await import('./clock.ts')).clock(args, line),
+  relay: async (args, line) => (await import('./relay.ts')).relay(args, line),
   describe: async (args, line) => {
     if (!expectNoMore(args, line)) return exitCodes.usage
     line.print((await import('./describe.ts')).describeProtocol())
@@ -38,7 +40,7 @@ export async function dispatch(args: readonly string[], line: CommandLine): Prom
     return exitCodes.done
   }
   if (name === '--help' || name === '-h' || name === 'help' || rest.includes('--help')) {
-    line.print(helpText)
+    line.print(name === 'relay' ? relayHelpText : helpText)
     return exitCodes.done
   }
   const subcommand = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined

@@ -5,6 +5,8 @@ export const helpText = `panda: a name service on Nostr
   panda send METHOD [PARAMS] [--key FILE] [--url URL]   send a command or query: PARAMS is JSON, or @FILE with JSON
   panda pubkey [--data DIR]                             print the service's public key
   panda verify [--data DIR]                             fold the log again and compare every table
+  panda relay import|export|sync|scan|delete|compact|stats
+                                                        work on the relay's events; see panda relay --help
   panda clock confirm [--data DIR]                      accept a jump of the clock and let time go on
   panda dev pay INVOICE [--late] [--msat N]             pay an invoice of the development wallet
   panda dev fail CALL MODE [--times N]                  have the development wallet fail

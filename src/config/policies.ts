@@ -9,7 +9,8 @@ const maxKind = 65_535
 const expected =
   'a policy whose type is one of allow-authors, deny-authors, allow-kinds, deny-kinds, rate, pow, members, tags, words, any'
 const kindOrRange = 'a kind, as in 1, or a range of kinds, as in "20000-29999"'
-const kinds = z
+/** Kinds one by one, and ranges. */
+export const kinds = z
   .array(
     z.union(
       [

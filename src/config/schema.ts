@@ -6,6 +6,8 @@ import { bridgeSection } from './bridge.ts'
 import { choice, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
 import { relayPolicies, relayProgram } from './policies.ts'
+import { relayRetention } from './retention.ts'
+import { relaySearch } from './search.ts'
 
 /** The shape of the configuration with its defaults. Every message is what was expected, as the end of a sentence. */
 
@@ -131,6 +133,16 @@ export const configSchema = section({
     limits: relayLimits,
     policies: relayPolicies,
     program: relayProgram,
+    membership: section({
+      enabled: z.boolean('true or false').default(false),
+      read: choice(['everyone', 'members']).default('everyone'),
+      invite: choice(['members', 'operators', 'nobody']).default('members'),
+      claimSeconds: whole(60, 365 * day).default(7 * day),
+      usesPerClaim: whole(1, 10_000).default(1),
+      publishList: z.boolean('true or false').default(true),
+    }).prefault({}),
+    retention: relayRetention,
+    search: relaySearch,
   }).prefault({}),
   bridge: bridgeSection,
   storage: section({

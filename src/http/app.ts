@@ -4,6 +4,7 @@ import { type ApiCall, type ApiDeps, postCommand, postQuery } from './api.ts'
 import { preflight } from './cors.ts'
 import { type Check, health, readinessReply } from './health.ts'
 import type { Landing } from './landing.ts'
+import { type ManagementDeps, postManagement } from './management.ts'
 import { type MetricsDeps, metricsPath, metricsReply } from './metrics.ts'
 import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
 import { internalError, refusal } from './refusal.ts'
@@ -12,6 +13,7 @@ import { rootReply } from './root.ts'
 
 /** What the HTTP front asks of the rest of the service. */
 export type HttpDeps = ApiDeps &
+  ManagementDeps &
   MetricsDeps & {
     readonly resolveNip05: ResolveNip05
     /** The relay information document (NIP-11). */
@@ -45,6 +47,7 @@ export function createHttpApp(deps: HttpDeps): Hono {
     { path: '/v1/queries', method: 'POST', handle: c => postQuery(deps, callOf(c)) },
     { path: '/v1/methods', method: 'GET', handle: () => json(200, deps.methods()) },
     { path: '/', method: 'GET', handle: c => rootReply(c.req.header('accept'), deps) },
+    { path: '/', method: 'POST', handle: c => postManagement(deps, callOf(c)) },
     { path: '/healthz', method: 'GET', handle: health },
     { path: '/readyz', method: 'GET', handle: async () => readinessReply(await deps.readiness()) },
   ]
@@ -55,7 +58,8 @@ export function createHttpApp(deps: HttpDeps): Hono {
     return toResponse(reply)
   }
   for (const { path, method, handle } of routes) {
-    const allow = method === 'GET' ? 'GET, HEAD, OPTIONS' : 'POST, OPTIONS'
+    const takes = (asked: Route['method']) => routes.some(route => route.path === path && route.method === asked)
+    const allow = `${takes('GET') ? 'GET, HEAD, ' : ''}${takes('POST') ? 'POST, ' : ''}OPTIONS`
     allowed.set(path, allow)
     app.on(method, path, async c => respond(path, await handle(c)))
     app.on('OPTIONS', path, () => respond(path, preflight(allow)))

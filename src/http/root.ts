@@ -26,7 +26,7 @@ function reply(body: string, about: Reply['headers']): Reply {
     ...corsHeaders,
     // NIP-11 asks for all three on the document itself, not only on the preflight.
     'access-control-allow-headers': '*',
-    'access-control-allow-methods': 'GET, HEAD, OPTIONS',
+    'access-control-allow-methods': 'GET, HEAD, POST, OPTIONS',
     // One URL, several representations: a cache must not give one for the other.
     vary: 'Accept',
     ...about,

@@ -2,16 +2,18 @@ import { networkOf } from '../../relay/connection-counter.ts'
 import { kindClass, type NostrEvent, type VerifiedEvent } from '../../relay/event.ts'
 import type { Admission, Host, Origin } from '../../relay/host.ts'
 import { isInWindow, parseEnvelope } from '../protocol/command.ts'
-import { kinds, restrictedKinds } from '../protocol/kinds.ts'
+import { kinds, openKinds, restrictedKinds } from '../protocol/kinds.ts'
 import type { Signer } from '../protocol/signer.ts'
 import { isRejection, type Rejection, type RejectionCode, reject, toOkMessage } from '../rejections.ts'
 import type { Room } from '../store/disk.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
+import { admitImported } from './admit-imported.ts'
 import type { Applier, Sender } from './apply.ts'
 import { commandMethods, queryMethods } from './catalog.ts'
 import { currentSettings } from './current-settings.ts'
 import { decode, methodIndex } from './decode.ts'
+import { isProtectedBy } from './protected.ts'
 import { answerQuery } from './query.ts'
 import type { Rations } from './rations.ts'
 import { isFull } from './refusals.ts'
@@ -122,14 +124,18 @@ export function createHost(options: {
 
   return {
     restrictedKinds,
+    openKinds,
     isMember: hasAccount,
     isKnown: hasAccount,
-    isProtected: event => event.pubkey === signer.publicKey || event.kind === kinds.command,
+    isProtected: isProtectedBy(signer.publicKey),
     known: id => {
       if (!reader.has(tables.outcomes, [id]) && !reader.has(tables.refusals, [id])) return undefined
       return { accepted: true, message: 'duplicate: this command was handled before' }
     },
     admit: (event, origin) => {
+      if (origin.source === 'import' || origin.source === 'sync') {
+        return admitImported(event, signer.publicKey, room())
+      }
       if (event.pubkey === signer.publicKey) return deny('blocked: events of the service come from the service itself')
       if (event.kind === kinds.command) return counted('command', admitCommand(event, origin))
       if (event.kind === kinds.query) return counted('query', admitQuery(event, origin))

@@ -26,7 +26,8 @@ export function unwelcome(
   reader: Reader,
   service: string,
 ): string | null {
-  if (policy === 'open') return null
+  // Whoever wants to vanish may say so everywhere (NIP-62).
+  if (policy === 'open' || event.kind === 62) return null
   if (policy === 'commands') return 'blocked: this relay takes commands and queries for its service only'
   const { kind } = event
   if (kind === 5 || listKinds.has(kind) || setKinds.has(kind)) return null

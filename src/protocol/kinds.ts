@@ -10,6 +10,9 @@ export const kinds = {
   domainOffer: 32411,
 } as const
 
+/** Kinds that customers of a relay for members only read without being one: the service's own and who else answers them. */
+export const openKinds: ReadonlySet<number> = new Set([...Object.values(kinds), 31_990])
+
 /** Kinds that only their author and the keys in their `p` tags may read, private messages of NIP-04 and NIP-59 included. */
 export const restrictedKinds: ReadonlySet<number> = new Set([
   4,

@@ -169,7 +169,8 @@ function reachable(sources: readonly Source[], entries: readonly RegExp[], folde
     if (source === undefined || reached.has(path)) continue
     reached.add(path)
     queue.push(...source.imports.map(found => found.target))
-    for (const name of source.strings) if (name.endsWith('.ts')) queue.push(...named(byPath, name))
+    for (const name of source.strings)
+      if (/\.[jt]s$/.test(name)) queue.push(...named(byPath, name.replace(/js$/, 'ts')))
   }
   return reached
 }

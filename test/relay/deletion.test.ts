@@ -17,7 +17,10 @@ const article = alice.sign({ kind: 30_023, tags: [['d', 'a:b:c']] })
 const articleAddress = `30023:${alice.pubkey}:a:b:c`
 const deletion = alice.sign({ kind: 5, content: 'a mistake', created_at: startTime + 1 })
 const request = alice.sign({ kind: protectedKind })
+const vanish = alice.sign({ kind: 62, tags: [['relay', 'ALL_RELAYS']] })
+const wrap = bob.sign({ kind: 1_059, tags: [['p', alice.pubkey]] })
 const later = startTime + 5
+const wrapFor = (pubkey: string) => bob.sign({ kind: 1_059, tags: [['p', pubkey]] })
 const deleting = (...tags: string[][]) => alice.sign({ kind: 5, created_at: later, tags })
 
 describe('a deletion request', () => {
@@ -38,6 +41,8 @@ describe('a deletion request', () => {
     ['an address of another', article, ['a', `30023:${bob.pubkey}:a:b:c`], false],
     ['a deletion', deletion, ['e', deletion.id], false],
     ['a protected event', request, ['e', request.id], false],
+    ['a request to vanish', vanish, ['e', vanish.id], false],
+    ['a message wrapped for it', wrap, ['e', wrap.id], true],
   ])('of the author for %s', (_case, event, tag, isDeleted) => {
     temporary.put(event)
     const asked = deleting(tag)
@@ -52,6 +57,8 @@ describe('a deletion request', () => {
     ['an addressable event', article, ['a', articleAddress], 'deleted'],
     ['a replaceable event', profile, ['a', `0:${alice.pubkey}:`], 'deleted'],
     ['a deletion', deletion, ['e', deletion.id], 'stored'],
+    ['a request to vanish', vanish, ['e', vanish.id], 'stored'],
+    ['a message wrapped for it', wrap, ['e', wrap.id], 'deleted'],
   ])('that comes before %s', (_case, event, tag, outcome) => {
     temporary.put(deleting(tag))
     expect(temporary.put(event)).toBe(outcome)
@@ -66,6 +73,30 @@ describe('a deletion request', () => {
     expect(temporary.put(event)).toBe('stored')
     temporary.put(ofBob('after'))
     expect(find(temporary.store, { authors: [alice.pubkey] })).toEqual([event])
+  })
+
+  it.each([
+    ['a message wrapped for another', bob.sign({ kind: 1_059, tags: [['p', bob.pubkey]] })],
+    ['a message wrapped for a key that only begins like it', wrapFor(alice.pubkey.slice(0, 32).padEnd(64, '0'))],
+    ['a note that mentions it', bob.sign({ tags: [['p', alice.pubkey]] })],
+    ['a message of the old kind', bob.sign({ kind: 4, tags: [['p', alice.pubkey]] })],
+    ['a message wrapped by the application', service.sign({ kind: 1_059, tags: [['p', alice.pubkey]] })],
+  ])('of a key leaves %s, stored or still to come', (_case, event) => {
+    temporary.put(event)
+    temporary.put(deleting(['e', event.id]))
+    expect(find(temporary.store, { ids: [event.id] })).toEqual([event])
+    const again = { ...event, id: event.id.replace(/^../, event.id.startsWith('00') ? '11' : '00') }
+    temporary.put(deleting(['e', again.id]))
+    expect(temporary.put(again, event.pubkey === service.pubkey)).toBe('stored')
+  })
+
+  it('of a message wrapped for several by one of them removes it for all', () => {
+    const tags = [alice, bob, service].map(({ pubkey }) => ['p', pubkey])
+    const shared = author(5).sign({ kind: 1_059, tags })
+    temporary.put(shared)
+    temporary.put(deleting(['e', shared.id]))
+    expect(find(temporary.store, { kinds: [1_059] })).toEqual([])
+    expect(temporary.put(shared)).toBe('deleted')
   })
 
   it('by address deletes versions up to its time and no later ones', () => {

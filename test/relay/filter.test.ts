@@ -54,12 +54,25 @@ describe('a filter off the wire', () => {
     ['event tags that are no ids', { '#e': ['x'] }, /#e/],
     ['key tags that are no keys', { '#p': [id.toUpperCase()] }, /#p/],
     ['too many kinds of tags', { '#a': [], '#b': [], '#c': [] }, /up to 2 kinds of tags/],
+  ])('is refused: %s', (_case, value, reason) => {
+    expect(parseFilter(value, limits)).toEqual({
+      ok: false,
+      prefix: 'invalid',
+      reason: expect.stringMatching(reason),
+    })
+  })
+
+  it.each([
     ['tags of long names', { '#ab': ['x'] }, /not known/],
     ['an unknown field', { search: 'panda' }, /search: .*not known/],
     ['a prototype', JSON.parse('{"__proto__":{"kinds":[1]}}'), /__proto__: .*not known/],
     ['a long unknown field', { ['x'.repeat(9_999)]: 1 }, /^x{32}: /],
-  ])('is refused: %s', (_case, value, reason) => {
-    expect(parseFilter(value, limits)).toEqual({ ok: false, reason: expect.stringMatching(reason) })
+  ])('is not supported: %s', (_case, value, reason) => {
+    expect(parseFilter(value, limits)).toEqual({
+      ok: false,
+      prefix: 'unsupported',
+      reason: expect.stringMatching(reason),
+    })
   })
 })
 

@@ -20,8 +20,8 @@ beforeEach(() => {
 /** A connection whose messages take a millisecond each, on a pace of 4. */
 function open(isOver = createPace(4, () => timeMs)): Inbox {
   return createInbox({
-    socket: { pause: () => reading.push('pause'), resume: () => reading.push('resume') },
-    outlet: { isBehind: () => isBehind, holdWhileBehind: () => reading.push('hold') },
+    reading: { pause: () => reading.push('pause'), resume: () => reading.push('resume') },
+    outlet: { holdWhileBehind: () => isBehind && reading.push('hold') },
     isOver,
     handle: data => {
       timeMs++
@@ -79,6 +79,7 @@ describe('the messages of a connection', () => {
     isBehind = true
     await turns(2)
     expect(handled).toHaveLength(6)
-    expect(reading).toEqual(['pause', 'hold'])
+    // Each has its own reason not to read.
+    expect(reading).toEqual(['pause', 'hold', 'resume'])
   })
 })

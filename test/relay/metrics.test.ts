@@ -217,7 +217,7 @@ describe('connections', () => {
     const clients = [await from('192.0.2.1'), await from('192.0.2.2')]
     await expect(from('192.0.2.1')).rejects.toThrow('429')
     for (const ip of ['192.0.2.3', '192.0.2.4']) await expect(from(ip)).rejects.toThrow('503')
-    expect(metrics.connections.refused).toEqual({ 429: 1, 503: 2 })
+    expect(metrics.connections.refused).toEqual({ 403: 0, 429: 1, 503: 2 })
     for (const { socket } of clients) socket.terminate()
   })
 

@@ -1,13 +1,16 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { RootDatabase } from 'lmdb'
+import type { ManagementOptions } from '../../relay/governance.ts'
 import type { Host } from '../../relay/host.ts'
 import { defaultLimits, type Limits } from '../../relay/limits.ts'
+import type { MembershipSettings } from '../../relay/membership.ts'
 import { createRelayMetrics, createWriterMetrics, type RelayMetrics, type WriterMetrics } from '../../relay/metrics.ts'
 import type { Policy } from '../../relay/policies/policy.ts'
 import type { PolicyProgram } from '../../relay/policies/program.ts'
 import { createRelay, type Relay } from '../../relay/relay.ts'
 import { createWriter, type Writer } from '../../relay/writer.ts'
-import { anySecp256k1, startTime } from './authors.ts'
+import { type Author, anySecp256k1, startTime } from './authors.ts'
 import { type Client, connectClient } from './client.ts'
 import { openTemporaryRoot } from './open-temporary.ts'
 
@@ -23,7 +26,8 @@ export type Served = {
   readonly errors: unknown[]
   /** Unix seconds, as the relay sees them. */
   time: number
-  connect(): Promise<Client>
+  /** `ip` is the address that it seems to come from. */
+  connect(ip?: string): Promise<Client>
   /** Sockets that the server has open, upgraded or not. */
   sockets(): Promise<number>
   close(): Promise<void>
@@ -34,9 +38,21 @@ export const relayUrl = 'wss://relay.example/'
 
 /** Serves a relay; `limits` replaces some of the usual ones. */
 export async function serveRelay(
-  options: { limits?: Partial<Limits>; host?: Host; policy?: Policy; program?: PolicyProgram } = {},
+  options: {
+    limits?: Partial<Limits>
+    host?: Host
+    policy?: Policy
+    program?: PolicyProgram
+    membership?: MembershipSettings
+    management?: ManagementOptions
+    /** Signs as the relay. */
+    self?: Author
+    /** Data that outlives the relay. */
+    data?: { root: RootDatabase }
+    searchedKinds?: readonly number[]
+  } = {},
 ): Promise<Served> {
-  const { root, close: closeRoot } = openTemporaryRoot()
+  const { root, close: closeRoot } = options.data ? { ...options.data, close: async () => {} } : openTemporaryRoot()
   const errors: unknown[] = []
   const onError = (error: unknown) => void errors.push(error)
   const metrics = createRelayMetrics()
@@ -49,11 +65,16 @@ export async function serveRelay(
     ...(options.host === undefined ? {} : { host: options.host }),
     policy: options.policy,
     program: options.program,
-    limits: { ...defaultLimits, ...options.limits },
+    membership: options.membership,
+    management: options.management,
+    sign: options.self?.sign,
+    searchedKinds: options.searchedKinds ?? [],
+    // Most tests open many connections from one address.
+    limits: { ...defaultLimits, handshakesBurst: 1_000_000, ...options.limits },
     identity: {
       name: 'test',
       description: '',
-      publicKey: 'a'.repeat(64),
+      publicKey: options.self?.pubkey ?? 'a'.repeat(64),
       contact: null,
       version: '0',
       restrictedWrites: false,
@@ -79,8 +100,8 @@ export async function serveRelay(
     writerMetrics,
     errors,
     time: startTime,
-    connect: async () => {
-      const client = await connectClient(url)
+    connect: async (ip = '192.0.2.1') => {
+      const client = await connectClient(url, { headers: { 'x-test-ip': ip } })
       clients.push(client)
       return client
     },

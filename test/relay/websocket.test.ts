@@ -226,13 +226,6 @@ describe('subscriptions', () => {
   })
 })
 
-describe('other messages', () => {
-  it.each(['COUNT', 'NEG-OPEN'])('%s is said to be unsupported', async verb => {
-    client.send(verb, 'x', {})
-    expect(await client.next()).toEqual(['CLOSED', 'x', expect.stringMatching(/^unsupported: /)])
-  })
-})
-
 describe('the relay itself', () => {
   it('finds, submits and appends without a connection', async () => {
     const { relay } = served

@@ -37,7 +37,14 @@ export function writeConfig(directory: string, changes: Record<string, object | 
     },
     relay: {
       policy: 'open',
-      limits: { connectionsPerIp: 1_000, eventsPerSecond: 100_000, eventsBurst: 100_000, maxSubscriptions: 1_000 },
+      limits: {
+        connectionsPerIp: 1_000,
+        handshakesBurst: 100_000,
+        bytesBurst: 1_000_000_000,
+        eventsPerSecond: 100_000,
+        eventsBurst: 100_000,
+        maxSubscriptions: 1_000,
+      },
     },
     storage: { maxDataBytes: 2 ** 30, diskReserveBytes: 0, mapSizeBytes: 2 ** 32 },
     log: { level: 'warn' },

@@ -232,7 +232,7 @@ describe('a relay that is away', () => {
     expect(one.outbound.queued(gate.url)).toBe(3)
     passTime(2 * hour + 1)
     await until(() => expect(one.outbound.queued(gate.url)).toBe(0))
-    expect(one.stateOf(gate.url)?.dropped).toBe(3)
+    await until(() => expect(one.stateOf(gate.url)?.dropped).toBe(3))
     expect(one.outbound.waiting()).toEqual([])
     await gate.open()
   })

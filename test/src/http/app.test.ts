@@ -138,7 +138,7 @@ describe('every path', () => {
   })
 
   it.each([
-    ['/', 'GET, HEAD, OPTIONS'],
+    ['/', 'GET, HEAD, POST, OPTIONS'],
     ['/v1/commands', 'POST, OPTIONS'],
     ['/v1/queries', 'POST, OPTIONS'],
     ['/readyz', 'GET, HEAD, OPTIONS'],

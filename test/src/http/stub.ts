@@ -31,6 +31,8 @@ export function stubDeps(overrides: Partial<HttpDeps> = {}): HttpDeps {
     methods: () => ({ 'identifier.get': { params: {}, result: {} } }),
     readiness: async () => [],
     clientIp: () => '192.0.2.1',
+    manage: async () => ({ status: 401, body: { error: 'auth-required: not in this test' } }),
+    mayPost: () => true,
     onError: error => {
       throw error
     },

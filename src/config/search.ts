@@ -1,0 +1,17 @@
+import { z } from 'zod'
+import { kindClass } from '../../relay/event.ts'
+import { section } from './fields.ts'
+
+const maxKind = 65_535
+const expected = `a kind that is stored, from 0 to ${maxKind}`
+
+const kind = z
+  .int(expected)
+  .min(0, expected)
+  .max(maxKind, expected)
+  .refine(kind => kindClass(kind) !== 'ephemeral', expected)
+
+/** The relay's full-text search under `relay.search`; without kinds there is none. */
+export const relaySearch = section({
+  kinds: z.array(kind, 'a list of kinds').max(100, 'at most 100 kinds').default([0, 30_023]),
+}).prefault({})

@@ -1,0 +1,231 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { NostrEvent } from '../../relay/event.ts'
+import type { Origin } from '../../relay/host.ts'
+import { openHost } from '../../relay/open-host.ts'
+import { createRemovals } from '../../relay/removals.ts'
+import { author, startTime } from './authors.ts'
+import type { Client } from './client.ts'
+import { openTemporaryRoot, openTemporaryStore } from './open-temporary.ts'
+import { relayUrl, type Served, serveRelay } from './serve-relay.ts'
+
+const [alice, bob, sender, service] = [author(1), author(2), author(3), author(4)]
+const later = startTime + 100
+const commandKind = 2_410
+const host = {
+  ...openHost,
+  isProtected: (event: { kind: number; pubkey: string }) =>
+    event.pubkey === service.pubkey || event.kind === commandKind,
+}
+const vanish = (relay: string = relayUrl, created_at = later) =>
+  alice.sign({ kind: 62, created_at, tags: [['relay', relay]], content: 'goodbye' })
+const wrapFor = (pubkey: string, content = '', by = sender) => by.sign({ kind: 1_059, tags: [['p', pubkey]], content })
+const imported: Origin = { source: 'import', ip: 'a file', authenticated: new Set() }
+
+let served: Served
+let client: Client
+beforeEach(async () => {
+  served = await serveRelay({ host })
+  served.time = later + 10
+  client = await served.connect()
+})
+afterEach(() => served.close())
+
+/** All there is, as the relay itself sees it, once it has removed what it was to remove. */
+const stored = async (relay = served): Promise<NostrEvent[]> => {
+  await relay.writer.idle()
+  expect(relay.errors).toEqual([])
+  return relay.relay.find({})
+}
+const submit = (event: NostrEvent, origin: Origin) =>
+  new Promise<{ accepted: boolean; message: string }>(done => served.relay.submit(event, origin, done))
+
+describe('a request to vanish (NIP-62)', () => {
+  it.each([
+    ['this relay', relayUrl],
+    ['this relay, spelled otherwise', 'WSS://Relay.Example:443'],
+    ['all relays', 'ALL_RELAYS'],
+  ])('for %s removes what its author has written and what is wrapped for it', async (_case, relay) => {
+    const gone = [
+      alice.sign(),
+      alice.sign({ kind: 0 }),
+      alice.sign({ kind: 30_023, tags: [['d', 'a']] }),
+      alice.sign({ kind: 5, tags: [['e', 'f'.repeat(64)]] }),
+      alice.sign({ kind: 65_535, created_at: later }),
+      wrapFor(alice.pubkey),
+    ]
+    const kept = [
+      alice.sign({ created_at: later + 1 }),
+      alice.sign({ kind: commandKind }),
+      bob.sign({ tags: [['p', alice.pubkey]] }),
+      wrapFor(bob.pubkey),
+      wrapFor(alice.pubkey, 'of the service', service),
+    ]
+    for (const event of [...gone, ...kept]) expect(await client.publish(event)).toEqual([true, ''])
+    const request = vanish(relay)
+    expect(await client.publish(request)).toEqual([true, ''])
+    expect((await stored()).map(({ id }) => id).sort()).toEqual([...kept, request].map(({ id }) => id).sort())
+    expect(served.metrics.removed).toBe(gone.length)
+    for (const event of gone) {
+      expect(await client.publish(event)).toEqual([false, expect.stringMatching(/^blocked: /)])
+      expect(await submit(event, imported)).toMatchObject({
+        accepted: false,
+        message: expect.stringMatching(/^blocked: /),
+      })
+    }
+    expect(await client.publish(alice.sign({ content: 'older' }))).toEqual([false, expect.stringMatching(/^blocked: /)])
+    expect(await client.publish(wrapFor(alice.pubkey, 'new'))).toEqual([false, expect.stringMatching(/^blocked: /)])
+    expect(await client.publish(alice.sign({ created_at: later + 2 }))).toEqual([true, ''])
+    expect(await client.publish(bob.sign())).toEqual([true, ''])
+  })
+
+  it.each([
+    ['another relay', [['relay', 'wss://other.example']]],
+    ['this relay at another path', [['relay', `${relayUrl}private`]]],
+    ['no relay', []],
+    ['a relay without a name', [['relay']]],
+    ['all relays in lower case', [['relay', 'all_relays']]],
+    ['no URL', [['relay', 'relay.example']]],
+  ])('for %s removes nothing here', async (_case, tags) => {
+    const note = alice.sign()
+    await client.publish(note)
+    expect(await client.publish(alice.sign({ kind: 62, created_at: later, tags }))).toEqual([true, ''])
+    expect((await stored()).map(({ id }) => id)).toContain(note.id)
+    expect(await client.publish(alice.sign({ content: 'more' }))).toEqual([true, ''])
+  })
+
+  it('is not undone by a deletion, whichever comes first', async () => {
+    const request = vanish()
+    const deletion = (created_at: number) => alice.sign({ kind: 5, created_at, tags: [['e', request.id]] })
+    await client.publish(deletion(later + 1))
+    expect(await client.publish(request)).toEqual([true, ''])
+    await client.publish(deletion(later + 2))
+    expect((await stored()).map(({ id }) => id)).toContain(request.id)
+    expect(await client.publish(alice.sign())).toEqual([false, expect.stringMatching(/^blocked: /)])
+  })
+
+  it('counts also when it was written down elsewhere and is imported', async () => {
+    const note = alice.sign()
+    await client.publish(note)
+    expect(await submit(vanish(), imported)).toMatchObject({ accepted: true })
+    expect((await stored()).map(({ kind }) => kind)).toEqual([62])
+    expect(await submit(note, { source: 'sync', ip: 'wss://other.example', authenticated: new Set() })).toMatchObject({
+      accepted: false,
+    })
+  })
+
+  it('is not overtaken by what was sent with it', async () => {
+    const notes = Array.from({ length: 900 }, (_, index) => alice.sign({ content: String(index) }))
+    const wraps = Array.from({ length: 100 }, (_, index) => wrapFor(alice.pubkey, String(index)))
+    for (const event of [...notes.slice(0, 600), ...wraps.slice(0, 50)]) client.send('EVENT', event)
+    client.send('EVENT', vanish())
+    for (const event of [...notes.slice(600), ...wraps.slice(50)]) client.send('EVENT', event)
+    for (let answers = 0; answers < notes.length + wraps.length + 1; answers++) await client.next()
+    expect((await stored()).map(({ kind }) => kind)).toEqual([62])
+  })
+
+  it('of an earlier time takes nothing back from a later one', async () => {
+    await client.publish(vanish())
+    expect(await client.publish(vanish(relayUrl, startTime))).toEqual([false, expect.stringMatching(/^blocked: /)])
+    expect(await client.publish(alice.sign({ created_at: later }))).toEqual([false, expect.anything()])
+  })
+
+  it('reaches further when it is sent again with a later time', async () => {
+    await client.publish(vanish())
+    await client.publish(alice.sign({ created_at: later + 5 }))
+    await client.publish(vanish(relayUrl, later + 6))
+    expect((await stored()).map(({ kind }) => kind)).toEqual([62, 62])
+  })
+
+  it('keeps ephemeral events of before out', async () => {
+    await client.publish(vanish(relayUrl, later + 9))
+    expect(await client.publish(alice.sign({ kind: 20_001, created_at: later + 9 }))).toEqual([
+      false,
+      expect.stringMatching(/^blocked: /),
+    ])
+    expect(await client.publish(alice.sign({ kind: 20_001, created_at: later + 10 }))).toEqual([true, ''])
+  })
+
+  it('is taken whatever there is against its author', async () => {
+    const closed = await serveRelay({ host, policy: () => 'blocked: nobody' })
+    closed.time = later
+    const someone = await closed.connect()
+    expect(await someone.publish(alice.sign())).toEqual([false, 'blocked: nobody'])
+    expect(await someone.publish(vanish())).toEqual([true, ''])
+    // One that is for others has no such privilege.
+    expect(await someone.publish(vanish('wss://other.example'))).toEqual([false, 'blocked: nobody'])
+    await closed.close()
+  })
+})
+
+describe('the removal of many events', () => {
+  it('is done in small steps, and goes on after a crash', async () => {
+    const data = openTemporaryRoot()
+    const first = await serveRelay({ host, data })
+    const events = [
+      ...Array.from({ length: 230 }, (_, index) => alice.sign({ kind: index % 7, content: String(index) })),
+      ...Array.from({ length: 60 }, (_, index) => alice.sign({ kind: commandKind, content: String(index) })),
+      ...Array.from({ length: 60 }, (_, index) => alice.sign({ created_at: later + 1, content: String(index) })),
+      ...Array.from({ length: 120 }, (_, index) => wrapFor(alice.pubkey, String(index))),
+    ]
+    first.time = later
+    const writer = await first.connect()
+    for (const event of events) writer.send('EVENT', event)
+    for (const _ of events) await writer.next()
+    await first.close()
+
+    const second = await serveRelay({ host, data })
+    const { store } = second.relay
+    const removals = createRemovals(store, store.databases.removals)
+    const pubkey = Buffer.from(alice.pubkey, 'hex')
+    await second.writer.idle()
+    const removed = data.root.transactionSync(() => {
+      removals.request('vanish', pubkey, later)
+      return [removals.step(host.isProtected), removals.step(host.isProtected)]
+    })
+    expect(removed.every(count => count !== null && count > 0 && count <= 50)).toBe(true)
+    await second.close()
+
+    const third = await serveRelay({ host, data })
+    await third.writer.idle()
+    const left = [...third.relay.store.databases.ids.getKeys({})]
+    expect(left).toHaveLength(120)
+    expect(third.relay.find({ kinds: [commandKind] })).toHaveLength(60)
+    expect(third.relay.find({ since: later + 1 })).toHaveLength(60)
+    expect([...third.relay.store.databases.removals.getKeys({})]).toEqual([])
+    expect(third.errors).toEqual([])
+    await third.close()
+    await data.close()
+  })
+
+  it('comes to its end though its author asks for it again and again', () => {
+    const { root, store, put, close } = openTemporaryStore()
+    for (let index = 0; index < 300; index++) put(alice.sign({ content: String(index) }))
+    const removals = createRemovals(store, store.databases.removals)
+    const pubkey = Buffer.from(alice.pubkey, 'hex')
+    let steps = 0
+    root.transactionSync(() => {
+      removals.request('vanish', pubkey, startTime)
+      for (; steps < 100 && [...store.databases.ids.getKeys({})].length > 0; steps++) {
+        removals.step(() => false)
+        removals.request('vanish', pubkey, startTime + steps)
+      }
+    })
+    expect(steps).toBeLessThan(20)
+    return close()
+  })
+
+  it('leaves others whose keys and ids begin alike', () => {
+    const { root, store, put, close } = openTemporaryStore()
+    // Index keys hold eight bytes of an author: an event is compared as a whole.
+    const twin = { ...alice.sign({ content: 'twin' }), pubkey: alice.pubkey.slice(0, 16) + bob.pubkey.slice(16) }
+    put(twin)
+    put(alice.sign())
+    root.transactionSync(() => {
+      const removals = createRemovals(store, store.databases.removals)
+      removals.request('vanish', Buffer.from(alice.pubkey, 'hex'), later)
+      while (removals.step(() => false) !== null);
+    })
+    expect([...store.databases.ids.getKeys({})].map(key => key.toString('hex'))).toEqual([twin.id])
+    return close()
+  })
+})
