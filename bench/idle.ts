@@ -29,7 +29,7 @@ export async function measureIdle(stage: Stage): Promise<void> {
       stored,
       ...target,
     })
-  add('server CPU of each', cpuUs, 'us', floor.cpuUs)
+  add('server CPU of each to connect', cpuUs, 'us', floor.cpuUs)
   add('memory of each', kib, 'KiB', floor.kib, { target: { atMost: 20 } })
 }
 
@@ -40,11 +40,8 @@ async function memoryOfEach(trial: Trial, most: number, settleMs: number) {
   await (await trial.prepare({ kind: 'idle', connections: warmUpConnections })).run()
   await sleep(settleMs)
   const beforeMiB = anonymousMiBOf(pid)
-  const { cpuMs, value: load } = await trial.during(async () => {
-    const prepared = await trial.prepare({ kind: 'idle', connections })
-    await sleep(settleMs)
-    return prepared
-  })
+  const { cpuMs, value: load } = await trial.during(() => trial.prepare({ kind: 'idle', connections }))
+  await trial.during(() => sleep(settleMs))
   const kib = ((anonymousMiBOf(pid) - beforeMiB) * 1_024) / connections
   await load.run()
   return { connections, kib, cpuUs: (cpuMs * 1_000) / connections }

@@ -4,6 +4,7 @@ import { authorKindPrefix, indexKey, kindPrefix, seqKey, tagPrefix } from '../re
 import { encodeRecord, indexedTags } from '../relay/record.ts'
 import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
 import { openEventStore } from '../relay/store.ts'
+import { ownWireEvent } from '../relay/wire-event.ts'
 import { openEnvironment } from '../src/store/environment.ts'
 import { commitCost, type Put, transactionsOf, verificationCost } from './floors.ts'
 import { mapSizeBytes } from './load-notes.ts'
@@ -147,7 +148,7 @@ function putsOf(databases: RelayDatabases, event: NostrEvent, seq: number): Put[
     value: Buffer.alloc(0),
   })
   return [
-    { database: databases.events, key: seqKey(seq), value: encodeRecord(event, tags) },
+    { database: databases.events, key: seqKey(seq), value: encodeRecord(ownWireEvent(event), tags, 0) },
     { database: databases.ids, key: id, value: seqKey(seq) },
     position(databases.byTime, Buffer.alloc(0)),
     position(databases.byKind, kindPrefix(event.kind)),

@@ -43,7 +43,7 @@ export function exposeRelay(
 
   gauge('relay_connections', 'Websockets open.', () => relay.stats().connections)
   gauge('relay_subscriptions', 'Subscriptions open.', () => relay.stats().subscriptions)
-  gauge('relay_queries_under_way', 'REQs before their EOSE.', () => metrics.queriesUnderWay)
+  gauge('relay_queries_under_way', 'REQs before their EOSE, and COUNTs.', () => metrics.queriesUnderWay)
   gauge('relay_queries_waiting', 'Queries that wait for their turn.', () => metrics.queriesWaiting)
   gauge('relay_readers_paused', 'Clients that are behind with reading.', () => metrics.readersPaused)
   gauge('relay_unread_bytes', 'Bytes that clients have not taken yet.', () => traffic().unreadBytes)

@@ -27,7 +27,8 @@ export type FilterLimits = {
 
 export type ParsedFilter =
   | { readonly ok: true; readonly filter: Filter }
-  | { readonly ok: false; readonly prefix: 'invalid' | 'unsupported'; readonly reason: string }
+  /** `isUnknown`: it may be right, but nobody here knows what it means. */
+  | { readonly ok: false; readonly reason: string; readonly isUnknown?: true }
 
 const hex64 = /^[0-9a-f]{64}$/
 const tagKey = /^#[A-Za-z]$/
@@ -65,7 +66,7 @@ export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter 
       if (!isListOf(field, isValue, limits.maxValues)) return no(`${key}: up to ${limits.maxValues} tag values`)
       tags.set(key.slice(1), field)
     } else {
-      return no(`${key.slice(0, 32)}: this filter field is not known here`, 'unsupported')
+      return { ok: false, reason: `${key.slice(0, 32)}: this filter field is not known here`, isUnknown: true }
     }
   }
   if (tags.size > limits.maxTagKeys) return no(`up to ${limits.maxTagKeys} kinds of tags in a filter`)
@@ -110,8 +111,8 @@ function setOf<T>(values: readonly T[] | undefined): ReadonlySet<T> | null {
   return values === undefined ? null : new Set(values)
 }
 
-function no(reason: string, prefix: 'invalid' | 'unsupported' = 'invalid'): ParsedFilter {
-  return { ok: false, prefix, reason }
+function no(reason: string): ParsedFilter {
+  return { ok: false, reason }
 }
 
 function isListOf<T>(value: unknown, is: (item: unknown) => item is T, max: number): value is T[] {

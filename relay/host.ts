@@ -28,7 +28,11 @@ export type Applied = {
 /** The host's word on an event that has a valid signature. */
 export type Admission =
   /** An ordinary event: store it, or deliver it if it is ephemeral, by the rules of the NIPs. */
-  | { readonly kind: 'store' }
+  | {
+      readonly kind: 'store'
+      /** Takes what it will cost from whoever sends it, once nothing else is against it; or why it is refused, as above. */
+      readonly charge?: () => string | null
+    }
   /** `OK false` with this message (NIP-01 prefix included). `auth-required:` makes the relay send its challenge too. */
   | { readonly kind: 'refuse'; readonly message: string }
   /**
@@ -48,9 +52,9 @@ export interface Host {
   admit(event: VerifiedEvent, origin: Origin): Admission
   /**
    * The answer to an event that the host has already dealt with, or `undefined`.
-   * Asked with the id alone, before the signature is verified, beside the relay's own duplicate check.
+   * Asked before the signature is verified, beside the relay's own duplicate check.
    */
-  known(id: string): { readonly accepted: boolean; readonly message: string } | undefined
+  known(event: Pick<NostrEvent, 'id' | 'kind'>): { readonly accepted: boolean; readonly message: string } | undefined
   /** Kinds that only their author and the keys in their `p` tags may read (NIP-42). */
   readonly restrictedKinds: ReadonlySet<number>
   /** Kinds that everybody may ask for where only members may read (NIP-43); none unless it is said. */

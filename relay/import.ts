@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Origin } from './host.ts'
 import { createImportTally, type ImportReport } from './import-report.ts'
-import type { Submitted } from './ingest.ts'
 import { splitLines } from './lines.ts'
 import { createPace } from './pace.ts'
+import type { Submitted } from './submitted.ts'
 
 /** How much of an import may be under way at once, and how much may wait in the relay for it to go on. */
 export type ImportShare = {

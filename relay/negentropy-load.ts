@@ -46,8 +46,11 @@ export function* loadVector(
     const size = builder.size()
     if (size === maxEvents) return { kind: 'too big' }
     if (size === taken) {
-      const more = Math.min(eventsPerTake, maxEvents - taken)
-      if (!take(more)) return { kind: 'no room' }
+      let more = Math.min(eventsPerTake, maxEvents - taken)
+      while (!take(more)) {
+        if (more === 1) return { kind: 'no room' }
+        more = Math.ceil(more / 8)
+      }
       taken += more
     }
     builder.add(recordCreatedAt(record), recordId(record), 0)

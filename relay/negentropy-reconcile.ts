@@ -16,8 +16,11 @@ export type Reconciled =
   | { readonly kind: 'done' }
   | { readonly kind: 'fault'; readonly reason: string }
 
-/** Told by who began: ids that are here only, and ids that are there only. They are copies. */
-export type Differences = { here(id: Buffer): void; there(id: Buffer): void }
+/**
+ * Told by who began: items that are here only, by their place in the vector, and ids that are there only. When a message was
+ * too small for all, what is beyond its end is gone through again, and told again.
+ */
+export type Differences = { here(index: number): void; there(id: Buffer): void }
 
 /** A range is divided into so many; one of less than twice as many items is listed. */
 const buckets = 16
@@ -124,7 +127,7 @@ function* compare(vector: Vector, begin: number, end: number, ids: Buffer, diffe
   }
   for (let index = begin; index < end; index++) {
     const id = vector.id(index)
-    if (!theirs.delete(id.toString('latin1'))) differences.here(Buffer.from(id))
+    if (!theirs.delete(id.toString('latin1'))) differences.here(index)
     if (index % idsPerStep === 0) yield
   }
   let told = 0

@@ -75,15 +75,12 @@ export function createReconciliations(context: {
     const message = bytesOf(hex)
     if (message === null) return refuse(id, 'invalid: the message is not given in hex')
     if (!bucket()) return refuse(id, 'rate-limited: too many requests, slow down')
-    if (typeof value === 'object' && value !== null && 'search' in value) {
-      return refuse(id, 'unsupported: what a search finds cannot be reconciled')
-    }
     const parsed = parseFilter(value, {
       maxLimit: limits.maxNegentropyEvents + 1,
       maxValues: limits.maxFilterValues,
       maxTagKeys: limits.maxFilterTagKeys,
     })
-    if (!parsed.ok) return refuse(id, `${parsed.prefix}: ${parsed.reason}`)
+    if (!parsed.ok) return refuse(id, `${parsed.isUnknown ? 'unsupported' : 'invalid'}: ${parsed.reason}`)
     const broad = broadness(parsed.filter, limits, now())
     if (broad !== null) return refuse(id, broad)
     const { kinds } = parsed.filter

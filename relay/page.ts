@@ -20,7 +20,7 @@ export function wholeSpan(bytes: Buffer): Span {
 }
 
 const pageBytes = 65_536
-/** What is left of a full page is too little for most events. */
+/** What is left of a full page is too little for most events, or for one more like the last. */
 const slackBytes = 2_048
 const growth = 4
 
@@ -30,6 +30,7 @@ export function createPageWriter(stream: Duplex): PageWriter {
   let length = 0
   /** After a full page the next is likely to become full. */
   let size = 0
+  let last = 0
 
   const flush = () => {
     if (page === null) return
@@ -55,7 +56,8 @@ export function createPageWriter(stream: Duplex): PageWriter {
   return {
     message: (start, json) => {
       const payload = start.length + (json === null ? 0 : json.end - json.start + 1)
-      const target = pageFor(frameLength(payload))
+      last = frameLength(payload)
+      const target = pageFor(last)
       let offset = writeHeader(target, length, payload)
       offset += start.copy(target, offset)
       if (json !== null) {
@@ -64,7 +66,7 @@ export function createPageWriter(stream: Duplex): PageWriter {
       }
       length = offset
     },
-    isFull: () => length > pageBytes - slackBytes,
+    isFull: () => length > pageBytes - Math.max(slackBytes, last),
     length: () => length,
     flush,
   }

@@ -3,6 +3,7 @@ import { kindClass, type NostrEvent, tagValue } from './event.ts'
 import { addressKey, authorKindPrefix, indexKey, kindPrefix, tagPrefix } from './keys.ts'
 import { encodeRecord, expirationOf, indexedTags } from './record.ts'
 import { searchRows } from './searched-text.ts'
+import type { WireEvent } from './wire-event.ts'
 
 /** All that is to be written for an event, ready before the transaction; only the event's number is missing. */
 export type Prepared = {
@@ -28,9 +29,8 @@ const noPrefix = Buffer.alloc(0)
  * Computes what an event's storage takes, `searched` being the kinds whose words are indexed. The writer's slices are short,
  * so this is done before they begin.
  */
-export function prepare(event: NostrEvent, searched: ReadonlySet<number>, kept = false): Prepared {
-  const id = Buffer.from(event.id, 'hex')
-  const pubkey = Buffer.from(event.pubkey, 'hex')
+export function prepare(wire: WireEvent, searched: ReadonlySet<number>, kept = false): Prepared {
+  const { event, id, pubkey } = wire
   const tags = indexedTags(event)
   const expiration = kept ? 0 : expirationOf(event)
   return {
@@ -38,7 +38,7 @@ export function prepare(event: NostrEvent, searched: ReadonlySet<number>, kept =
     kept,
     id,
     pubkey,
-    record: encodeRecord(event, tags, expiration),
+    record: encodeRecord(wire, tags, expiration),
     expiration,
     address: addressOf(event, pubkey),
     indexKeys: indexKeysOf(event, id, pubkey, tags, searched),

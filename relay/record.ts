@@ -1,5 +1,6 @@
-import { encodeEvent, type NostrEvent } from './event.ts'
+import type { NostrEvent } from './event.ts'
 import type { Span } from './page.ts'
+import type { WireEvent } from './wire-event.ts'
 
 /**
  * A stored event: `kind (2) | created_at (6) | expiration (6, 0: none) | id (32) | pubkey (32) | length of tags (4) |
@@ -35,19 +36,18 @@ export function expirationOf(event: Pick<NostrEvent, 'tags'>): number {
 
 /** The bytes under which an event is stored, with its indexed tags and when it expires, 0 for never. */
 export function encodeRecord(
-  event: NostrEvent,
+  { event, id, pubkey, json }: WireEvent,
   tags: readonly (readonly [string, string])[],
-  expiration = expirationOf(event),
+  expiration: number,
 ): Buffer {
-  const json = encodeEvent(event)
   let tagBytes = 0
   for (const [, value] of tags) tagBytes += 3 + Buffer.byteLength(value)
   const record = Buffer.allocUnsafe(tagsAt + tagBytes + Buffer.byteLength(json))
   record.writeUInt16BE(event.kind, kindAt)
   record.writeUIntBE(event.created_at, createdAtAt, 6)
   record.writeUIntBE(expiration, expirationAt, 6)
-  record.write(event.id, idAt, 'hex')
-  record.write(event.pubkey, pubkeyAt, 'hex')
+  record.set(id, idAt)
+  record.set(pubkey, pubkeyAt)
   record.writeUInt32BE(tagBytes, tagsLengthAt)
   let offset = tagsAt
   for (const [letter, value] of tags) {

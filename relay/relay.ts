@@ -10,7 +10,7 @@ import { parseFilter } from './filter.ts'
 import { createGovernance, type ManagementOptions } from './governance.ts'
 import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
-import { createIngester, type Submitted } from './ingest.ts'
+import { createIngester } from './ingest.ts'
 import type { Limits } from './limits.ts'
 import type { Management } from './management.ts'
 import type { MembershipSettings } from './membership.ts'
@@ -28,6 +28,7 @@ import { type RetentionRule, startRetention } from './retention.ts'
 import { startIndexing } from './search-index.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { type EventStore, openEventStore } from './store.ts'
+import type { Submitted } from './submitted.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { createTurns } from './turns.ts'
 import { createVerifier } from './verifier.ts'
@@ -94,7 +95,7 @@ export function createRelay(options: {
   management?: ManagementOptions | undefined
   /** What is not kept for ever. */
   retention?: readonly RetentionRule[]
-  /** Kinds that `search` finds (NIP-50); without any it is not offered. */
+  /** Kinds that `search` finds (NIP-50), by default those that it found before; without any it is not offered. */
   searchedKinds?: readonly number[]
   /** Where to count; see `exposeRelay`. */
   metrics?: RelayMetrics
@@ -102,7 +103,7 @@ export function createRelay(options: {
   const { root, writer, secp, host = openHost, limits, identity, urls, now, clientIp, onError } = options
   const { metrics = createRelayMetrics() } = options
   const store = openEventStore(root, limits.recordCacheBytes)
-  const indexing = startIndexing({ store, writer, kinds: options.searchedKinds ?? [], onError })
+  const indexing = startIndexing({ store, writer, kinds: options.searchedKinds ?? [...store.searchedKinds()], onError })
   const subscriptions = createSubscriptions()
   const { requirements, program } = options
   const verifier = createVerifier({ secp, onError })

@@ -25,6 +25,8 @@ export type Remover = {
 const turnMs = 2
 /** So many removals take a few milliseconds. */
 const atOnce = 50
+/** Of these; a transaction takes several, since its flush costs more than they do. */
+const maxUnderWay = 8
 /** With more than this in the writer's queue, others go first. */
 const maxQueued = 100
 const restMs = 5
@@ -41,13 +43,11 @@ export async function removeEvents(
   const { dryRun = false, signal, progress } = options
   const isOver = createPace(turnMs)
   const count = { removed: 0, protected: 0 }
+  const underWay: Promise<void>[] = []
   let ids: Buffer[] = []
 
-  const removeThese = async (): Promise<void> => {
-    const batch = ids
-    ids = []
-    while (writer.queued() > maxQueued && !signal?.aborted) await delay(restMs)
-    count.removed += await inTransaction(writer, () => {
+  const removeAll = async (batch: readonly Buffer[]): Promise<void> => {
+    const removed = await inTransaction(writer, () => {
       let removed = 0
       for (const id of batch) {
         const seq = store.seqOf(id)
@@ -57,8 +57,21 @@ export async function removeEvents(
       }
       return removed
     })
+    // Only now: others have counted meanwhile.
+    count.removed += removed
     store.forgetRemoved()
     progress?.(count)
+  }
+
+  /** Resolves when more may be looked for. */
+  const begin = async (): Promise<void> => {
+    while (writer.queued() > maxQueued && !signal?.aborted) await delay(restMs)
+    const removing = removeAll(ids)
+    ids = []
+    // Its failure is for whoever waits for it below.
+    removing.catch(() => undefined)
+    underWay.push(removing)
+    if (underWay.length >= maxUnderWay) await underWay.shift()
   }
 
   const scan = openScan(store, filter, { now: now(), latest: store.latestSeq(), visible: () => true, seen: null })
@@ -69,9 +82,10 @@ export async function removeEvents(
     if (record === undefined) continue
     if (isProtected({ kind: recordKind(record), pubkey: recordPubkey(record).toString('hex') })) count.protected++
     else if (dryRun) count.removed++
-    else if (ids.push(recordId(record)) === atOnce) await removeThese()
+    else if (ids.push(recordId(record)) === atOnce) await begin()
   }
-  if (ids.length > 0 && !signal?.aborted) await removeThese()
+  if (ids.length > 0 && !signal?.aborted) await begin()
+  await Promise.all(underWay)
   return count
 }
 

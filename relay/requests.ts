@@ -88,7 +88,7 @@ export function createRequests(context: {
         maxTagKeys: limits.maxFilterTagKeys,
         searchedKinds: store.searchedKinds(),
       })
-      if (!parsed.ok) return refuse(`${parsed.prefix}: ${parsed.reason}`)
+      if (!parsed.ok) return refuse(`${parsed.isUnknown ? 'unsupported' : 'invalid'}: ${parsed.reason}`)
       const broad = verb === 'REQ' ? broadness(parsed.filter, limits, now()) : null
       if (broad !== null) return refuse(broad)
       filters.push(parsed.filter)
@@ -133,6 +133,7 @@ export function createRequests(context: {
     sendStored(id, entry, prefix)
       .catch((error: unknown) => {
         onError(error)
+        if (entry.closed) return
         outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
         closeSubscription(id)
       })

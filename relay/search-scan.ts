@@ -77,7 +77,8 @@ export function chainScans(
         const more = scan.hasMore()
         scan = null
         if (left <= 0) {
-          hasMore = more === true || isLast ? more : undefined
+          if (more === true) hasMore = true
+          else if (!isLast || more === undefined) hasMore = undefined
           at = tiers.length
         } else {
           if (more === undefined) hasMore = undefined

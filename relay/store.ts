@@ -19,6 +19,7 @@ import {
 import { createRecordCache } from './record-cache.ts'
 import { indexedKinds } from './search-index.ts'
 import { createVanished, type Vanished, vanishKind, wrapKinds } from './vanished.ts'
+import { ownWireEvent } from './wire-event.ts'
 
 /** What became of an event that was to be stored. */
 export type Stored =
@@ -217,7 +218,7 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
   return {
     databases: db,
     vanished,
-    put: (event, kept) => putPrepared(prepare(event, searched, kept)),
+    put: (event, kept) => putPrepared(prepare(ownWireEvent(event), searched, kept)),
     putPrepared,
     isPlain: prepared => {
       const { event, pubkey, address } = prepared

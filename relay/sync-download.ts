@@ -5,7 +5,8 @@ import { quoted, type SyncTally } from './sync-report.ts'
 
 /** Asks the other side for events by their ids. */
 export type Download = {
-  want(id: Buffer): void
+  /** `false` when it is here, asked for already, or not to be had. */
+  want(id: Buffer): boolean
   /** Resolves when more may be wanted, or the connection has ended. */
   room(): Promise<void>
   /** Resolves when all that was wanted has come or will not. */
@@ -18,6 +19,8 @@ type Wanted = { readonly id: string; tries: number }
 const idsPerRequest = 250
 const requestsAtOnce = 2
 const maxWanted = 20_000
+/** One answer may tell of some ten thousand more. */
+const maxAsked = 100_000
 /** A relay that gives fewer than it was asked for is asked again for the others, as long as it gives any. */
 const maxTries = 3
 
@@ -32,6 +35,8 @@ export function createDownload(options: {
   const { remote, store, intake, tally, atOnce } = options
   const perRequest = Math.max(1, Math.min(idsPerRequest, Math.floor(atOnce / requestsAtOnce)))
   const wanted: Wanted[] = []
+  /** What is wanted, under way, or has come to nothing: the store does not know of these. */
+  const asked = new Set<string>()
   const waiting: (() => void)[] = []
   let underWay = 0
   let requests = 0
@@ -87,6 +92,14 @@ export function createDownload(options: {
     })
     if (!remote.isOpen()) return
     void remote.send(['CLOSE', name])
+    // The oldest give way, so that what cannot be had does not fill memory.
+    for (const { id } of batch) {
+      if (store.has(id)) asked.delete(id)
+    }
+    for (const id of asked) {
+      if (asked.size <= maxAsked) break
+      asked.delete(id)
+    }
     for (const entry of missing.values()) {
       if (taken > 0 && ++entry.tries < maxTries) wanted.push(entry)
       else tally.skip('received', closed === null ? 'the other side does not give it' : `the other side: ${closed}`)
@@ -101,9 +114,11 @@ export function createDownload(options: {
   return {
     want: id => {
       const hex = id.toString('hex')
-      if (store.has(hex)) return
+      if (asked.has(hex) || store.has(hex)) return false
+      asked.add(hex)
       wanted.push({ id: hex, tries: 0 })
       if (wanted.length >= perRequest) next()
+      return true
     },
     room: () => until(() => wanted.length < maxWanted),
     settled: () => {

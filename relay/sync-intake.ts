@@ -1,7 +1,7 @@
 import type { Origin } from './host.ts'
 import type { ImportShare } from './import.ts'
-import type { Submitted } from './ingest.ts'
 import { createPace } from './pace.ts'
+import type { Submitted } from './submitted.ts'
 import type { SyncTally } from './sync-report.ts'
 
 /** Hands events of the other side to the relay, no faster than it may. */

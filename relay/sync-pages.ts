@@ -36,7 +36,7 @@ export async function fetchPages(
     wanted: Readonly<Record<string, unknown>>
     limits: Parameters<typeof parseEvent>[1]
     tally: SyncTally
-    /** Everything from this time on has been fetched. */
+    /** What is newer than this has been fetched. */
     reached(time: number): void
   },
 ): Promise<string | null> {
@@ -51,7 +51,6 @@ export async function fetchPages(
     )
     if (typeof page === 'string') return page
     if (page.events === 0 || page.hint === 'finish') return null
-    reached(page.oldest)
     // A second that goes on in the next page is asked for again, unless there was nothing else on this one.
     const isStuck = until !== null && page.oldest >= until && page.news === 0
     if (isStuck && page.events >= eventsPerPage) {
@@ -60,6 +59,7 @@ export async function fetchPages(
     if (page.oldest <= window.since && isStuck) return null
     until = isStuck ? page.oldest - 1 : page.oldest
     if (until < window.since || until < 0) return null
+    reached(until)
   }
   return remote.reason()
 }

@@ -1,6 +1,6 @@
 import type { Filter } from './filter.ts'
 import { loadVector } from './negentropy-load.ts'
-import { initiate, reconcile } from './negentropy-reconcile.ts'
+import { type Differences, initiate, reconcile } from './negentropy-reconcile.ts'
 import type { Vector } from './negentropy-vector.ts'
 import type { Visible } from './query.ts'
 import type { EventStore } from './store.ts'
@@ -46,17 +46,20 @@ export function createReconciler(options: {
   let opened = 0
   let found = 0
 
-  const differences = {
-    here: (id: Buffer) => {
-      if (upload === null) return
-      found++
-      upload.offer(id)
-    },
-    there: (id: Buffer) => {
-      if (download === null) return
-      found++
-      download.want(id)
-    },
+  /** Counts each difference once, though it is told again. */
+  const differencesOf = (vector: Vector): Differences => {
+    const isTold = new Uint8Array(upload === null ? 0 : vector.size)
+    return {
+      here: index => {
+        if (upload === null || isTold[index] === 1) return
+        isTold[index] = 1
+        found++
+        upload.offer(Buffer.from(vector.id(index)))
+      },
+      there: id => {
+        if (download?.want(id)) found++
+      },
+    }
   }
   const room = async () => {
     await download?.room()
@@ -88,6 +91,7 @@ export function createReconciler(options: {
     }
     let rounds = 1
     const foundBefore = found
+    const differences = differencesOf(vector)
     try {
       const first = await workOff(initiate(vector), async () => undefined)
       tally.round()

@@ -30,7 +30,9 @@ const maxFruitless = 5
 const maxConnections = 100
 
 /** Checks what to synchronise: a filter (NIP-01) that tells of each event by itself whether it is meant. */
-export function syncFilter(value: unknown): ReturnType<typeof parseFilter> {
+export function syncFilter(
+  value: unknown,
+): { readonly ok: true; readonly filter: Filter } | { readonly ok: false; readonly reason: string } {
   if (typeof value === 'object' && value !== null && ('limit' in value || 'search' in value)) {
     return { ok: false, reason: 'neither limit nor search can be synchronised' }
   }
@@ -185,7 +187,10 @@ export function startSync(options: {
       }
       fruitless = progress() > before ? 0 : fruitless + 1
       const reason = typeof connected === 'string' ? connected : connected.reason()
-      if (fruitless >= maxFruitless || connections >= maxConnections) return stop(`the connection: ${reason}`)
+      // Nobody there at first is a mistake in the URL more often than a moment's absence.
+      const isNobody = connections === 1 && typeof connected === 'string'
+      if (isNobody || fruitless >= maxFruitless || connections >= maxConnections)
+        return stop(`the connection: ${reason}`)
       await delay(times.pauseMs * 2 ** fruitless, undefined, signal === undefined ? {} : { signal }).catch(
         () => undefined,
       )

@@ -1,10 +1,8 @@
-import type { NostrEvent } from './event.ts'
+import { pubkeyAt, signatureAt, wireBytes } from './wire-event.ts'
 
 /** How many signatures can be with the thread at once. */
 export const slotCount = 2_048
-const signatureBytes = 64
-const idBytes = 32
-const slotBytes = 128
+const slotBytes = wireBytes
 /** Words of the control block: how many slots were filled, and how many answered, both counted without end. */
 const filledAt = 0
 const answeredAt = 1
@@ -15,7 +13,8 @@ export type Slots = {
   readonly shared: SharedArrayBuffer
   /** How many answers have been taken. */
   readonly taken: number
-  add(event: NostrEvent): void
+  /** id, author and signature. */
+  add(bytes: Buffer): void
   /** Lets the thread see what was added, and wakes it. */
   hand(): void
   answered(): number
@@ -26,7 +25,7 @@ export type Slots = {
 export function createSlots(): Slots {
   const shared = new SharedArrayBuffer(controlBytes + slotCount * (slotBytes + 1))
   const control = new Int32Array(shared, 0, 2)
-  const bytes = Buffer.from(shared, controlBytes, slotCount * slotBytes)
+  const bytes = new Uint8Array(shared, controlBytes, slotCount * slotBytes)
   const answers = new Uint8Array(shared, controlBytes + slotCount * slotBytes, slotCount)
   let filled = 0
   let taken = 0
@@ -35,11 +34,8 @@ export function createSlots(): Slots {
     get taken() {
       return taken
     },
-    add: ({ sig, id, pubkey }) => {
-      const at = ((filled >>> 0) % slotCount) * slotBytes
-      bytes.write(sig, at, 'hex')
-      bytes.write(id, at + signatureBytes, 'hex')
-      bytes.write(pubkey, at + signatureBytes + idBytes, 'hex')
+    add: wire => {
+      bytes.set(wire, ((filled >>> 0) % slotCount) * slotBytes)
       filled = (filled + 1) | 0
     },
     hand: () => {
@@ -66,9 +62,9 @@ export function answerSlots(
   const answers = new Uint8Array(shared, controlBytes + slotCount * slotBytes, slotCount)
   // Native code takes no shared memory.
   const slot = new Uint8Array(slotBytes)
-  const signature = slot.subarray(0, signatureBytes)
-  const id = slot.subarray(signatureBytes, signatureBytes + idBytes)
-  const publicKey = slot.subarray(signatureBytes + idBytes)
+  const id = slot.subarray(0, pubkeyAt)
+  const publicKey = slot.subarray(pubkeyAt, signatureAt)
+  const signature = slot.subarray(signatureAt)
   for (let answered = 0; ; ) {
     Atomics.wait(control, filledAt, answered)
     const filled = Atomics.load(control, filledAt)

@@ -1,20 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { NostrEvent, VerifiedEvent } from './event.ts'
+import type { VerifiedEvent } from './event.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { createSlots, type Slots, slotCount } from './verifier-slots.ts'
-import { verifySignature } from './verify.ts'
+import { signatureAt, type WireEvent } from './wire-event.ts'
 
 /** Checks signatures beside the main thread, where there are cores for it. */
 export type Verifier = {
   /** Calls back in the order of asking, with the event as verified or `null`; on this turn when there is no thread. */
-  verify(event: NostrEvent, done: (verified: VerifiedEvent | null) => void): void
+  verify(wire: WireEvent, done: (verified: WireEvent<VerifiedEvent> | null) => void): void
   /** How many wait for their answer. */
   pending(): number
   close(): Promise<void>
 }
 
-type Asked = { readonly event: NostrEvent; readonly done: (verified: VerifiedEvent | null) => void }
+type Answer = (verified: WireEvent<VerifiedEvent> | null) => void
+type Asked = { readonly wire: WireEvent; readonly done: Answer }
 
 /** Makes the verifier. A thread that cannot start or dies leaves its work to the main thread. */
 export function createVerifier(options: {
@@ -32,8 +33,13 @@ export function createVerifier(options: {
   let isScheduled = false
   let worker = startThread(slots)
 
+  const check = (wire: WireEvent): WireEvent<VerifiedEvent> | null => {
+    const isRight = secp.verify(wire.bytes.subarray(signatureAt), wire.id, wire.pubkey)
+    return isRight ? (wire as WireEvent<VerifiedEvent>) : null
+  }
+
   /** A fault in dealing with one event must not keep the others from their answers. */
-  const tell = ({ done }: Asked, verified: VerifiedEvent | null) => {
+  const tell = ({ done }: Asked, verified: WireEvent<VerifiedEvent> | null) => {
     try {
       done(verified)
     } catch (error) {
@@ -47,7 +53,7 @@ export function createVerifier(options: {
       const asked = waiting[first++]
       inSlots--
       const isRight = slots.takeAnswer()
-      if (asked !== undefined) tell(asked, isRight ? (asked.event as VerifiedEvent) : null)
+      if (asked !== undefined) tell(asked, isRight ? (asked.wire as WireEvent<VerifiedEvent>) : null)
     }
     if (first >= slotCount) {
       waiting.splice(0, first)
@@ -63,7 +69,7 @@ export function createVerifier(options: {
     let asked = waiting[first + inSlots]
     if (asked === undefined) return
     for (; asked !== undefined && inSlots < slotCount; asked = waiting[first + inSlots]) {
-      slots.add(asked.event)
+      slots.add(asked.wire.bytes)
       inSlots++
     }
     slots.hand()
@@ -76,7 +82,7 @@ export function createVerifier(options: {
     inSlots = 0
     const left = waiting.splice(0).slice(first)
     first = 0
-    for (const asked of left) tell(asked, verifySignature(asked.event, secp))
+    for (const asked of left) tell(asked, check(asked.wire))
   }
   worker
     ?.on('message', answer)
@@ -85,9 +91,9 @@ export function createVerifier(options: {
   worker?.unref()
 
   return {
-    verify: (event, done) => {
-      if (worker === null) return done(verifySignature(event, secp))
-      waiting.push({ event, done })
+    verify: (wire, done) => {
+      if (worker === null) return done(check(wire))
+      waiting.push({ wire, done })
       if (isScheduled) return
       isScheduled = true
       // Waking a thread that sleeps takes as long as a verification, so once for all that is read on this turn.

@@ -1,7 +1,7 @@
 import { createBucket } from '../../relay/bucket.ts'
 import type { NostrEvent } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
-import type { Submitted } from '../../relay/ingest.ts'
+import type { Submitted } from '../../relay/submitted.ts'
 import { kinds } from '../protocol/kinds.ts'
 import { createBacklog } from './backlog.ts'
 import { catchUp } from './catch-up.ts'

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { z } from 'zod'
-import { ControlError, isTooLong, parseJson, readLines, tooLongMessage, unreachable } from './control-socket.ts'
+import { ControlError, isTooLong, tooLongMessage, unreachable } from './control-socket.ts'
+import { parseJson, readLines } from './socket-lines.ts'
 
 const maxReplyBytes = 1_048_576
 /** The service says how far it is every second. */
@@ -34,9 +35,13 @@ export function callControlStream(
     const fail = (message: string, cause?: unknown) => end(() => reject(new ControlError(message, { cause })))
     const socket = connect({ path, allowHalfOpen: true })
     const timer = setTimeout(() => fail('the service has fallen silent; it may still act'), maxSilenceMs)
-    socket.on('end', () => fail('the service went away without an answer; it may have acted'))
-    socket.on('close', () => fail('the service went away without an answer; it may have acted'))
-    socket.on('error', error => fail(unreachable(path, error), error))
+    let isConnected = false
+    socket.on('connect', () => {
+      isConnected = true
+    })
+    const wentAway = 'the service went away without an answer; it may have acted'
+    socket.on('end', () => fail(wentAway)).on('close', () => fail(wentAway))
+    socket.on('error', error => fail(isConnected ? wentAway : unreachable(path, error), error))
     readLines(socket, maxReplyBytes, {
       tooLong: () => fail('the answer of the service is too long'),
       line: line => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { checkParams } from '../protocol/faults.ts'
 import { type ControlStream, serveStream } from './control-stream.ts'
+import { parseJson, readLines } from './socket-lines.ts'
 
 /** An answer of the running service; `error` is one line for the operator, without secrets. */
 export type ControlReply =
@@ -205,50 +206,6 @@ function serve(
   })
 }
 
-/** Hands out lines one at a time, reading no further before the last one is done with. Stops at one that is too long. */
-export function readLines(
-  socket: Socket,
-  maxBytes: number,
-  on: {
-    /** `takeOver` ends the reading here and gives what has been read beyond the line. */
-    line(line: string, takeOver: () => Buffer): void | Promise<void>
-    tooLong(): void
-  },
-): void {
-  let pending = Buffer.alloc(0)
-  let busy = false
-  let isTakenOver = false
-  const takeOver = () => {
-    isTakenOver = true
-    socket.removeListener('data', take)
-    return pending
-  }
-  const next = async () => {
-    if (busy) return
-    busy = true
-    for (let end = pending.indexOf(10); end >= 0 && end <= maxBytes; end = pending.indexOf(10)) {
-      const line = pending.toString('utf8', 0, end)
-      pending = pending.subarray(end + 1)
-      socket.pause()
-      await on.line(line, takeOver)
-      if (isTakenOver) return
-    }
-    busy = false
-    if (pending.length <= maxBytes) {
-      socket.resume()
-      return
-    }
-    socket.removeListener('data', take)
-    pending = Buffer.alloc(0)
-    on.tooLong()
-  }
-  const take = (chunk: Buffer) => {
-    pending = Buffer.concat([pending, chunk])
-    void next()
-  }
-  socket.on('data', take)
-}
-
 /** Node binds within `listen`, so the mask holds for exactly this file: at no moment can others connect. */
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -299,13 +256,4 @@ export function unreachable(path: string, error: NodeJS.ErrnoException): string 
   const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
   if (nobody) return `nothing answers on ${path}: is the service running with this data directory?`
   return `cannot ask the service on ${path} (${error.code ?? error.message})`
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // No JSON is no request: the schema refuses `undefined`.
-    return undefined
-  }
 }

@@ -1,4 +1,6 @@
-import { type Filter, type ParsedFilter, parseFilter } from '../../relay/filter.ts'
+import { type Filter, parseFilter } from '../../relay/filter.ts'
+
+type Checked = { readonly ok: true; readonly filter: Filter } | { readonly ok: false; readonly reason: string }
 
 /** An operator may ask for more than a client. */
 const limits = { maxLimit: Number.MAX_SAFE_INTEGER, maxValues: 100_000, maxTagKeys: 52 }
@@ -7,17 +9,17 @@ const limits = { maxLimit: Number.MAX_SAFE_INTEGER, maxValues: 100_000, maxTagKe
  * Checks a filter (NIP-01) as an operator gave it; without `limit` it is for all. `search` (NIP-50) is refused: it ends
  * when it has looked at enough, which is no good where all has to be found.
  */
-export function operatorsFilter(value: unknown): ParsedFilter {
+export function operatorsFilter(value: unknown): Checked {
   return parseFilter(value, limits)
 }
 
 /** Reads a filter from an argument. */
-export function readFilter(text: string): ParsedFilter {
+export function readFilter(text: string): Checked {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    return { ok: false, prefix: 'invalid', reason: 'it is not JSON' }
+    return { ok: false, reason: 'it is not JSON' }
   }
   return operatorsFilter(value)
 }

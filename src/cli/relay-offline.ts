@@ -7,6 +7,7 @@ import { loadSecp256k1 } from '../../relay/secp256k1-load.ts'
 import { createWriter, type Writer } from '../../relay/writer.ts'
 import type { Config } from '../config.ts'
 import { makeDataDirectory } from '../data-directory.ts'
+import { ownUrls, publicUrls } from '../http/listen.ts'
 import { admitImported } from '../pipeline/admit-imported.ts'
 import { isProtectedBy } from '../pipeline/protected.ts'
 import { restrictedKinds } from '../protocol/kinds.ts'
@@ -52,6 +53,7 @@ export async function openOffline(
     const writer = createWriter({ root: environment.root, onError })
     closing.push(() => writer.close())
     const isProtected = isProtectedBy(publicKey)
+    const { port } = config.listen
     const hasAccount = (pubkey: string) => environment.reader.has(tables.accounts, [pubkey])
     const host: Host = {
       ...openHost,
@@ -70,7 +72,9 @@ export async function openOffline(
       policy: policyFrom(config.relay.policies, host),
       limits: config.relay.limits,
       identity: { name: '', description: '', contact: null, publicKey, version: '', restrictedWrites: true },
-      urls: [],
+      // Requests to vanish (NIP-62) name them.
+      urls: ownUrls(config, publicUrls(config, port).websocket, port),
+      searchedKinds: config.relay.search.kinds,
       now: () => Math.floor(Date.now() / 1_000),
       clientIp: () => '',
       onError,

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { kindClass } from '../../relay/event.ts'
 import { section } from './fields.ts'
 
 const maxKind = 65_535
@@ -9,7 +8,7 @@ const kind = z
   .int(expected)
   .min(0, expected)
   .max(maxKind, expected)
-  .refine(kind => kindClass(kind) !== 'ephemeral', expected)
+  .refine(kind => kind < 20_000 || kind >= 30_000, expected)
 
 /** The relay's full-text search under `relay.search`; without kinds there is none. */
 export const relaySearch = section({

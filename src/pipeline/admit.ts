@@ -128,7 +128,8 @@ export function createHost(options: {
     isMember: hasAccount,
     isKnown: hasAccount,
     isProtected: isProtectedBy(signer.publicKey),
-    known: id => {
+    known: ({ id, kind }) => {
+      if (kind !== kinds.command) return undefined
       if (!reader.has(tables.outcomes, [id]) && !reader.has(tables.refusals, [id])) return undefined
       return { accepted: true, message: 'duplicate: this command was handled before' }
     },
@@ -142,9 +143,10 @@ export function createHost(options: {
       if (room() !== 'events') return deny('error: the relay is short of disk space, try again later')
       const message = unwelcome(event, policy, reader, signer.publicKey)
       if (message !== null) return deny(message)
-      return hasRoomFor(event, origin)
-        ? { kind: 'store' }
-        : deny('rate-limited: too much was stored for you, come back later')
+      return {
+        kind: 'store',
+        charge: () => (hasRoomFor(event, origin) ? null : 'rate-limited: too much was stored for you, come back later'),
+      }
     },
   }
 }

@@ -55,11 +55,7 @@ describe('a filter off the wire', () => {
     ['key tags that are no keys', { '#p': [id.toUpperCase()] }, /#p/],
     ['too many kinds of tags', { '#a': [], '#b': [], '#c': [] }, /up to 2 kinds of tags/],
   ])('is refused: %s', (_case, value, reason) => {
-    expect(parseFilter(value, limits)).toEqual({
-      ok: false,
-      prefix: 'invalid',
-      reason: expect.stringMatching(reason),
-    })
+    expect(parseFilter(value, limits)).toEqual({ ok: false, reason: expect.stringMatching(reason) })
   })
 
   it.each([
@@ -70,8 +66,8 @@ describe('a filter off the wire', () => {
   ])('is not supported: %s', (_case, value, reason) => {
     expect(parseFilter(value, limits)).toEqual({
       ok: false,
-      prefix: 'unsupported',
       reason: expect.stringMatching(reason),
+      isUnknown: true,
     })
   })
 })

@@ -12,7 +12,10 @@ const unhandled: unknown[] = []
 const onUnhandled = (error: unknown) => void unhandled.push(error)
 beforeEach(async () => {
   process.on('unhandledRejection', onUnhandled)
-  served = await serveRelay({ limits: { connectionsPerIp: 1_000, pauseAtBytes: 50_000, terminateAtBytes: 1_000_000 } })
+  served = await serveRelay({
+    searchedKinds: [0, 1, 30_023],
+    limits: { connectionsPerIp: 1_000, pauseAtBytes: 50_000, terminateAtBytes: 1_000_000 },
+  })
 })
 afterEach(async () => {
   await served.close()
@@ -71,6 +74,7 @@ function makeFilter(): object {
     ...(random(3) ? {} : { '#t': ['', 'x'] }),
     ...(random(3) ? {} : { since: startTime, until: startTime + random(3) - 1 }),
     ...(random(3) ? {} : { limit: random(600) }),
+    ...(random(4) ? {} : { search: pick(['ccc', 'c'.repeat(random(300)), 'x:y', '\ud800 漢', '']) }),
   }
 }
 
@@ -78,6 +82,7 @@ function makeMessage(): string {
   const verb = random(10)
   if (verb < 4) return JSON.stringify(['EVENT', makeEvent()])
   if (verb < 7) return JSON.stringify(['REQ', `s${random(70)}`, ...Array.from({ length: random(4) }, makeFilter)])
+  if (verb < 8 && random(2)) return JSON.stringify(['COUNT', `s${random(70)}`, makeFilter()])
   if (verb < 8) return JSON.stringify(['CLOSE', `s${random(70)}`])
   if (verb < 9) return JSON.stringify(['AUTH', makeEvent()])
   return JSON.stringify([pick(['COUNT', 'NEG-OPEN', 'OK', 'EVENT', 'REQ']), makeFilter()])

@@ -96,6 +96,15 @@ describe('an import', () => {
     expect(asked).toEqual([])
   })
 
+  it('brings nothing back of a key that has vanished from here', async () => {
+    const to = await serve()
+    const wish = alice.sign({ kind: 62, tags: [['relay', 'ALL_RELAYS']] })
+    expect(await bring(to, jsonLines(wish))).toMatchObject({ added: 1 })
+    const report = await bring(to, jsonLines(alice.sign({ created_at: startTime - 5 }), bob.sign()))
+    expect(report).toMatchObject({ added: 1, skipped: 1 })
+    expect(skips(report)).toEqual({ 'blocked: its author, or whom it is for, has vanished from this relay': 1 })
+  })
+
   it('says of everything that it skips why, and on which lines', async () => {
     const to = await serve()
     const good = alice.sign({ content: 'good' })

@@ -2,11 +2,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { NostrEvent, VerifiedEvent } from '../../relay/event.ts'
 import { createIngester, type Ingester } from '../../relay/ingest.ts'
 import { defaultLimits } from '../../relay/limits.ts'
+import { createManaged, type Managed } from '../../relay/managed.ts'
+import { createManagedRules } from '../../relay/managed-rules.ts'
 import { createRelayMetrics } from '../../relay/metrics.ts'
 import { openHost } from '../../relay/open-host.ts'
 import { createRemovals, type Removals } from '../../relay/removals.ts'
 import { createSubscriptions } from '../../relay/subscriptions.ts'
 import { createVanishing } from '../../relay/vanish.ts'
+import type { WireEvent } from '../../relay/wire-event.ts'
 import type { BlindWrite, Task, Writer } from '../../relay/writer.ts'
 import { author, startTime } from './authors.ts'
 import { openTemporaryStore, type TemporaryStore } from './open-temporary.ts'
@@ -16,6 +19,7 @@ const [alice, sender] = [author(1), author(2)]
 let temporary: TemporaryStore
 let removals: Removals
 let ingester: Ingester
+let managed: Managed
 /** Blind writes and tasks that the writer has not come to: it may do any number of either before the next of the other. */
 let blind: BlindWrite<unknown>[]
 let tasks: Task<unknown>[]
@@ -34,13 +38,15 @@ beforeEach(() => {
     idle: async () => undefined,
     close: async () => undefined,
   }
+  managed = createManaged(store.databases.management, writer)
   ingester = createIngester({
     store,
+    barred: createManagedRules(managed).barred,
     subscriptions: createSubscriptions(),
     writer,
     verifier: {
       pending: () => 0,
-      verify: (event, done) => done(event as VerifiedEvent),
+      verify: (wire, done) => done(wire as WireEvent<VerifiedEvent>),
       close: async () => undefined,
     },
     host: openHost,
@@ -114,4 +120,19 @@ it.each([
   submit(event)
   runAll()
   expect(storedKinds()).toEqual([kind])
+})
+
+it('a ban reaches what was sent before it, and what is sent after it', async () => {
+  submit(note)
+  const made = managed.change([{ list: 'banned-keys', subject: alice.pubkey, note: '' }], () =>
+    removals.request('ban', Buffer.from(alice.pubkey, 'hex'), startTime),
+  )
+  // It is in force as soon as it is under way.
+  await Promise.resolve()
+  submit(alice.sign({ content: 'after' }))
+  runAll()
+  await made
+  submit(alice.sign({ content: 'later' }))
+  runAll()
+  expect(storedKinds()).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { NostrEvent } from '../../relay/event.ts'
+import { eventId, type NostrEvent } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
 import { openHost } from '../../relay/open-host.ts'
 import { createRemovals } from '../../relay/removals.ts'
@@ -217,7 +217,8 @@ describe('the removal of many events', () => {
   it('leaves others whose keys and ids begin alike', () => {
     const { root, store, put, close } = openTemporaryStore()
     // Index keys hold eight bytes of an author: an event is compared as a whole.
-    const twin = { ...alice.sign({ content: 'twin' }), pubkey: alice.pubkey.slice(0, 16) + bob.pubkey.slice(16) }
+    const alike = { ...alice.sign({ content: 'twin' }), pubkey: alice.pubkey.slice(0, 16) + bob.pubkey.slice(16) }
+    const twin = { ...alike, id: eventId(alike) }
     put(twin)
     put(alice.sign())
     root.transactionSync(() => {

@@ -4,13 +4,21 @@ import type { VerifiedEvent } from '../../relay/event.ts'
 import { loadSecp256k1 } from '../../relay/secp256k1-load.ts'
 import { createVerifier, type Verifier } from '../../relay/verifier.ts'
 import { type Slots, slotCount } from '../../relay/verifier-slots.ts'
+import { ownWireEvent, pubkeyAt, signatureAt, type WireEvent } from '../../relay/wire-event.ts'
 import { author } from './authors.ts'
 
 const secp = await loadSecp256k1()
 const [alice, bob] = [author(1), author(2)]
-const right = alice.sign({ content: 'right' })
-const wrong = { ...bob.sign({ content: 'wrong' }), pubkey: alice.pubkey }
-const nowhere = { ...right, pubkey: 'f'.repeat(64) }
+const right = ownWireEvent(alice.sign({ content: 'right' }))
+const wrong = withAuthor(ownWireEvent(bob.sign({ content: 'wrong' })), alice.pubkey)
+const nowhere = withAuthor(right, 'f'.repeat(64))
+
+/** As if another had signed it. */
+function withAuthor(wire: WireEvent, author: string): WireEvent {
+  const bytes = Buffer.from(wire.bytes)
+  bytes.write(author, pubkeyAt, 'hex')
+  return { ...wire, bytes, pubkey: bytes.subarray(pubkeyAt, signatureAt) }
+}
 
 /** What node runs is compiled; here a loader stands before the sources. */
 function startThread(slots: Slots): Worker {
@@ -30,8 +38,8 @@ function create(start: (slots: Slots) => Worker | null): void {
   verifier = createVerifier({ secp, startThread: start, onError: error => void errors.push(error) })
 }
 
-function verify(event: typeof right): Promise<VerifiedEvent | null> {
-  return new Promise(resolve => verifier.verify(event, resolve))
+function verify(wire: WireEvent): Promise<WireEvent<VerifiedEvent> | null> {
+  return new Promise(resolve => verifier.verify(wire, resolve))
 }
 
 describe.each([

@@ -156,7 +156,7 @@ describe('an application', () => {
     const hosted = await serveRelay({
       host: {
         ...openHost,
-        known: id => (id === known.id ? { accepted: true, message: 'duplicate: known' } : undefined),
+        known: ({ id }) => (id === known.id ? { accepted: true, message: 'duplicate: known' } : undefined),
         admit: event => {
           if (event.kind === 7) return { kind: 'refuse', message: 'blocked: no sevens' }
           if (event.kind === 20_001) return { kind: 'answer', deliver: [answer] }

@@ -279,7 +279,7 @@ describe('the relay itself', () => {
 
   it('ends its connections when it closes, and takes no more', async () => {
     await served.relay.close()
-    expect(served.relay.stats()).toEqual({ connections: 0, subscriptions: 0, queued: 0 })
+    expect(served.relay.stats()).toMatchObject({ connections: 0, subscriptions: 0, queued: 0 })
     expect(await client.closed).toBe(1001)
     await expect(served.connect()).rejects.toThrow(/503/)
   })

@@ -1,0 +1,206 @@
+import { submitAfterBlind } from './after-blind.ts'
+import { createDeletionsUnderWay } from './deletions-under-way.ts'
+import { encodeEvent, kindClass, type NostrEvent } from './event.ts'
+import type { Applied, Host } from './host.ts'
+import type { InFlight } from './in-flight.ts'
+import type { Limits } from './limits.ts'
+import { countRefusal, type RelayMetrics } from './metrics.ts'
+import { wholeSpan } from './page.ts'
+import { type Prepared, prepare } from './prepared.ts'
+import { type RecordView, recordJson } from './record.ts'
+import type { EventStore, Stored } from './store.ts'
+import { type Done, duplicate, refuse, type Submitted, storageFault, tooBusy } from './submitted.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { Vanishing } from './vanish.ts'
+import { vanishKind } from './vanished.ts'
+import type { WireEvent } from './wire-event.ts'
+import type { Outcome, Writer } from './writer.ts'
+
+/** Writes events and, once they are durable, delivers them. */
+export type Keeping = {
+  /** Delivers an event that may come in if it is ephemeral, else stores it. */
+  keep(wire: WireEvent, done: Done): void
+  /** Has the application do what it does for one of its own events. */
+  apply(id: string, apply: () => Applied, done: Done): void
+  applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
+  /** Delivers an event that is kept nowhere. */
+  publish(event: NostrEvent): void
+  /** Counts bytes among those that wait for the disk, unless there are too many. */
+  reserve(bytes: number): boolean
+  release(bytes: number): void
+}
+
+type StoredEvent = { readonly event: NostrEvent; readonly seq: number; readonly record: RecordView }
+type Written = { readonly applied: Applied; readonly stored: readonly StoredEvent[] }
+
+/** Makes it, over the one writer. */
+export function createKeeping(options: {
+  store: EventStore
+  subscriptions: Subscriptions
+  writer: Writer
+  host: Pick<Host, 'isProtected'>
+  limits: Limits
+  vanishing: Vanishing
+  inFlight: InFlight
+  /** Told when a request to vanish is durable. */
+  onVanish(): void
+  metrics: RelayMetrics
+  onError(error: unknown): void
+}): Keeping {
+  const { store, subscriptions, writer, host, limits, vanishing, inFlight, onVanish, metrics, onError } = options
+  const deletions = createDeletionsUnderWay()
+  let pendingBytes = 0
+  /** Deletions, and what came after one, that wait for blind writes before them. */
+  let inLine = 0
+
+  const reserve = (bytes: number): boolean => {
+    if (pendingBytes + bytes > limits.maxPendingBytes) return false
+    pendingBytes += bytes
+    metrics.pendingBytes = pendingBytes
+    return true
+  }
+
+  const release = (bytes: number) => {
+    pendingBytes -= bytes
+    metrics.pendingBytes = pendingBytes
+  }
+
+  const keep = (wire: WireEvent, done: Done) => {
+    const { event } = wire
+    if (kindClass(event.kind) === 'ephemeral') {
+      if (store.vanished.covers(event, wire.pubkey)) return done(refuse(metrics, messages.vanished))
+      publish(event)
+      metrics.events.ephemeral++
+      return done({ accepted: true, message: '', delivered: [] })
+    }
+    const prepared = prepare(wire, store.searchedKinds())
+    const bytes = prepared.record.length
+    if (!reserve(bytes)) return done(refuse(metrics, tooBusy))
+    const isPlain = !deletions.mayConcern(event) && store.isPlain(prepared)
+    deletions.begin(event)
+    const written = whenWritten(event.id, 'stored', outcome => {
+      release(bytes)
+      deletions.end(event)
+      if (event.kind === vanishKind) onVanish()
+      done(outcome)
+    })
+    if (isPlain) writer.submitBlind({ write: () => writtenAs(prepared, store.putBlind(prepared)), done: written })
+    else if (inLine > 0 || event.kind === 5 || event.kind === vanishKind) {
+      // What came before a deletion is stored before it, though there may be more of that than one transaction takes; and
+      // what comes after it waits behind it.
+      inLine++
+      submitAfterBlind(writer, {
+        lane: 'events',
+        run: () => storeOrdinary(prepared),
+        done: outcome => {
+          inLine--
+          written(outcome)
+        },
+      })
+    } else writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
+  }
+
+  const storeOrdinary = (prepared: Prepared): Written => {
+    const { event } = prepared
+    const put = store.putPrepared(prepared)
+    if (put.status === 'stored' && event.kind === 5) store.applyDeletion(event, host.isProtected)
+    if (put.status === 'stored' && vanishing.isRequest(event)) vanishing.apply(prepared)
+    return writtenAs(prepared, put)
+  }
+
+  /** What is to be done once the writer is done with an event. */
+  const whenWritten = (
+    id: string,
+    counted: 'applied' | 'stored',
+    done: Done,
+  ): ((outcome: Outcome<Written>) => void) => {
+    const answer = inFlight.begin(id, done)
+    return outcome => {
+      if (!outcome.ok) {
+        onError(outcome.error)
+        return answer(refuse(metrics, storageFault))
+      }
+      const { accepted, message } = outcome.value.applied
+      countOutcome(metrics, outcome.value.applied, counted)
+      try {
+        finish(outcome.value)
+      } finally {
+        // A fault after durability changes nothing about the event, and others may wait for its OK.
+        answer({ accepted, message, delivered: [] })
+      }
+    }
+  }
+
+  const putAll = (applied: Applied): Written => {
+    const stored: StoredEvent[] = []
+    const putEach = (events: readonly NostrEvent[], kept: boolean) => {
+      for (const event of events) {
+        const put = store.put(event, kept)
+        if (put.status === 'stored') stored.push({ event, seq: put.seq, record: put.record })
+      }
+    }
+    putEach(applied.store, true)
+    putEach(applied.storeUntilExpired ?? [], false)
+    return { applied, stored }
+  }
+
+  /** After durability: subscribers first hear of what is stored, then of what is not kept. */
+  const finish = ({ applied, stored }: Written) => {
+    store.forgetRemoved()
+    for (const { event, seq, record } of stored) {
+      store.markDelivered(seq, record)
+      subscriptions.publish(event, recordJson(record))
+    }
+    for (const event of applied.deliver) publish(event)
+    applied.committed?.()
+  }
+
+  const publish = (event: NostrEvent) => {
+    if (subscriptions.count() > 0) subscriptions.publish(event, wholeSpan(Buffer.from(encodeEvent(event))))
+  }
+
+  return {
+    keep,
+    apply: (id, apply, done) =>
+      writer.submit({ lane: 'first', run: () => putAll(apply()), done: whenWritten(id, 'applied', done) }),
+    applyLocally: (apply, done) => {
+      writer.submit<Written>({
+        lane: 'first',
+        run: () => putAll(apply()),
+        done: outcome => {
+          if (!outcome.ok) return done(outcome)
+          finish(outcome.value)
+          done({ ok: true, value: outcome.value.applied })
+        },
+      })
+    },
+    publish,
+    reserve,
+    release,
+  }
+}
+
+/** Counts what came of an event that was not refused on its way. */
+export function countOutcome(
+  metrics: RelayMetrics,
+  { accepted, message }: Pick<Submitted, 'accepted' | 'message'>,
+  done: 'applied' | 'stored',
+): void {
+  if (!accepted) countRefusal(metrics.eventsRefused, message)
+  else if (message.startsWith('duplicate:')) metrics.events.duplicate++
+  else metrics.events[done]++
+}
+
+function writtenAs({ event }: Prepared, put: Stored): Written {
+  const accepted = put.status === 'stored' || put.status === 'duplicate'
+  const applied: Applied = { accepted, message: messages[put.status], store: [], deliver: [] }
+  return { applied, stored: put.status === 'stored' ? [{ event, seq: put.seq, record: put.record }] : [] }
+}
+
+const messages = {
+  stored: '',
+  duplicate,
+  superseded: 'invalid: there is a newer version of this event',
+  deleted: 'blocked: the author has deleted this event',
+  vanished: 'blocked: its author, or whom it is for, has vanished from this relay',
+} as const satisfies Record<Stored['status'], string>
