@@ -65,14 +65,26 @@ export function importLines(options: {
   let wake = () => {}
 
   const take = (line: Line): void => {
+    let isUnderWay = true
     underWay++
     bytesUnderWay += line.bytes
-    submit(line.value, origin, outcome => {
+    const end = () => {
+      if (!isUnderWay) return
+      isUnderWay = false
       underWay--
       bytesUnderWay -= line.bytes
-      settle(line, outcome)
-      wake()
-    })
+    }
+    try {
+      submit(line.value, origin, outcome => {
+        end()
+        settle(line, outcome)
+        wake()
+      })
+    } catch (error) {
+      // A fault of the relay: nobody would ever say that this one is over.
+      end()
+      throw error
+    }
   }
 
   const settle = (line: Line, { accepted, message }: Submitted): void => {

@@ -3,7 +3,7 @@ import { submitAfterBlind } from './after-blind.ts'
 import type { Writer } from './writer.ts'
 
 /** What an operator has set while the relay runs (NIP-86): subjects with what was said about each. */
-export const managedLists = [
+const managedLists = [
   'banned-keys',
   'banned-events',
   'allowed-events',

@@ -26,6 +26,8 @@ export type Differences = { here(index: number): void; there(id: Buffer): void }
 const buckets = 16
 /** For what ends a message: a range to skip, and the fingerprint of all that is left. */
 const endBytes = 128
+/** What a list takes besides its ids: bound, mode and length. */
+const listBytes = 64
 const idsPerStep = 256
 export const smallestFrame = 4_096
 
@@ -95,7 +97,7 @@ export function* reconcile(
       isSkipping = true
     } else {
       skip()
-      const fitting = Math.floor((room() - endBytes) / idBytes)
+      const fitting = Math.max(0, Math.floor((room() - endBytes - listBytes) / idBytes))
       if (end - begin > fitting && fitting > 0) {
         end = begin + fitting
         yield* list(vector, begin, end, { time: vector.time(end), id: vector.id(end) }, writer)

@@ -25,6 +25,7 @@ import type { Requirements } from './policies/requirements.ts'
 import { openScan } from './query.ts'
 import { recordEvent } from './record.ts'
 import { type RetentionRule, startRetention } from './retention.ts'
+import { createRounds } from './rounds.ts'
 import { startIndexing } from './search-index.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { type EventStore, openEventStore } from './store.ts'
@@ -165,6 +166,7 @@ export function createRelay(options: {
     onError,
   })
   const connections = new Set<Connection>()
+  const pinging = createRounds<Connection>(limits.pingSeconds * 1_000, connection => connection.check())
   const turns = createTurns(metrics)
   const isOver = createPace(messagesMs)
   const negentropyMemory = createNegentropyMemory(limits)
@@ -203,9 +205,11 @@ export function createRelay(options: {
       onError,
     })
     connections.add(connection)
+    pinging.add(connection)
     metrics.connections.opened++
     socket.once('close', () => {
       connections.delete(connection)
+      pinging.remove(connection)
       const { bytesIn, bytesOut } = connection.traffic()
       metrics.bytesIn += bytesIn
       metrics.bytesOut += bytesOut
@@ -213,9 +217,6 @@ export function createRelay(options: {
     })
   }
 
-  const pinging = setInterval(() => {
-    for (const connection of connections) connection.check()
-  }, limits.pingSeconds * 1_000)
   const sweep = () => {
     // A look costs a read; the writer is asked only when something has expired.
     if (!store.hasExpired(now())) return
@@ -234,7 +235,7 @@ export function createRelay(options: {
     governance.look()
   }, sweepEveryMs)
   governance.look()
-  for (const timer of [pinging, sweeping]) timer.unref()
+  sweeping.unref()
   const retention = startRetention({
     rules: options.retention ?? [],
     remover: { store, writer, isProtected: host.isProtected, now },
@@ -297,7 +298,7 @@ export function createRelay(options: {
       return { bytesIn, bytesOut, unreadBytes }
     },
     close: async () => {
-      clearInterval(pinging)
+      pinging.stop()
       clearInterval(sweeping)
       governance.stop()
       indexing.stop()

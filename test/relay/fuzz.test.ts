@@ -5,7 +5,7 @@ import { author, startTime } from './authors.ts'
 import { type Served, serveRelay } from './serve-relay.ts'
 
 const seed = 20_261_121
-const durationMs = 2_000
+const rounds = 12
 const authors = [author(1), author(2), author(3)]
 let served: Served
 const unhandled: unknown[] = []
@@ -79,13 +79,17 @@ function makeFilter(): object {
 }
 
 function makeMessage(): string {
-  const verb = random(10)
+  const verb = random(13)
   if (verb < 4) return JSON.stringify(['EVENT', makeEvent()])
   if (verb < 7) return JSON.stringify(['REQ', `s${random(70)}`, ...Array.from({ length: random(4) }, makeFilter)])
   if (verb < 8 && random(2)) return JSON.stringify(['COUNT', `s${random(70)}`, makeFilter()])
   if (verb < 8) return JSON.stringify(['CLOSE', `s${random(70)}`])
   if (verb < 9) return JSON.stringify(['AUTH', makeEvent()])
-  return JSON.stringify([pick(['COUNT', 'NEG-OPEN', 'OK', 'EVENT', 'REQ']), makeFilter()])
+  if (verb < 10) return JSON.stringify(['COUNT', `s${random(70)}`, makeFilter()])
+  const message = `61${pick(['', '00', '0000020000', '01000000', `0000${'ff'.repeat(random(200))}`])}`
+  if (verb < 11) return JSON.stringify(['NEG-OPEN', `n${random(4)}`, makeFilter(), message])
+  if (verb < 12) return JSON.stringify(['NEG-MSG', `n${random(4)}`, message])
+  return JSON.stringify([pick(['NEG-CLOSE', 'NEG-OPEN', 'COUNT', 'OK', 'EVENT', 'REQ']), makeFilter()])
 }
 
 /** The message with some of its characters gone, doubled, or replaced by something else. */
@@ -120,18 +124,15 @@ async function attack(): Promise<void> {
   socket.close()
 }
 
-it(`is not impressed by ${durationMs} ms of broken messages (seed ${seed})`, async () => {
+it(`is not impressed by broken messages (seed ${seed})`, async () => {
   const [alice] = authors
   const honest = await served.connect()
-  const endMs = performance.now() + durationMs
-  let rounds = 0
-  while (performance.now() < endMs) {
+  for (let round = 0; round < rounds; round++) {
     await Promise.all(Array.from({ length: 8 }, attack))
-    const event = pick(authors).sign({ kind: 7, content: `round ${rounds++}` })
+    const event = pick(authors).sign({ kind: 7, content: `round ${round}` })
     expect(await honest.publish(event)).toEqual([true, ''])
     expect(await honest.query({ ids: [event.id] })).toEqual([event])
   }
-  expect(rounds).toBeGreaterThan(3)
   expect(alice && (await honest.query({ authors: [alice.pubkey], kinds: [7] })).length).toBeGreaterThan(0)
   for (const event of served.relay.find({})) {
     expect(event.kind < 20_000 || event.kind >= 30_000).toBe(true)

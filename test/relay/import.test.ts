@@ -278,6 +278,16 @@ describe('an import beside others', () => {
     expect(await done).toMatchObject({ added: 20, stopped: 'it was ended' })
   })
 
+  it('fails when the relay does', async () => {
+    let taken = 0
+    const submit: Submit = (_event, _origin, done) => {
+      if (++taken > 1) throw new Error('a bug')
+      done({ accepted: true, message: '', delivered: [] })
+    }
+    await expect(begin(submit).done).rejects.toThrow('a bug')
+    expect(taken).toBe(2)
+  })
+
   it('fails when reading fails, once nothing is under way', async () => {
     const { held, submit } = heldRelay()
     const chunks = async function* () {

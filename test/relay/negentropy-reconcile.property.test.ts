@@ -87,6 +87,28 @@ describe('reconciliation', () => {
     )
   })
 
+  it('comes to an end, however many ids just fit into a frame, or just do not', () => {
+    for (let frameBytes = 4_096; frameBytes < 4_160; frameBytes++) {
+      for (let count = 112; count < 126; count++) {
+        const all = Array.from({ length: count }, (_, index) => ({ created_at: 7, id: `${index}`.padStart(64, '0') }))
+        const [here, there] = [vectorOf([]), vectorOf(all)]
+        const found = new Set<string>()
+        const differences = { here: () => undefined, there: (id: Buffer) => void found.add(id.toString('hex')) }
+        let message = finish(initiate(here))
+        for (let rounds = 0; ; rounds++) {
+          expect(rounds).toBeLessThan(5)
+          const answer = finish(reconcile(there, message, { frameBytes, differences: null }))
+          if (answer.kind !== 'next') throw new Error(answer.kind)
+          expect(answer.message.length).toBeLessThanOrEqual(frameBytes)
+          const next = finish(reconcile(here, answer.message, { frameBytes, differences }))
+          if (next.kind !== 'next') break
+          message = next.message
+        }
+        expect(found.size).toBe(count)
+      }
+    }
+  })
+
   it('begins as nostr-tools does, byte for byte', () => {
     fc.assert(
       fc.property(items(150), list => {

@@ -125,7 +125,10 @@ describe('what is not for others', () => {
     const [here, there] = await pair()
     await store(here, [secret, shy])
     for (const filter of [{}, { kinds: [1, 4] }, { authors: [alice.pubkey] }]) {
-      expect(await syncWith(here, there.url, { filter })).toMatchObject({ sent: 0 })
+      expect(await syncWith(here, there.url, { filter })).toMatchObject({
+        sent: 0,
+        reasons: [{ way: 'sent', reason: 'it is protected by its author (NIP-70)', count: 1 }],
+      })
     }
     expect(idsIn(there)).toEqual([])
   })

@@ -35,7 +35,7 @@ export const frames = {
 
 /** Connects a client to a relay, which need not listen anywhere. */
 export function connectInMemory(relay: Pick<Relay, 'handleUpgrade'>, ip = '192.0.2.1'): MemoryClient {
-  let received = Buffer.alloc(0)
+  let received: Buffer = Buffer.alloc(0)
   let status = 0
   let code: number | null = null
   let isReading = true
