@@ -1,10 +1,12 @@
+const monotonicMs = () => performance.now()
+
 /** A token bucket: `burst` at once, refilled at `perSecond`; the returned function takes some, or says no. */
 export function createBucket(options: {
   perSecond: number
   burst: number
   nowMs?: () => number
 }): (cost?: number) => boolean {
-  const { perSecond, burst, nowMs = () => performance.now() } = options
+  const { perSecond, burst, nowMs = monotonicMs } = options
   let tokens = burst
   let atMs = nowMs()
   return (cost = 1) => {

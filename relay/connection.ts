@@ -3,6 +3,7 @@ import type { RawData, WebSocket } from 'ws'
 import { authFault, newChallenge } from './auth.ts'
 import type { Backlog } from './backlog.ts'
 import { createBucket } from './bucket.ts'
+import type { Client } from './client.ts'
 import type { Host, Origin } from './host.ts'
 import { createIdleness } from './idleness.ts'
 import { createInbox } from './inbox.ts'
@@ -11,7 +12,7 @@ import type { Ingester } from './ingest.ts'
 import type { Limits } from './limits.ts'
 import type { Membership } from './membership.ts'
 import { countMessage, countRefusal, type RelayMetrics } from './metrics.ts'
-import { createReconciliations } from './negentropy.ts'
+import { createReconciliations, type Reconciliations } from './negentropy.ts'
 import type { NegentropyMemory } from './negentropy-memory.ts'
 import { createOutlet } from './outlet.ts'
 import type { Pace } from './pace.ts'
@@ -78,7 +79,7 @@ export function openConnection(context: ConnectionContext): Connection {
   const mistakes = createBucket({ perSecond: 1, burst: limits.maxBadMessages })
   const reading = createReading(socket)
   const inflow = createInflow({ reading, limits })
-  const outlet = createOutlet({ ...context, reading })
+  const outlet = createOutlet(context, reading)
   const isIdle = createIdleness(limits.idleSeconds)
   const { send } = outlet
   let challenge: string | null = null
@@ -88,20 +89,14 @@ export function openConnection(context: ConnectionContext): Connection {
     challenge ??= newChallenge()
     send(['AUTH', challenge])
   }
-  const requests = createRequests({
-    ...context,
-    outlet,
-    authenticated,
-    sendChallenge,
-    openReconciliations: () => reconciliations.count(),
-  })
-  const reconciliations = createReconciliations({
-    ...context,
-    outlet,
-    authenticated,
-    sendChallenge,
-    openSubscriptions: requests.count,
-  })
+  const client: Client = { outlet, authenticated, sendChallenge }
+  const requests = createRequests(context, client, () => reconciliations?.count() ?? 0)
+  /** Few clients reconcile, and what it takes would be a fifth of an idle connection's memory. */
+  let reconciliations: Reconciliations | null = null
+  const reconcile = () => {
+    reconciliations ??= createReconciliations(context, client, requests.count)
+    return reconciliations
+  }
 
   const onMessage = (data: RawData, isBinary: boolean) => {
     const message = isBinary ? null : parseArray(data)
@@ -126,14 +121,14 @@ export function openConnection(context: ConnectionContext): Connection {
           : onBadMessage('invalid: a subscription id has 1 to 64 characters')
       case 'NEG-OPEN':
         return isSubscriptionId(rest[0])
-          ? reconciliations.open(rest[0], rest[1], rest[2])
+          ? reconcile().open(rest[0], rest[1], rest[2])
           : onBadMessage('invalid: a subscription id has 1 to 64 characters')
       case 'NEG-MSG':
         return isSubscriptionId(rest[0])
-          ? reconciliations.message(rest[0], rest[1])
+          ? reconcile().message(rest[0], rest[1])
           : onBadMessage('invalid: a subscription id has 1 to 64 characters')
       case 'NEG-CLOSE':
-        return reconciliations.close(rest[0])
+        return reconciliations?.close(rest[0])
       default:
         return onBadMessage('invalid: this message type is not known here')
     }
@@ -244,13 +239,13 @@ export function openConnection(context: ConnectionContext): Connection {
   socket.once('close', () => {
     metrics.connections.closed[outlet.endedBy()]++
     requests.closeAll()
-    reconciliations.closeAll()
+    reconciliations?.closeAll()
   })
 
   return {
     check: () => {
-      reconciliations.closeIdle()
-      const isUsed = wasHeard || requests.count() + reconciliations.count() > 0
+      reconciliations?.closeIdle()
+      const isUsed = wasHeard || requests.count() + (reconciliations?.count() ?? 0) > 0
       if (isIdle(isUsed) && outlet.isOpen()) {
         outlet.blame('idle')
         return outlet.end(1000, 'nothing was asked for a while')

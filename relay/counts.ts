@@ -1,9 +1,9 @@
+import type { Client } from './client.ts'
 import { type Filter, valuesIn } from './filter.ts'
 import type { Host } from './host.ts'
 import { addAuthor, offsetFor, registerCount } from './hyperloglog.ts'
 import type { Limits } from './limits.ts'
 import type { RelayMetrics } from './metrics.ts'
-import type { Outlet } from './outlet.ts'
 import { openScan } from './query.ts'
 import { recordTest } from './query-test.ts'
 import { visibleTo } from './readers.ts'
@@ -32,18 +32,19 @@ const sliceMs = 5
 const stepsBetweenLooks = 32
 
 /** Makes the counts of a connection. Each goes over the events in slices, as queries do, and keeps none of them in mind. */
-export function createCounts(context: {
-  outlet: Outlet
-  store: EventStore
-  host: Host
-  limits: Limits
-  metrics: RelayMetrics
-  authenticated: ReadonlySet<string>
-  turns: Turns
-  now(): number
-  onError(error: unknown): void
-}): Counts {
-  const { outlet, store, host, limits, metrics, authenticated, turns, now, onError } = context
+export function createCounts(
+  context: {
+    store: EventStore
+    host: Host
+    limits: Limits
+    metrics: RelayMetrics
+    turns: Turns
+    now(): number
+    onError(error: unknown): void
+  },
+  { outlet, authenticated }: Client,
+): Counts {
+  const { store, host, limits, metrics, turns, now, onError } = context
   const underWay = new Map<string, Entry>()
 
   const stop = (id: unknown) => {

@@ -86,7 +86,7 @@ export function createGovernance(options: {
     openKinds: host.openKinds ?? new Set(),
     isOperator,
     isBanned: pubkey => managed.get('banned-keys').has(pubkey),
-    onRemoved: options.endConnectionsOf,
+    onShutOut: options.endConnectionsOf,
   })
   const apply = (change: () => Applied) =>
     new Promise<void>((resolve, reject) => {

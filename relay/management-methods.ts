@@ -86,6 +86,7 @@ export function managementMethods(managing: Managing): Readonly<Record<string, M
       const key = Buffer.from(pubkey, 'hex')
       const outcome = await change([put('banned-keys', pubkey, why)], () => removals.request('ban', key, always))
       onRemoval()
+      membership.banned(pubkey)
       return outcome
     }),
     unbanpubkey: method([hex64, reason], ([pubkey]) =>

@@ -33,6 +33,8 @@ export type Membership = {
   readonly changes: MembershipChanges
   readonly isEnabled: boolean
   readonly isReadingClosed: boolean
+  /** To be called when a key has been banned: it keeps its place among the members, of no use as long as it is. */
+  banned(pubkey: string): void
   /** Whether only members may write: it is enabled, or an operator has listed some (NIP-86). */
   isClosed(): boolean
   isMember(pubkey: string): boolean
@@ -85,20 +87,31 @@ export function createMembership(options: {
   openKinds: ReadonlySet<number>
   isOperator(pubkey: string): boolean
   isBanned(pubkey: string): boolean
-  onRemoved(pubkey: string): void
+  /** Told of who may no longer read, though it could so far. */
+  onShutOut(pubkey: string): void
   now(): number
   onError(error: unknown): void
 }): Membership {
-  const { settings, database, writer, sign, publicKey, url, openKinds, isOperator, isBanned, now, onError } = options
+  const { settings, database, writer, sign, publicKey, url, openKinds, isOperator, isBanned, onShutOut, now, onError } =
+    options
   const { enabled } = settings
   const members = createMembers(database)
   const claims = createClaims(database, { lastSeconds: settings.claimSeconds, uses: settings.usesPerClaim })
-  const changes = createMembershipChanges({ ...options, members, sign: enabled && settings.publishList ? sign : null })
+  const isReadingClosed = enabled && settings.read === 'members'
+  const shutOut = (pubkey: string) => {
+    if (isReadingClosed) onShutOut(pubkey)
+  }
+  const changes = createMembershipChanges({
+    ...options,
+    members,
+    sign: enabled && settings.publishList ? sign : null,
+    onRemoved: shutOut,
+  })
   const mayTry = createBuckets({ perSecond: triesPerMinute / 60, burst: triesAtOnce })
   const mayAskForInvite = createBuckets({ perSecond: invitesPerMinute / 60, burst: invitesAtOnce })
 
   const isClosed = () => enabled || members.all().size > 0
-  const isMember = (pubkey: string) => members.all().has(pubkey) || isOperator(pubkey)
+  const isMember = (pubkey: string) => (members.all().has(pubkey) && !isBanned(pubkey)) || isOperator(pubkey)
   const mayInvite = (pubkey: string) => {
     if (settings.invite === 'nobody') return false
     return settings.invite === 'members' ? isMember(pubkey) : isOperator(pubkey)
@@ -182,7 +195,8 @@ export function createMembership(options: {
     members,
     changes,
     isEnabled: enabled,
-    isReadingClosed: enabled && settings.read === 'members',
+    isReadingClosed,
+    banned: shutOut,
     isClosed,
     isMember,
     policy: (event, origin) => {
@@ -199,7 +213,7 @@ export function createMembership(options: {
       return refuse('blocked: events of the relay come from the relay itself')
     },
     readFault: (filters, authenticated) => {
-      if (!enabled || settings.read === 'everyone' || isOneMember(authenticated)) return null
+      if (!isReadingClosed || isOneMember(authenticated)) return null
       if (filters.length > 0 && filters.every(asksForOpenKinds)) return null
       const prefix = authenticated.size === 0 ? 'auth-required' : 'restricted'
       return `${prefix}: only members may read this relay`

@@ -1,5 +1,6 @@
 import { broadness } from './broad.ts'
 import { createBucket } from './bucket.ts'
+import type { Client } from './client.ts'
 import { type Filter, parseFilter } from './filter.ts'
 import type { Host } from './host.ts'
 import type { Limits } from './limits.ts'
@@ -7,7 +8,6 @@ import { loadVector } from './negentropy-load.ts'
 import type { NegentropyMemory } from './negentropy-memory.ts'
 import { reconcile, smallestFrame } from './negentropy-reconcile.ts'
 import type { Vector } from './negentropy-vector.ts'
-import type { Outlet } from './outlet.ts'
 import { visibleTo } from './readers.ts'
 import type { EventStore } from './store.ts'
 import type { Turns } from './turns.ts'
@@ -42,23 +42,23 @@ const maxWaitingBytes = 1_048_576
 const hexForm = /^[0-9a-f]+$/i
 
 /** Serves the NEG messages of a connection, one at a time. */
-export function createReconciliations(context: {
-  ip: string
-  outlet: Outlet
-  store: EventStore
-  host: Host
-  limits: Limits
-  authenticated: ReadonlySet<string>
-  /** Shared by all connections, as is the memory. */
-  turns: Turns
-  negentropyMemory: NegentropyMemory
+export function createReconciliations(
+  context: {
+    ip: string
+    store: EventStore
+    host: Host
+    limits: Limits
+    /** Shared by all connections, as is the memory. */
+    turns: Turns
+    negentropyMemory: NegentropyMemory
+    now(): number
+    onError(error: unknown): void
+  },
+  { outlet, authenticated, sendChallenge }: Client,
   /** REQs and reconciliations count together. */
-  openSubscriptions(): number
-  sendChallenge(): void
-  now(): number
-  onError(error: unknown): void
-}): Reconciliations {
-  const { ip, outlet, store, host, limits, authenticated, turns, negentropyMemory: memory, now, onError } = context
+  openSubscriptions: () => number,
+): Reconciliations {
+  const { ip, store, host, limits, turns, negentropyMemory: memory, now, onError } = context
   const sessions = new Map<string, Session>()
   const bucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
   const frameBytes = frameLimit(limits)
@@ -85,10 +85,10 @@ export function createReconciliations(context: {
     if (broad !== null) return refuse(id, broad)
     const { kinds } = parsed.filter
     if (authenticated.size === 0 && kinds?.length && kinds.every(kind => host.restrictedKinds.has(kind))) {
-      context.sendChallenge()
+      sendChallenge()
       return refuse(id, 'auth-required: these kinds are for their parties only')
     }
-    if (context.openSubscriptions() + sessions.size >= limits.maxSubscriptions) {
+    if (openSubscriptions() + sessions.size >= limits.maxSubscriptions) {
       return refuse(id, `rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
     }
     const session = { vector: null, heldEvents: 0, isBusy: false, isClosed: false, lastMs: performance.now() }

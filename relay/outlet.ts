@@ -30,22 +30,18 @@ export type Outlet = {
 }
 
 /** Makes the outlet of a websocket and the stream under it. */
-export function createOutlet({
-  socket,
-  stream,
-  reading,
-  backlog,
-  limits,
-  metrics,
-}: {
-  socket: WebSocket
-  stream: Duplex
-  reading: Reading
-  /** Shared by all connections. */
-  backlog: Backlog
-  limits: Limits
-  metrics: RelayMetrics
-}): Outlet {
+export function createOutlet(
+  context: {
+    socket: WebSocket
+    stream: Duplex
+    /** Shared by all connections. */
+    backlog: Backlog
+    limits: Limits
+    metrics: RelayMetrics
+  },
+  reading: Reading,
+): Outlet {
+  const { socket, stream, backlog, limits, metrics } = context
   const pages = createPageWriter(stream)
   let isAlive = true
   let behindSinceMs: number | null = null

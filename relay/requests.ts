@@ -1,11 +1,11 @@
 import { broadness } from './broad.ts'
 import { createBucket } from './bucket.ts'
-import { createCounts, takesTooLong } from './counts.ts'
+import type { Client } from './client.ts'
+import { type Counts, createCounts, takesTooLong } from './counts.ts'
 import { type Filter, parseFilter, valuesIn } from './filter.ts'
 import type { Host } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { RelayMetrics } from './metrics.ts'
-import type { Outlet } from './outlet.ts'
 import type { Span } from './page.ts'
 import { openScan, type Visible } from './query.ts'
 import { isPartyTo, visibleTo } from './readers.ts'
@@ -34,28 +34,29 @@ const sliceMs = 5
 const maxHeld = 1_000
 
 /** Serves the REQs and COUNTs of a connection. */
-export function createRequests(context: {
-  outlet: Outlet
-  store: EventStore
-  subscriptions: Subscriptions
-  host: Host
-  limits: Limits
-  metrics: RelayMetrics
-  /** The keys that have authenticated so far. */
-  authenticated: ReadonlySet<string>
-  /** Shared by all connections. */
-  turns: Turns
+export function createRequests(
+  context: {
+    store: EventStore
+    subscriptions: Subscriptions
+    host: Host
+    limits: Limits
+    metrics: RelayMetrics
+    /** Shared by all connections. */
+    turns: Turns
+    now(): number
+    onError(error: unknown): void
+  },
+  client: Client,
   /** Reconciliations, which count as subscriptions. */
-  openReconciliations(): number
-  sendChallenge(): void
-  now(): number
-  onError(error: unknown): void
-}): Requests {
-  const { outlet, store, subscriptions, host, limits, metrics, authenticated, turns, sendChallenge, now, onError } =
-    context
+  openReconciliations: () => number,
+): Requests {
+  const { store, subscriptions, host, limits, metrics, turns, now, onError } = context
+  const { outlet, authenticated, sendChallenge } = client
   const open = new Map<string, Open>()
-  const counts = createCounts(context)
+  let counts: Counts | null = null
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
+
+  const count = () => open.size + (counts?.size() ?? 0)
 
   const request = (id: string, values: readonly unknown[]) => {
     // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
@@ -65,9 +66,11 @@ export function createRequests(context: {
   }
 
   const countEvents = (id: string, values: readonly unknown[]) => {
-    counts.stop(id)
+    counts?.stop(id)
     const filters = filtersOf('COUNT', id, values)
-    if (filters !== null) counts.start(id, filters)
+    if (filters === null) return
+    counts ??= createCounts(context, client)
+    counts.start(id, filters)
   }
 
   /** What is asked for; `null` after an answer of CLOSED. */
@@ -97,10 +100,10 @@ export function createRequests(context: {
       sendChallenge()
       return refuse('auth-required: these kinds are for their parties only')
     }
-    if (open.size + counts.size() + context.openReconciliations() >= limits.maxSubscriptions) {
+    if (count() + openReconciliations() >= limits.maxSubscriptions) {
       return refuse(`rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
     }
-    let listed = valuesIn(filters) + counts.listed()
+    let listed = valuesIn(filters) + (counts?.listed() ?? 0)
     for (const { subscription } of open.values()) listed += valuesIn(subscription.filters)
     if (listed > limits.maxSubscribedValues) {
       return refuse(`rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`)
@@ -190,7 +193,7 @@ export function createRequests(context: {
   }
 
   const close = (id: unknown) => {
-    counts.stop(id)
+    counts?.stop(id)
     closeSubscription(id)
   }
 
@@ -207,9 +210,9 @@ export function createRequests(context: {
     countEvents,
     close,
     closeAll: () => {
-      counts.stopAll()
+      counts?.stopAll()
       for (const id of [...open.keys()]) closeSubscription(id)
     },
-    count: () => open.size + counts.size(),
+    count,
   }
 }

@@ -39,10 +39,10 @@ export function createClub() {
   let isOpen = false
   const call = (method: string, ...params: unknown[]) => manage(served, operator, method, params)
 
-  /** Sends what only its author may send, and answers the challenge. */
+  /** Asks for what only parties may read, and answers the challenge. */
   const connectAs = async (key: Author, ip?: string): Promise<Client> => {
     const client = await served.connect(ip)
-    client.send('EVENT', key.sign({ kind: 20_000, created_at: served.time, tags: [['-']] }))
+    client.send('REQ', 'private', { kinds: [4] })
     const [, challenge] = await client.next()
     await client.next()
     const tags = [

@@ -59,4 +59,15 @@ describe('where only members may read', () => {
     await call('unallowpubkey', bob.pubkey)
     expect(await removed.closed).toBe(1008)
   })
+
+  it('who is banned is shown out, and no member until it is unbanned', async () => {
+    const client = await member()
+    await call('banpubkey', alice.pubkey)
+    expect(await client.closed).toBe(1008)
+    const again = await connectAs(alice)
+    again.send('REQ', 'a', {})
+    expect(await again.next()).toEqual(['CLOSED', 'a', expect.stringMatching(/^restricted: /)])
+    await call('unbanpubkey', alice.pubkey)
+    expect(await again.query({ kinds: [1] })).toEqual([])
+  })
 })

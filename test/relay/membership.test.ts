@@ -120,8 +120,13 @@ describe('an invitation', () => {
     const client = await member()
     const [first, second] = [claimOf(await askForInvite(client)), claimOf(await askForInvite(client))]
     expect(second).not.toBe(first)
-    await call('unallowpubkey', alice.pubkey)
     const newcomer = await club.served.connect()
+    await call('banpubkey', alice.pubkey)
+    expect(await join(newcomer, bob, first)).toEqual([false, 'restricted: that is an invalid invite code.'])
+    expect(await askForInvite(client)).toMatch(/^restricted: /)
+    await call('unbanpubkey', alice.pubkey)
+    await call('unallowpubkey', alice.pubkey)
+    club.served.time++
     expect(await join(newcomer, bob, first)).toEqual([false, 'restricted: that is an invalid invite code.'])
     await call('allowpubkey', alice.pubkey)
     club.served.time += 3_600

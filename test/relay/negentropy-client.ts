@@ -6,7 +6,7 @@ import type { Client } from './client.ts'
 export type Learnt = { readonly have: string[]; readonly need: string[]; readonly rounds: number }
 
 /** The vector of some events, of nostr-tools' making. */
-export function vectorOf(events: readonly Pick<NostrEvent, 'id' | 'created_at'>[]): nip77.NegentropyStorageVector {
+function vectorOf(events: readonly Pick<NostrEvent, 'id' | 'created_at'>[]): nip77.NegentropyStorageVector {
   const storage = new nip77.NegentropyStorageVector()
   for (const { id, created_at } of events) storage.insert(created_at, id)
   storage.seal()

@@ -8,7 +8,7 @@ import type { SyncReport } from '../../relay/sync-report.ts'
 import type { Served } from './serve-relay.ts'
 
 /** Patient with the machine, and quick to try again. */
-export const testTimes: SyncTimes = { answerMs: 10_000, exchangeMs: 60_000, pauseMs: 1 }
+const testTimes: SyncTimes = { answerMs: 10_000, exchangeMs: 60_000, pauseMs: 1 }
 
 /** Synchronises a relay with the one at a URL, to the end. */
 export function syncWith(

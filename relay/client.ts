@@ -1,0 +1,9 @@
+import type { Outlet } from './outlet.ts'
+
+/** Who asks on a connection, and where the answers go. */
+export type Client = {
+  readonly outlet: Outlet
+  /** The keys that have authenticated so far (NIP-42). */
+  readonly authenticated: ReadonlySet<string>
+  sendChallenge(): void
+}
