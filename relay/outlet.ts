@@ -59,7 +59,8 @@ export function createOutlet(
   stream.on('drain', reportRead).on('close', reportRead)
 
   const isOpen = () => socket.readyState === socket.OPEN
-  const isBehind = () => stream.writableLength > limits.pauseAtBytes
+  // Of less than the stream buffers nobody would hear that it has been taken.
+  const isBehind = () => stream.writableLength > limits.pauseAtBytes && stream.writableNeedDrain
 
   /** What is sent on one turn leaves in one write: OKs come by the hundred when a transaction is durable. */
   const flush = () => {

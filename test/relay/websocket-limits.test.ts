@@ -223,7 +223,7 @@ describe('a client that does not read', () => {
     ['messages', (client: Client) => client.send('COUNT', 'x'.repeat(64))],
     ['pings', (client: Client) => client.socket.ping('x'.repeat(125))],
   ])('is not read from either: %s', async (_case, ask) => {
-    await serve({ pauseAtBytes: 20_000 })
+    await serve({ pauseAtBytes: 20_000, bytesPerSecond: 1_000_000_000, bytesBurst: 1_000_000_000 })
     const slow = await served.connect()
     slow.socket.pause()
     // Answers fill the buffers of both ends; then the relay reads no more and what is sent stays with the client.
@@ -232,6 +232,8 @@ describe('a client that does not read', () => {
       for (let index = 0; index < 500; index++) ask(slow)
       await new Promise(setImmediate)
     }
+    expect(slow.socket.readyState).toBe(slow.socket.OPEN)
+    expect(served.relay.traffic().unreadBytes).toBeLessThan(1_000_000)
     const other = await served.connect()
     expect(await other.query({})).toEqual([])
   })

@@ -8,11 +8,11 @@ const year = 365 * 86_400
 const alice = author(1)
 const limits = {
   eventsBurst: 3,
-  eventsPerSecond: 1e-9,
+  eventsPerSecond: 1e-6,
   requestsBurst: 50,
-  requestsPerSecond: 1e-9,
+  requestsPerSecond: 1e-6,
   handshakesBurst: 3,
-  handshakesPerMinute: 1e-9,
+  handshakesPerMinute: 1e-6,
 }
 let served: Served
 let client: Client

@@ -15,6 +15,8 @@ export type MemoryClient = {
   bytes(bytes: Buffer): void
   /** Goes on, or stops, taking what is sent to it. */
   read(isReading: boolean): void
+  /** Goes without a word. */
+  leave(): void
   /** What it has read so far, pings and pongs left out. */
   readonly messages: unknown[][]
   /** The status of the handshake, once it is answered. */
@@ -95,6 +97,7 @@ export function connectInMemory(relay: Pick<Relay, 'handleUpgrade'>, ip = '192.0
       taken = null
       go?.()
     },
+    leave: () => void stream.destroy(),
     messages,
     status: () => status,
     isClosed: () => stream.destroyed,

@@ -5,6 +5,7 @@ import { startTime } from '../authors.ts'
 import { filterOf } from '../find.ts'
 import { firstMessage } from '../negentropy-client.ts'
 import { type Served, serveRelay } from '../serve-relay.ts'
+import { connectInMemory } from './memory-client.ts'
 import { storeMany, turns, until } from './stored.ts'
 
 let served: Served | undefined
@@ -54,13 +55,14 @@ describe('a deep query', () => {
   })
 
   it('is over when its client goes', async () => {
-    const { metrics, connect } = await serveDeep()
-    const client = await connect()
+    const { metrics, relay } = await serveDeep()
+    const client = connectInMemory(relay)
     for (let index = 0; index < 20; index++) client.send('REQ', `deep ${index}`, ...deep)
     while (metrics.queriesUnderWay < 20) await turns(1)
-    client.socket.terminate()
-    await until(() => metrics.queriesUnderWay === 0)
-    expect(metrics.queriesWaiting).toBe(0)
+    client.leave()
+    // Each learns of it when its turn comes.
+    await turns(25)
+    expect([metrics.queriesUnderWay, metrics.queriesWaiting]).toEqual([0, 0])
   })
 })
 

@@ -148,11 +148,14 @@ describe('text of any kind', () => {
     expect(await client.query({ '#d': ['é'] })).toEqual([])
   })
 
-  it.each(['\ud800', '\udc00x', '\u202e', '\u2028', ''])(
-    'in a subscription id comes back as it was, or not at all: %j',
+  it.each(['\ud800', '\udc00x', '\u202e', '\u2028', '"', '\\', '",{}]', '\0'])(
+    'in a subscription id comes back as it was: %j',
     async id => {
-      client.send('REQ', id, { limit: 0 })
-      expect(await client.next()).toEqual(id === '' ? ['NOTICE', expect.any(String)] : ['EOSE', id])
+      const event = alice.sign()
+      await client.publish(event)
+      client.send('REQ', id, {})
+      expect(await client.next()).toEqual(['EVENT', id, event])
+      expect(await client.next()).toEqual(['EOSE', id, ['finish']])
     },
   )
 
