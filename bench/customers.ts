@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type EventTemplate, eventId, type NostrEvent } from '../relay/event.ts'
-import type { Secp256k1 } from '../relay/secp256k1.ts'
+import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
 import { kinds } from '../src/protocol/kinds.ts'
 import { benchDomain } from './server.ts'
 

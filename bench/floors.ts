@@ -1,7 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb'
 import type { NostrEvent } from '../relay/event.ts'
-import type { Secp256k1 } from '../relay/secp256k1.ts'
-import { verifySignature } from '../relay/verify.ts'
+import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
+import { verifySignature } from '../relay/signatures/verify.ts'
 import { type Cost, costOf } from './process-usage.ts'
 
 /** One write as bytes. */

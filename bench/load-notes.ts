@@ -1,4 +1,4 @@
-import { openEventStore } from '../relay/store.ts'
+import { openEventStore } from '../relay/store/store.ts'
 import { openEnvironment } from '../src/store/environment.ts'
 import { migrate } from '../src/store/migrations.ts'
 import type { Notes } from './notes.ts'

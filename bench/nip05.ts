@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
+import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { prepareLoad, startFloorServer } from './child.ts'
 import { loadNames, nameOf } from './load-names.ts'
 import type { LoadResult } from './load-task.ts'

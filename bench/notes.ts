@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeEvent, eventId, type NostrEvent } from '../relay/event.ts'
-import type { Secp256k1 } from '../relay/secp256k1.ts'
+import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
 import { createRandom, pick, randomHex } from './random.ts'
 
 /** Notes as people write them: 400 bytes of text, who is answered and what, by 200 authors. */

@@ -1,5 +1,5 @@
-import { authorKindPrefix, endKey, kindPrefix, seqKey, seqOfKey, startKey, tagPrefix } from '../relay/keys.ts'
-import { type EventStore, openEventStore } from '../relay/store.ts'
+import { authorKindPrefix, endKey, kindPrefix, seqKey, seqOfKey, startKey, tagPrefix } from '../relay/store/keys.ts'
+import { type EventStore, openEventStore } from '../relay/store/store.ts'
 import { openEnvironment } from '../src/store/environment.ts'
 import { mapSizeBytes } from './load-notes.ts'
 import { costOf } from './process-usage.ts'

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { loadSecp256k1 } from '../relay/secp256k1-load.ts'
+import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { prepareLoad } from './child.ts'
 import { loadNotes } from './load-notes.ts'
 import { createNotes, type Notes, secondsApart, signedNotesFile } from './notes.ts'

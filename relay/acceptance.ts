@@ -3,7 +3,7 @@ import type { Origin } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Policy } from './policies/policy.ts'
 import { protectionFault } from './protected.ts'
-import { expirationOf } from './record.ts'
+import { expirationOf } from './store/record.ts'
 import type { Vanishing } from './vanish.ts'
 
 /** What there is against keeping an ordinary event whose signature is right: the OK's message, or `null`. */

@@ -1,5 +1,5 @@
 import type { NostrEvent } from './event.ts'
-import { countRefusal, type RelayMetrics } from './metrics.ts'
+import { countRefusal, type RelayMetrics } from './metrics/metrics.ts'
 
 /** What came of an event: the OK's two fields, and what was delivered in answer to it. */
 export type Submitted = {

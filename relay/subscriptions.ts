@@ -1,6 +1,6 @@
+import type { Span } from './connection/page.ts'
 import type { NostrEvent } from './event.ts'
-import { eventTest, type Filter } from './filter.ts'
-import type { Span } from './page.ts'
+import { eventTest, type Filter } from './query/filter.ts'
 
 /** A live subscription: its filters and who is told. */
 export type Subscription = {

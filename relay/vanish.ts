@@ -1,8 +1,8 @@
 import type { NostrEvent } from './event.ts'
-import type { Prepared } from './prepared.ts'
-import type { Removals } from './removals.ts'
+import type { Prepared } from './store/prepared.ts'
+import type { Removals } from './store/removals.ts'
+import { type Vanished, vanishKind } from './store/vanished.ts'
 import { normalizeUrl } from './url.ts'
-import { type Vanished, vanishKind } from './vanished.ts'
 
 /** Requests to vanish (NIP-62) on their way in. */
 export type Vanishing = {

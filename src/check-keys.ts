@@ -1,4 +1,4 @@
-import type { Secp256k1 } from '../relay/secp256k1.ts'
+import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
 
 /**
  * Throws when one of the keys is no point of the curve: 64 hex digits may look like a key that nothing can be encrypted

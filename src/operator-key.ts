@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { nip19 } from 'nostr-tools'
-import type { Secp256k1 } from '../relay/secp256k1.ts'
+import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
 import type { Config } from './config.ts'
 import { loadOrCreateKey } from './service-key.ts'
 

@@ -154,7 +154,7 @@ const sound = {
   'src/main.ts': [
     "import './config.ts'",
     "import './domain/a.ts'",
-    "import '../relay/query.ts'",
+    "import '../relay/query/query.ts'",
     "import './adapters/mail/smtp.ts'",
     "import './pipeline/a.ts'",
   ].join('\n'),

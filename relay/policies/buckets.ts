@@ -1,4 +1,4 @@
-import { createBucket } from '../bucket.ts'
+import { createBucket } from '../connection/bucket.ts'
 
 /** How many keys are remembered, at most. */
 const maxKeys = 50_000

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createBucket } from '../bucket.ts'
+import { createBucket } from '../connection/bucket.ts'
 import { createLineReader } from './lines.ts'
 
 /** What an operator should hear of a program. */

@@ -1,5 +1,5 @@
-import { createBucket } from '../bucket.ts'
-import { networkOf } from '../connection-counter.ts'
+import { createBucket } from '../connection/bucket.ts'
+import { networkOf } from '../connection/connection-counter.ts'
 import type { Origin } from '../host.ts'
 import { createBuckets } from './buckets.ts'
 import type { Policy } from './policy.ts'

@@ -1,4 +1,4 @@
-import { createBucket } from '../../relay/bucket.ts'
+import { createBucket } from '../../relay/connection/bucket.ts'
 import type { NostrEvent } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
 import type { Submitted } from '../../relay/submitted.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { nip19 } from 'nostr-tools'
-import { loadSecp256k1 } from '../../relay/secp256k1-load.ts'
+import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import { loadOrCreateKey } from '../service-key.ts'
 import { type CommandLine, configure, exitCodes, expectNoMore } from './command-line.ts'
 import { messageOf } from './failure.ts'

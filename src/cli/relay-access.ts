@@ -1,4 +1,4 @@
-import { wholeShare } from '../../relay/import.ts'
+import { wholeShare } from '../../relay/sync/import.ts'
 import type { Config } from '../config.ts'
 import { callControlStream } from './call-stream.ts'
 import { controlSocketPath } from './control-socket.ts'

@@ -1,5 +1,5 @@
-import { exportLines } from '../../relay/export.ts'
-import { openWalk } from '../../relay/walk.ts'
+import { openWalk } from '../../relay/store/walk.ts'
+import { exportLines } from '../../relay/sync/export.ts'
 import type { Config } from '../config.ts'
 import { type CommandLine, exitCodes } from './command-line.ts'
 import { messageOf } from './failure.ts'

@@ -1,4 +1,4 @@
-import { type Filter, parseFilter } from '../../relay/filter.ts'
+import { type Filter, parseFilter } from '../../relay/query/filter.ts'
 
 type Checked = { readonly ok: true; readonly filter: Filter } | { readonly ok: false; readonly reason: string }
 

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { z } from 'zod'
-import type { ImportReport } from '../../relay/import-report.ts'
+import type { ImportReport } from '../../relay/sync/import-report.ts'
 import type { Config } from '../config.ts'
 import { type CommandLine, exitCodes } from './command-line.ts'
 import { messageOf } from './failure.ts'

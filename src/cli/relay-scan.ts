@@ -1,5 +1,5 @@
-import { countFound, exportLines } from '../../relay/export.ts'
-import { openScan } from '../../relay/query.ts'
+import { openScan } from '../../relay/query/query.ts'
+import { countFound, exportLines } from '../../relay/sync/export.ts'
 import type { Config } from '../config.ts'
 import { type CommandLine, exitCodes } from './command-line.ts'
 import { messageOf } from './failure.ts'

@@ -1,4 +1,4 @@
-import { bytesByKind, type StoreStats, storeStats } from '../../relay/store-stats.ts'
+import { bytesByKind, type StoreStats, storeStats } from '../../relay/store/store-stats.ts'
 import type { Config } from '../config.ts'
 import { type CommandLine, exitCodes } from './command-line.ts'
 import { messageOf } from './failure.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { SyncReport } from '../../relay/sync-report.ts'
+import type { SyncReport } from '../../relay/sync/sync-report.ts'
 import type { Config } from '../config.ts'
 import { type CommandLine, exitCodes } from './command-line.ts'
 import { messageOf } from './failure.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { loadSecp256k1 } from '../../relay/secp256k1-load.ts'
+import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import type { Config } from '../config.ts'
 import { makeDataDirectory } from '../data-directory.ts'
 import { commandMethods, queryMethods } from '../pipeline/catalog.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RetentionRule } from '../../relay/retention.ts'
+import type { RetentionRule } from '../../relay/store/retention.ts'
 import { section, whole } from './fields.ts'
 import { kinds } from './policies.ts'
 

@@ -1,4 +1,4 @@
-import type { Management } from '../../relay/management.ts'
+import type { Management } from '../../relay/management/management.ts'
 import type { ApiCall, ApiDeps } from './api.ts'
 import { readBody } from './read-body.ts'
 import { refusal } from './refusal.ts'

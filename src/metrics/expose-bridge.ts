@@ -1,4 +1,4 @@
-import type { Exposition, Sample } from '../../relay/exposition.ts'
+import type { Exposition, Sample } from '../../relay/metrics/exposition.ts'
 import type { BridgeState } from '../bridge/bridge.ts'
 
 /**

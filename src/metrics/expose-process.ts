@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
-import type { Exposition, Sample } from '../../relay/exposition.ts'
+import type { Exposition, Sample } from '../../relay/metrics/exposition.ts'
 
 const resolutionMs = 10
 const quantiles = [0.5, 0.99, 0.999, 1]

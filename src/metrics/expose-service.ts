@@ -1,4 +1,4 @@
-import type { Exposition, Sample } from '../../relay/exposition.ts'
+import type { Exposition, Sample } from '../../relay/metrics/exposition.ts'
 import type { Check } from '../http/health.ts'
 import type { LogClock } from '../pipeline/log-clock.ts'
 import type { Room } from '../store/disk.ts'

@@ -1,4 +1,9 @@
-import { createRelayMetrics, createWriterMetrics, type RelayMetrics, type WriterMetrics } from '../../relay/metrics.ts'
+import {
+  createRelayMetrics,
+  createWriterMetrics,
+  type RelayMetrics,
+  type WriterMetrics,
+} from '../../relay/metrics/metrics.ts'
 import { createTally, type Tally } from './tally.ts'
 
 /** What the service counts. No label is ever a key, a name, an address or anything else that a client has sent. */

@@ -1,4 +1,4 @@
-import type { Sample } from '../../relay/exposition.ts'
+import type { Sample } from '../../relay/metrics/exposition.ts'
 
 /** A count for every pair that has been counted. What is counted comes from closed lists, or memory would not be bounded. */
 export type Tally = {

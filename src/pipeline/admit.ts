@@ -1,4 +1,4 @@
-import { networkOf } from '../../relay/connection-counter.ts'
+import { networkOf } from '../../relay/connection/connection-counter.ts'
 import { kindClass, type NostrEvent, type VerifiedEvent } from '../../relay/event.ts'
 import type { Admission, Host, Origin } from '../../relay/host.ts'
 import { isInWindow, parseEnvelope } from '../protocol/command.ts'

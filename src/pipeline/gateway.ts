@@ -1,4 +1,4 @@
-import { networkOf } from '../../relay/connection-counter.ts'
+import { networkOf } from '../../relay/connection/connection-counter.ts'
 import { type NostrEvent, tagValue } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
 import { kinds } from '../protocol/kinds.ts'

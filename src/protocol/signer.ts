@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { type EventTemplate, eventId, type VerifiedEvent } from '../../relay/event.ts'
-import type { Secp256k1 } from '../../relay/secp256k1.ts'
+import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
 import { conversationKey, decrypt, encrypt } from './nip44.ts'
 
 /** What an encrypted text belongs to; all of it goes into the nonce, so that no two texts share a keystream. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { relayDatabaseNames } from '../../relay/databases.ts'
+import { relayDatabaseNames } from '../../relay/store/databases.ts'
 import { defineTable, type TableMark } from './table.ts'
 
 /**

@@ -8,8 +8,8 @@ import type { Import, Source } from './source.ts'
 const arrows: Record<string, readonly string[]> = {
   relay: [],
   'src/rejections.ts': [],
-  'src/protocol': ['src/rejections.ts', 'relay/event.ts', 'relay/secp256k1.ts', 'type relay'],
-  'src/store': ['relay/databases.ts', 'type src/protocol'],
+  'src/protocol': ['src/rejections.ts', 'relay/event.ts', 'relay/signatures/secp256k1.ts', 'type relay'],
+  'src/store': ['relay/store/databases.ts', 'type src/protocol'],
   'src/domain': [
     'src/protocol',
     'src/rejections.ts',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { NostrEvent } from '../../relay/event.ts'
-import { loadSecp256k1 } from '../../relay/secp256k1-load.ts'
+import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import { createApplier } from '../../src/pipeline/apply.ts'
 import { commandMethods } from '../../src/pipeline/catalog.ts'
 import { decode, methodIndex } from '../../src/pipeline/decode.ts'

@@ -1,5 +1,5 @@
 import { type EventTemplate, eventId, type NostrEvent } from '../../relay/event.ts'
-import { implementations } from './secp256k1-implementations.ts'
+import { implementations } from './signatures/secp256k1-implementations.ts'
 
 /** Test authors: keys that are equal in every run. */
 export type Author = {

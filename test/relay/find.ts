@@ -1,9 +1,9 @@
 import type { NostrEvent } from '../../relay/event.ts'
-import { type Filter, parseFilter } from '../../relay/filter.ts'
-import { openScan, type Scan } from '../../relay/query.ts'
-import { visibleTo } from '../../relay/readers.ts'
-import { recordEvent } from '../../relay/record.ts'
-import type { EventStore } from '../../relay/store.ts'
+import { type Filter, parseFilter } from '../../relay/query/filter.ts'
+import { openScan, type Scan } from '../../relay/query/query.ts'
+import { visibleTo } from '../../relay/query/readers.ts'
+import { recordEvent } from '../../relay/store/record.ts'
+import type { EventStore } from '../../relay/store/store.ts'
 import { startTime } from './authors.ts'
 
 const limits = { maxLimit: 500, maxValues: 1_000, maxTagKeys: 4 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createBucket } from '../../relay/bucket.ts'
+import { createBucket } from '../../relay/connection/bucket.ts'
 import { informationDocument } from '../../relay/info.ts'
 import { defaultLimits } from '../../relay/limits.ts'
 

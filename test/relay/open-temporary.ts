@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import type { NostrEvent } from '../../relay/event.ts'
-import { type EventStore, openEventStore, type Stored } from '../../relay/store.ts'
+import { type EventStore, openEventStore, type Stored } from '../../relay/store/store.ts'
 
 /** An LMDB environment in a directory of its own; `close` removes both. */
 export function openTemporaryRoot(): { root: RootDatabase; close(): Promise<void> } {

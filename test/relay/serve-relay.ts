@@ -1,15 +1,20 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { RootDatabase } from 'lmdb'
-import type { ManagementOptions } from '../../relay/governance.ts'
 import type { Host } from '../../relay/host.ts'
 import { defaultLimits, type Limits } from '../../relay/limits.ts'
-import type { MembershipSettings } from '../../relay/membership.ts'
-import { createRelayMetrics, createWriterMetrics, type RelayMetrics, type WriterMetrics } from '../../relay/metrics.ts'
+import type { ManagementOptions } from '../../relay/management/governance.ts'
+import type { MembershipSettings } from '../../relay/membership/membership.ts'
+import {
+  createRelayMetrics,
+  createWriterMetrics,
+  type RelayMetrics,
+  type WriterMetrics,
+} from '../../relay/metrics/metrics.ts'
 import type { Policy } from '../../relay/policies/policy.ts'
 import type { PolicyProgram } from '../../relay/policies/program.ts'
 import { createRelay, type Relay } from '../../relay/relay.ts'
-import { createWriter, type Writer } from '../../relay/writer.ts'
+import { createWriter, type Writer } from '../../relay/store/writer.ts'
 import { type Author, anySecp256k1, startTime } from './authors.ts'
 import { type Client, connectClient } from './client.ts'
 import { openTemporaryRoot } from './open-temporary.ts'

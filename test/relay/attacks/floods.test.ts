@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { createInflow } from '../../../relay/inflow.ts'
-import { createReading } from '../../../relay/reading.ts'
+import { createInflow } from '../../../relay/connection/inflow.ts'
+import { createReading } from '../../../relay/connection/reading.ts'
 import { author } from '../authors.ts'
 import { relayUrl, type Served, serveRelay } from '../serve-relay.ts'
 import { connectInMemory, frames } from './memory-client.ts'

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
 import { author, startTime } from '../authors.ts'
 import type { Client } from '../client.ts'
-import { reconcileWith } from '../negentropy-client.ts'
+import { reconcileWith } from '../negentropy/negentropy-client.ts'
 import { relayUrl, type Served, serveRelay } from '../serve-relay.ts'
 
 const [alice, bob, mallory] = [author(1), author(2), author(3)]

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createBacklog } from '../../../relay/backlog.ts'
+import { createBacklog } from '../../../relay/connection/backlog.ts'
 import { author } from '../authors.ts'
 import { type Served, serveRelay } from '../serve-relay.ts'
 import { connectInMemory } from './memory-client.ts'

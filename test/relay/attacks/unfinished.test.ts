@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createIdleness } from '../../../relay/idleness.ts'
+import { createIdleness } from '../../../relay/connection/idleness.ts'
 import { author } from '../authors.ts'
 import { type Served, serveRelay } from '../serve-relay.ts'
 import { connectInMemory, frames, maskedFrame } from './memory-client.ts'

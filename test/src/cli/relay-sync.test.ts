@@ -11,7 +11,7 @@ import { kinds } from '../../../src/protocol/kinds.ts'
 import { loadOrCreateKey } from '../../../src/service-key.ts'
 import { anySecp256k1, author } from '../../relay/authors.ts'
 import { type Served, serveRelay } from '../../relay/serve-relay.ts'
-import { idsIn, store } from '../../relay/sync-relays.ts'
+import { idsIn, store } from '../../relay/sync/sync-relays.ts'
 
 const now = Math.floor(Date.now() / 1_000)
 const [alice, bob] = [author(1), author(2)]

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createConnectionCounter } from '../../../relay/connection-counter.ts'
+import { createConnectionCounter } from '../../../relay/connection/connection-counter.ts'
 import { limitConnections, openConnections } from '../../../src/http/connections.ts'
 
 let server: Server

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ManagementRequest } from '../../../relay/management.ts'
+import type { ManagementRequest } from '../../../relay/management/management.ts'
 import { createHttpApp } from '../../../src/http/app.ts'
 import { stubDeps } from './stub.ts'
 

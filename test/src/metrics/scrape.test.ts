@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Client, connect } from '../../end-to-end/client.ts'
 import { command, newKey, query, sign } from '../../end-to-end/envelope.ts'
-import { type Family, numberOf, parseExposition } from '../../relay/parse-exposition.ts'
+import { type Family, numberOf, parseExposition } from '../../relay/metrics/parse-exposition.ts'
 import { type RunningService, runService } from './running-service.ts'
 
 let service: RunningService

@@ -10,7 +10,7 @@ import {
   messageKeys,
   paddedLength,
 } from '../../../src/protocol/nip44.ts'
-import { fromHex, implementations, toHex } from '../../relay/secp256k1-implementations.ts'
+import { fromHex, implementations, toHex } from '../../relay/signatures/secp256k1-implementations.ts'
 import vectors from '../../vectors/nip44.json' with { type: 'json' }
 
 const { valid, invalid } = vectors.v2

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { finalizeEvent, getPublicKey, nip44, verifyEvent } from 'nostr-tools'
 import { describe, expect, it } from 'vitest'
-import { loadSecp256k1 } from '../../../relay/secp256k1-load.ts'
+import { loadSecp256k1 } from '../../../relay/signatures/secp256k1-load.ts'
 import { createSigner, nonceOf, type Sealing } from '../../../src/protocol/signer.ts'
 
 // The very package that nostr-tools signs with: it is nostr-tools' dependency, not ours.

@@ -1,0 +1,218 @@
+import type { Host } from '../host.ts'
+import type { Limits } from '../limits.ts'
+import type { RelayMetrics } from '../metrics/metrics.ts'
+import { broadness } from '../query/broad.ts'
+import { type Counts, createCounts, takesTooLong } from '../query/counts.ts'
+import { type Filter, parseFilter, valuesIn } from '../query/filter.ts'
+import { openScan, type Visible } from '../query/query.ts'
+import { isPartyTo, visibleTo } from '../query/readers.ts'
+import type { Turns } from '../query/turns.ts'
+import { recordJson } from '../store/record.ts'
+import type { EventStore } from '../store/store.ts'
+import type { Subscription, Subscriptions } from '../subscriptions.ts'
+import { createBucket } from './bucket.ts'
+import type { Client } from './client.ts'
+import type { Span } from './page.ts'
+
+/** The subscriptions and counts of one connection. */
+export type Requests = {
+  /** A REQ: answers with what is stored, EOSE, and then what comes, or with CLOSED. */
+  request(id: string, values: readonly unknown[]): void
+  /** A COUNT (NIP-45): answers with how many events there are, or with CLOSED. */
+  countEvents(id: string, values: readonly unknown[]): void
+  /** Ends the subscription and the count of this id. */
+  close(id: unknown): void
+  closeAll(): void
+  /** How many there are of both. */
+  count(): number
+}
+
+/** A subscription; `held` are live events that came before the stored ones were all sent. */
+type Open = { readonly subscription: Subscription; held: Span[] | null; closed: boolean }
+
+const sliceMs = 5
+const maxHeld = 1_000
+
+/** Serves the REQs and COUNTs of a connection. */
+export function createRequests(
+  context: {
+    store: EventStore
+    subscriptions: Subscriptions
+    host: Host
+    limits: Limits
+    metrics: RelayMetrics
+    /** Shared by all connections. */
+    turns: Turns
+    now(): number
+    onError(error: unknown): void
+  },
+  client: Client,
+  /** Reconciliations, which count as subscriptions. */
+  openReconciliations: () => number,
+): Requests {
+  const { store, subscriptions, host, limits, metrics, turns, now, onError } = context
+  const { outlet, authenticated, sendChallenge } = client
+  const open = new Map<string, Open>()
+  let counts: Counts | null = null
+  const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
+
+  const count = () => open.size + (counts?.size() ?? 0)
+
+  const request = (id: string, values: readonly unknown[]) => {
+    // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
+    closeSubscription(id)
+    const filters = filtersOf('REQ', id, values)
+    if (filters !== null) startSubscription(id, filters)
+  }
+
+  const countEvents = (id: string, values: readonly unknown[]) => {
+    counts?.stop(id)
+    const filters = filtersOf('COUNT', id, values)
+    if (filters === null) return
+    counts ??= createCounts(context, client)
+    counts.start(id, filters)
+  }
+
+  /** What is asked for; `null` after an answer of CLOSED. */
+  const filtersOf = (verb: 'REQ' | 'COUNT', id: string, values: readonly unknown[]): readonly Filter[] | null => {
+    const refuse = (reason: string) => {
+      outlet.send(['CLOSED', id, reason])
+      return null
+    }
+    if (!requestBucket()) return refuse('rate-limited: too many requests, slow down')
+    if (values.length === 0 || values.length > limits.maxFilters) {
+      return refuse(`invalid: a ${verb} has 1 to ${limits.maxFilters} filters`)
+    }
+    const filters: Filter[] = []
+    for (const value of values) {
+      const parsed = parseFilter(value, {
+        maxLimit: limits.maxLimit,
+        maxValues: limits.maxFilterValues,
+        maxTagKeys: limits.maxFilterTagKeys,
+        searchedKinds: store.searchedKinds(),
+      })
+      if (!parsed.ok) return refuse(`${parsed.isUnknown ? 'unsupported' : 'invalid'}: ${parsed.reason}`)
+      const broad = verb === 'REQ' ? broadness(parsed.filter, limits, now()) : null
+      if (broad !== null) return refuse(broad)
+      filters.push(parsed.filter)
+    }
+    if (authenticated.size === 0 && filters.every(asksForRestrictedOnly)) {
+      sendChallenge()
+      return refuse('auth-required: these kinds are for their parties only')
+    }
+    if (count() + openReconciliations() >= limits.maxSubscriptions) {
+      return refuse(`rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
+    }
+    let listed = valuesIn(filters) + (counts?.listed() ?? 0)
+    for (const { subscription } of open.values()) listed += valuesIn(subscription.filters)
+    if (listed > limits.maxSubscribedValues) {
+      return refuse(`rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`)
+    }
+    return filters
+  }
+
+  const asksForRestrictedOnly = ({ kinds }: Filter) =>
+    kinds !== undefined && kinds.length > 0 && kinds.every(kind => host.restrictedKinds.has(kind))
+
+  const startSubscription = (id: string, filters: readonly Filter[]) => {
+    const prefix = Buffer.from(`["EVENT",${JSON.stringify(id)},`)
+    const entry: Open = {
+      held: [],
+      closed: false,
+      subscription: {
+        filters,
+        deliver: (event, json) => {
+          if (host.restrictedKinds.has(event.kind) && !isPartyTo(event, authenticated)) return
+          metrics.delivered++
+          if (entry.held !== null && entry.held.length < maxHeld) entry.held.push(json)
+          else outlet.add(prefix, json)
+        },
+      },
+    }
+    open.set(id, entry)
+    subscriptions.add(entry.subscription)
+    const startMs = performance.now()
+    metrics.queriesUnderWay++
+    sendStored(id, entry, prefix)
+      .catch((error: unknown) => {
+        onError(error)
+        if (entry.closed) return
+        outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
+        closeSubscription(id)
+      })
+      .finally(() => {
+        metrics.queriesUnderWay--
+        metrics.querySeconds.observe((performance.now() - startMs) / 1_000)
+      })
+  }
+
+  /** Sends what is stored, then EOSE, then what came meanwhile; stands still while the client does not read. */
+  const sendStored = async (id: string, entry: Open, prefix: Buffer): Promise<void> => {
+    const latest = store.latestSeq()
+    const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
+    const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
+    /** Whether to go on, after what was found is sent and others had their turn. */
+    const nextSlice = async (): Promise<boolean> => {
+      outlet.flush()
+      workedMs += performance.now() - endMs + sliceMs
+      if (workedMs > limits.querySeconds * 1_000 && !entry.closed) {
+        outlet.send(['CLOSED', id, takesTooLong])
+        closeSubscription(id)
+        return false
+      }
+      await turns()
+      while (outlet.isBehind() && outlet.isOpen()) await outlet.whenDrained()
+      endMs = performance.now() + sliceMs
+      return !entry.closed && outlet.isOpen()
+    }
+    let workedMs = 0
+    let endMs = performance.now() + sliceMs
+    let hasMore: boolean | undefined = false
+    const isOver = () => performance.now() > endMs
+    for (const filter of entry.subscription.filters) {
+      const scan = openScan(store, filter, { now: now(), latest, visible, seen })
+      for (;;) {
+        const record = scan.next(isOver)
+        if (record === null) break
+        if (record !== undefined) {
+          metrics.sentFromStore++
+          outlet.add(prefix, recordJson(record))
+          if (!outlet.isPageFull()) continue
+          outlet.flush()
+          if (!outlet.isBehind() && !isOver()) continue
+        }
+        if (!(await nextSlice())) return
+      }
+      hasMore = hasMore === true || scan.hasMore() === true || (hasMore === false ? scan.hasMore() : undefined)
+      if (isOver() && !(await nextSlice())) return
+    }
+    outlet.send(hasMore === undefined ? ['EOSE', id] : ['EOSE', id, [hasMore ? 'more' : 'finish']])
+    const held = entry.held ?? []
+    entry.held = null
+    for (const json of held) outlet.add(prefix, json)
+  }
+
+  const close = (id: unknown) => {
+    counts?.stop(id)
+    closeSubscription(id)
+  }
+
+  const closeSubscription = (id: unknown) => {
+    const entry = typeof id === 'string' ? open.get(id) : undefined
+    if (typeof id !== 'string' || entry === undefined) return
+    entry.closed = true
+    open.delete(id)
+    subscriptions.remove(entry.subscription)
+  }
+
+  return {
+    request,
+    countEvents,
+    close,
+    closeAll: () => {
+      counts?.stopAll()
+      for (const id of [...open.keys()]) closeSubscription(id)
+    },
+    count,
+  }
+}

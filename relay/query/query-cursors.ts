@@ -1,0 +1,138 @@
+import type { Database } from 'lmdb'
+import { endKey, positionBytes, seqOfKey, startKey } from '../store/keys.ts'
+import { recordCreatedAt } from '../store/record.ts'
+import type { EventStore } from '../store/store.ts'
+import type { Filter } from './filter.ts'
+import type { Index } from './query-index.ts'
+
+/** Gives the numbers of events that may match, in order, and then `null`. */
+export type Candidates = () => number | null
+
+const maxTime = 2 ** 48 - 2
+const looksBetweenYields = 16
+const smallestPage = 4
+const largestPage = 512
+
+/** One prefix of an index, read a page of keys at a time; the position of its first key is what cursors are ordered by. */
+type Cursor = {
+  readonly database: Database<Buffer, Buffer>
+  readonly prefixLength: number
+  start: Buffer
+  readonly end: Buffer
+  page: Buffer[]
+  at: number
+  pageSize: number
+  isLast: boolean
+  /** Of the key it stands on: inverted time, and what is left of the id in two halves. */
+  time: number
+  idHigh: number
+  idLow: number
+  seq: number
+}
+
+/** The events with these ids, in NIP-01's order. */
+export function* listIds(store: EventStore, ids: readonly string[]): Generator<void, Candidates> {
+  const found: { seq: number; createdAt: number; id: string }[] = []
+  let looks = 0
+  for (const id of ids.length === 1 ? ids : new Set(ids)) {
+    const seq = store.seqOf(Buffer.from(id, 'hex'))
+    const record = seq === undefined ? undefined : store.record(seq)
+    if (seq !== undefined && record !== undefined) found.push({ seq, createdAt: recordCreatedAt(record), id })
+    if (++looks % looksBetweenYields === 0) yield
+  }
+  if (found.length > 1) found.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
+  let index = 0
+  return () => found[index++]?.seq ?? null
+}
+
+/** The numbers of candidate events from an index, merged from one cursor per prefix. */
+export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>): Generator<void, Candidates> {
+  const { since = 0, until = maxTime, limit } = filter
+  const { database, prefixes } = yield* choosing
+  const heap: Cursor[] = []
+  for (const prefix of prefixes) {
+    const cursor: Cursor = {
+      database,
+      prefixLength: prefix.length,
+      start: startKey(prefix, Math.min(until, maxTime)),
+      end: endKey(prefix, since),
+      page: [],
+      at: 0,
+      // One more than is asked for tells whether there is more.
+      pageSize: Math.max(smallestPage, Math.min(largestPage, Math.ceil((limit + 1) / prefixes.length))),
+      isLast: false,
+      time: 0,
+      idHigh: 0,
+      idLow: 0,
+      seq: 0,
+    }
+    if (refill(cursor)) heap.push(cursor)
+    if (prefixes.length > 1) yield
+  }
+  if (heap.length > 1) heap.sort((a, b) => (isBefore(a, b) ? -1 : 1))
+  return () => {
+    const top = heap[0]
+    if (top === undefined) return null
+    const { seq } = top
+    top.at++
+    if (!(top.at < top.page.length ? stand(top) : refill(top))) {
+      const last = heap.pop()
+      if (last !== undefined && last !== top) heap[0] = last
+    }
+    if (heap.length > 1) siftDown(heap)
+    return seq
+  }
+}
+
+/** Reads the cursor's next page; `false` at its end. */
+function refill(cursor: Cursor): boolean {
+  if (cursor.isLast) return false
+  const { start, end, pageSize } = cursor
+  cursor.page = [...cursor.database.getKeys({ start, end, limit: pageSize })]
+  cursor.at = 0
+  cursor.isLast = cursor.page.length < pageSize
+  cursor.pageSize = Math.min(largestPage, pageSize * 4)
+  const last = cursor.page.at(-1)
+  if (last === undefined) return false
+  // The next key in byte order: the same with a zero byte behind it.
+  if (!cursor.isLast) cursor.start = Buffer.concat([last, Buffer.alloc(1)])
+  return stand(cursor)
+}
+
+/** Reads the position of the key that the cursor has come to. */
+function stand(cursor: Cursor): true {
+  const key = cursor.page[cursor.at]
+  const { prefixLength } = cursor
+  if (key === undefined || key.length !== prefixLength + positionBytes)
+    throw new Error('a cursor stands on no index key')
+  cursor.time = key.readUIntBE(prefixLength, 6)
+  cursor.idHigh = key.readUInt32BE(prefixLength + 6)
+  cursor.idLow = key.readUInt32BE(prefixLength + 10)
+  cursor.seq = seqOfKey(key)
+  return true
+}
+
+function isBefore(a: Cursor, b: Cursor): boolean {
+  if (a.time !== b.time) return a.time < b.time
+  if (a.idHigh !== b.idHigh) return a.idHigh < b.idHigh
+  if (a.idLow !== b.idLow) return a.idLow < b.idLow
+  return a.seq < b.seq
+}
+
+function siftDown(heap: Cursor[]): void {
+  let index = 0
+  for (;;) {
+    let smallest = index
+    for (let child = 2 * index + 1; child <= 2 * index + 2; child++) {
+      const candidate = heap[child]
+      const best = heap[smallest]
+      if (candidate !== undefined && best !== undefined && isBefore(candidate, best)) smallest = child
+    }
+    const here = heap[index]
+    const there = heap[smallest]
+    if (smallest === index || here === undefined || there === undefined) return
+    heap[index] = there
+    heap[smallest] = here
+    index = smallest
+  }
+}

@@ -1,0 +1,115 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { VerifiedEvent } from '../event.ts'
+import type { Secp256k1 } from './secp256k1.ts'
+import { createSlots, type Slots, slotCount } from './verifier-slots.ts'
+import { signatureAt, type WireEvent } from './wire-event.ts'
+
+/** Checks signatures beside the main thread, where there are cores for it. */
+export type Verifier = {
+  /** Calls back in the order of asking, with the event as verified or `null`; on this turn when there is no thread. */
+  verify(wire: WireEvent, done: (verified: WireEvent<VerifiedEvent> | null) => void): void
+  /** How many wait for their answer. */
+  pending(): number
+  close(): Promise<void>
+}
+
+type Answer = (verified: WireEvent<VerifiedEvent> | null) => void
+type Asked = { readonly wire: WireEvent; readonly done: Answer }
+
+/** Makes the verifier. A thread that cannot start or dies leaves its work to the main thread. */
+export function createVerifier(options: {
+  secp: Secp256k1
+  /** Starts the thread with what it shares with us, or says that there is none. */
+  startThread?: (slots: Slots) => Worker | null
+  onError(error: unknown): void
+}): Verifier {
+  const { secp, startThread = startVerifierThread, onError } = options
+  const slots = createSlots()
+  const waiting: Asked[] = []
+  /** The first that has not been answered, and how many of those after it are in slots. */
+  let first = 0
+  let inSlots = 0
+  let isScheduled = false
+  let worker = startThread(slots)
+
+  const check = (wire: WireEvent): WireEvent<VerifiedEvent> | null => {
+    const isRight = secp.verify(wire.bytes.subarray(signatureAt), wire.id, wire.pubkey)
+    return isRight ? (wire as WireEvent<VerifiedEvent>) : null
+  }
+
+  /** A fault in dealing with one event must not keep the others from their answers. */
+  const tell = ({ done }: Asked, verified: WireEvent<VerifiedEvent> | null) => {
+    try {
+      done(verified)
+    } catch (error) {
+      onError(error)
+    }
+  }
+
+  const answer = () => {
+    const answered = slots.answered()
+    while (inSlots > 0 && slots.taken !== answered) {
+      const asked = waiting[first++]
+      inSlots--
+      const isRight = slots.takeAnswer()
+      if (asked !== undefined) tell(asked, isRight ? (asked.wire as WireEvent<VerifiedEvent>) : null)
+    }
+    if (first >= slotCount) {
+      waiting.splice(0, first)
+      first = 0
+    }
+    ask()
+  }
+
+  /** Hands what waits to the thread, once for all that came on this turn. */
+  const ask = () => {
+    isScheduled = false
+    if (worker === null) return
+    let asked = waiting[first + inSlots]
+    if (asked === undefined) return
+    for (; asked !== undefined && inSlots < slotCount; asked = waiting[first + inSlots]) {
+      slots.add(asked.wire.bytes)
+      inSlots++
+    }
+    slots.hand()
+  }
+
+  const lose = (error?: unknown) => {
+    if (worker === null) return
+    worker = null
+    if (error !== undefined) onError(error)
+    inSlots = 0
+    const left = waiting.splice(0).slice(first)
+    first = 0
+    for (const asked of left) tell(asked, check(asked.wire))
+  }
+  worker
+    ?.on('message', answer)
+    .on('error', lose)
+    .on('exit', () => lose())
+  worker?.unref()
+
+  return {
+    verify: (wire, done) => {
+      if (worker === null) return done(check(wire))
+      waiting.push({ wire, done })
+      if (isScheduled) return
+      isScheduled = true
+      // Waking a thread that sleeps takes as long as a verification, so once for all that is read on this turn.
+      setImmediate(ask)
+    },
+    pending: () => waiting.length - first,
+    close: async () => {
+      const ending = worker
+      lose()
+      await ending?.terminate()
+    },
+  }
+}
+
+/** On a machine with one core a thread would only take turns with us. Sources that are not compiled have none. */
+function startVerifierThread(slots: Slots): Worker | null {
+  if (availableParallelism() < 2 || import.meta.url.endsWith('.ts')) return null
+  return new Worker(new URL('./verifier-thread.js', import.meta.url), { workerData: slots.shared })
+}

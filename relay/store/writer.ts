@@ -1,0 +1,291 @@
+import type { RootDatabase } from 'lmdb'
+import { createWriterMetrics, type WriterMetrics } from '../metrics/metrics.ts'
+import { openWriterDatabase } from './databases.ts'
+
+/** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
+export type Task<T> = {
+  /** Tasks of `first` (commands, facts) run before all of `events`. */
+  readonly lane: 'first' | 'events'
+  /** May be called again after another task of its slice has thrown: what the first call wrote is undone. */
+  run(): T
+  done(outcome: Outcome<T>): void
+}
+
+/** Writes that depend on nothing that is stored: LMDB's own thread makes them while the main thread goes on. */
+export type BlindWrite<T> = {
+  /** Queues its puts, which become durable together; must not throw half-way. Called once. */
+  write(): T
+  done(outcome: Outcome<T>): void
+}
+
+/** What became of a task. */
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+
+/** The one writer of an environment: group commit, in slices that leave others their turn. */
+export type Writer = {
+  submit<T>(task: Task<T>): void
+  /** Goes into the next transaction, before its tasks. */
+  submitBlind<T>(write: BlindWrite<T>): void
+  /** How many tasks wait. */
+  queued(): number
+  /**
+   * Whether a transaction became visible that could not be made durable. What the disk holds is then unknown (a kernel may
+   * count pages as clean whose sync failed), so nothing more is written until the process is started again.
+   */
+  isBroken(): boolean
+  /** Resolves when nothing is queued or under way. */
+  idle(): Promise<void>
+  /** Finishes what is queued; what comes later fails. */
+  close(): Promise<void>
+}
+
+/** A slice ends after so much work, so that reads are never late by more. */
+const sliceMs = 4
+/** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
+const maxSlices = 32
+/** LMDB may call for several slices on one turn, and all but the first then pass. */
+const callsPerSlice = 4
+const maxTasks = 1_000
+/** Queuing the puts of so many takes about as long as a slice. */
+const maxBlind = 400
+
+const afterFault = 'a sync of the disk failed, nothing more is written'
+
+const visibleKey = Buffer.from('transaction')
+
+type Ran<T> = { task: T; outcome: Outcome<unknown> }
+/** What one transaction is made of. */
+type Batch = { readonly blind: Ran<BlindWrite<unknown>>[]; readonly tasks: Ran<Task<unknown>>[] }
+
+/**
+ * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
+ * queued needs; between them, readers see nothing of it. The next transaction begins while the former is still being
+ * flushed. A task that throws fails alone and leaves nothing behind: the whole slice is undone and its tasks are run
+ * again, each in a child transaction of its own, which would cost too much to do always. When the transaction or
+ * its flush fails, all its tasks fail. The environment has to be open with `strictAsyncOrder`.
+ */
+export function createWriter(options: {
+  root: RootDatabase
+  nowMs?: () => number
+  onError(error: unknown): void
+  metrics?: WriterMetrics
+}): Writer {
+  const { root, nowMs = () => performance.now(), onError, metrics = createWriterMetrics() } = options
+  const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
+  const blind: BlindWrite<unknown>[] = []
+  let taking = false
+  let flushing = 0
+  let closed = false
+  let broken = false
+  const visible = openWriterDatabase(root)
+  let lastTransaction = visible.get(visibleKey)?.readUIntBE(0, 6) ?? 0
+  const waiters: (() => void)[] = []
+  /** As many as the last full slice took. */
+  let tasksPerSlice = 16
+  /** Whether a slice has had this turn of the event loop. */
+  let turnTaken = false
+
+  const queued = () => lanes.first.length + lanes.events.length + blind.length
+
+  const queuedTasks = () => lanes.first.length + lanes.events.length
+
+  const runSlice = (ran: Batch['tasks']): void => {
+    if (turnTaken || queuedTasks() === 0) return
+    turnTaken = true
+    setImmediate(() => {
+      turnTaken = false
+    })
+    const begun = ran.length
+    try {
+      void root.childTransaction(() => takeTasks(ran))
+    } catch {
+      const undone = ran.slice(begun)
+      dropTaken(lanes, undone)
+      for (const entry of undone) entry.outcome = runAlone(root, entry.task)
+    }
+    const taken = ran.length - begun
+    if (queuedTasks() > 0 && taken > 0) tasksPerSlice = taken
+  }
+
+  const takeTasks = (ran: Batch['tasks']): void => {
+    const endMs = nowMs() + sliceMs
+    for (const lane of [lanes.first, lanes.events]) {
+      let taken = 0
+      while (taken < lane.length && ran.length < maxTasks && nowMs() < endMs) {
+        const task = lane[taken++]
+        if (task === undefined) break
+        const entry = notRun(task)
+        ran.push(entry)
+        entry.outcome = { ok: true, value: task.run() }
+      }
+      lane.splice(0, taken)
+    }
+  }
+
+  /** In one block, so that LMDB does not commit between the puts of one event. */
+  const writeBlind = (mark: Buffer, ran: Batch['blind']): Promise<unknown> => {
+    ran.push(...blind.splice(0, maxBlind).map(notRun))
+    return root.batch(() => {
+      void visible.put(visibleKey, mark)
+      for (const entry of ran) entry.outcome = { ok: true, value: entry.task.write() }
+    })
+  }
+
+  /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
+  const runTransaction = async (number: number, batch: Batch): Promise<void> => {
+    const slices = Math.min(maxSlices, Math.ceil(queuedTasks() / tasksPerSlice))
+    const calls = slices < 2 ? slices : slices * callsPerSlice
+    const mark = numberValue(number)
+    const parts: Promise<unknown>[] = []
+    if (blind.length > 0) parts.push(writeBlind(mark, batch.blind))
+    for (let call = 0; call < calls; call++) {
+      // Callbacks that follow each other are one call; with a put between them LMDB's thread calls for each.
+      if (call > 0) parts.push(visible.put(visibleKey, mark))
+      const runPart = () => {
+        if (call === 0) visible.putSync(visibleKey, mark)
+        runSlice(batch.tasks)
+      }
+      parts.push(root.transaction(runPart))
+    }
+    const failed = (await Promise.allSettled(parts)).find(part => part.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  const settle = (ran: Iterable<Ran<Pick<Task<unknown>, 'done'>>>, failure?: { error: unknown }) => {
+    for (const { task, outcome } of ran) {
+      try {
+        task.done(failure === undefined ? outcome : { ok: false, error: failure.error })
+      } catch (error) {
+        onError(error)
+      }
+    }
+    if (queued() === 0 && !taking && flushing === 0) for (const wake of waiters.splice(0)) wake()
+  }
+
+  const pump = async (): Promise<void> => {
+    if (taking || queued() === 0) return
+    taking = true
+    flushing++
+    const number = ++lastTransaction
+    const batch: Batch = { blind: [], tasks: [] }
+    let fault: { error: unknown } | undefined
+    let flushed: Promise<unknown> | undefined
+    const startMs = performance.now()
+    let committedMs = startMs
+    try {
+      await runTransaction(number, batch)
+      flushed = root.flushed
+      committedMs = performance.now()
+    } catch (error) {
+      fault = { error }
+      causeOf(error)?.catch(onError)
+      // Where no transaction can begin, tasks that wait for one would wait for ever.
+      if (batch.tasks.length === 0) batch.tasks.push(...[...lanes.first, ...lanes.events].map(notRun))
+      dropTaken(lanes, batch.tasks)
+    }
+    taking = false
+    if (queued() > 0) setImmediate(() => void pump())
+    try {
+      await flushed
+    } catch (error) {
+      fault ??= { error }
+    }
+    flushing--
+    // What follows a slice that was lost may stand on its pages.
+    if (broken) fault ??= { error: new Error(afterFault) }
+    if (fault === undefined) {
+      metrics.tasks.observe(batch.blind.length + batch.tasks.length)
+      metrics.commitSeconds.observe((committedMs - startMs) / 1_000)
+      metrics.flushSeconds.observe((performance.now() - committedMs) / 1_000)
+    } else {
+      metrics.failures++
+      onError(fault.error)
+      // What was committed is visible, though a later transaction may have put its own number there since.
+      if (flushed !== undefined || isVisible(number)) fail()
+    }
+    settle([...batch.blind, ...batch.tasks], fault)
+  }
+
+  /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
+  const isVisible = (number: number): boolean => {
+    try {
+      return visible.get(visibleKey)?.readUIntBE(0, 6) === number
+    } catch {
+      return false
+    }
+  }
+
+  /** Stops for good; what waits is told. */
+  const fail = () => {
+    broken = true
+    settle([...lanes.first.splice(0), ...lanes.events.splice(0), ...blind.splice(0)].map(task => notRun(task)))
+  }
+
+  const refusal = (): Outcome<never> => ({
+    ok: false,
+    error: new Error(broken ? afterFault : 'the writer is closed'),
+  })
+
+  return {
+    submit: task => {
+      if (closed || broken) return void queueMicrotask(() => task.done(refusal()))
+      lanes[task.lane].push(task as Task<unknown>)
+      if (!taking) void pump()
+    },
+    submitBlind: write => {
+      if (closed || broken) return void queueMicrotask(() => write.done(refusal()))
+      blind.push(write as BlindWrite<unknown>)
+      if (!taking) void pump()
+    },
+    queued,
+    isBroken: () => broken,
+    idle: () => {
+      if (queued() === 0 && !taking && flushing === 0) return Promise.resolve()
+      return new Promise(resolve => waiters.push(resolve))
+    },
+    close: async () => {
+      closed = true
+      if (queued() > 0 || taking || flushing > 0) await new Promise<void>(resolve => waiters.push(resolve))
+    },
+  }
+}
+
+function numberValue(number: number): Buffer {
+  const value = Buffer.alloc(6)
+  value.writeUIntBE(number, 0, 6)
+  return value
+}
+
+/** One error for all: making one for each task, with its stack, would cost more than many tasks. */
+const wasNotRun: Outcome<never> = { ok: false, error: new Error('the task was not run') }
+
+function notRun<T>(task: T): Ran<T> {
+  return { task, outcome: wasNotRun }
+}
+
+/**
+ * Why a commit failed (no space, a broken disk), which LMDB gives as a promise of its own that is rejected with it: one
+ * that nobody looks at would end the process.
+ */
+function causeOf(error: unknown): Promise<unknown> | undefined {
+  if (!(error instanceof Error) || !('commitError' in error)) return undefined
+  return error.commitError instanceof Promise ? error.commitError : undefined
+}
+
+function runAlone(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
+  let value: unknown
+  try {
+    void root.childTransaction(() => {
+      value = task.run()
+    })
+  } catch (error) {
+    return { ok: false, error }
+  }
+  return { ok: true, value }
+}
+
+/** Takes tasks that have begun off their lanes: each has its failure and is not run again. */
+function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: Batch['tasks']): void {
+  const begun = new Set(ran.map(({ task }) => task))
+  for (const name of ['first', 'events'] as const) lanes[name] = lanes[name].filter(task => !begun.has(task))
+}

@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { createRounds } from '../../../relay/connection/rounds.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+it('looks at each member once a round, and never at many at once', () => {
+  let looks: number[] = []
+  const rounds = createRounds<number>(20_000, member => looks.push(member))
+  // They come over half a round.
+  for (let member = 0; member < 1_000; member++) {
+    if (member % 10 === 0) vi.advanceTimersByTime(100)
+    rounds.add(member)
+  }
+  looks = []
+  let most = 0
+  for (let step = 0; step < 200; step++) {
+    const before = looks.length
+    vi.advanceTimersByTime(100)
+    most = Math.max(most, looks.length - before)
+  }
+  expect(looks.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1_000 }, (_, index) => index))
+  expect(most).toBe(10)
+  rounds.remove(3)
+  looks = []
+  vi.advanceTimersByTime(20_000)
+  expect(looks).toHaveLength(999)
+  expect(looks).not.toContain(3)
+  rounds.stop()
+  looks = []
+  vi.advanceTimersByTime(20_000)
+  expect(looks).toEqual([])
+})
+
+it('gives a new member a round of time', () => {
+  const looks: string[] = []
+  const rounds = createRounds<string>(20_000, member => looks.push(member))
+  vi.advanceTimersByTime(5_050)
+  rounds.add('new')
+  vi.advanceTimersByTime(19_900)
+  expect(looks).toEqual([])
+  vi.advanceTimersByTime(100)
+  expect(looks).toEqual(['new'])
+  rounds.stop()
+})

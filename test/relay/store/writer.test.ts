@@ -1,0 +1,233 @@
+import type { Database } from 'lmdb'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createWriter, type Outcome, type Task, type Writer } from '../../../relay/store/writer.ts'
+import { openTemporaryRoot } from '../open-temporary.ts'
+
+type Temporary = ReturnType<typeof openTemporaryRoot>
+let temporary: Temporary
+let database: Database<Buffer, Buffer>
+let errors: unknown[]
+let timeMs: number
+let writer: Writer
+/** Names in the order in which their tasks ran, and were done. */
+let ran: string[]
+let done: string[]
+let outcomes: Map<string, Outcome<unknown>>
+
+beforeEach(() => {
+  temporary = openTemporaryRoot()
+  database = temporary.root.openDB<Buffer, Buffer>({ name: 'rows', keyEncoding: 'binary', encoding: 'binary' })
+  errors = []
+  ran = []
+  done = []
+  outcomes = new Map()
+  timeMs = 0
+  writer = createWriter({ root: temporary.root, nowMs: () => timeMs, onError: error => void errors.push(error) })
+})
+afterEach(async () => {
+  await writer.close()
+  await temporary.close()
+})
+
+type Made = Partial<Task<string>> & { ms?: number; fails?: boolean; before?: () => void }
+
+/** Submits a task that writes its name, takes `ms` and then throws if it is to. */
+function task(name: string, { ms = 0, fails = false, before, ...rest }: Made = {}): void {
+  writer.submit({
+    lane: 'events',
+    run: () => {
+      before?.()
+      ran.push(name)
+      timeMs += ms
+      database.putSync(Buffer.from(name), Buffer.from(name))
+      if (fails) throw new Error(`${name} failed`)
+      return name
+    },
+    done: outcome => {
+      done.push(name)
+      outcomes.set(name, outcome)
+    },
+    ...rest,
+  })
+}
+
+const rows = () => [...database.getKeys({})].map(String)
+
+describe('the writer', () => {
+  it('runs tasks in order, those of the first lane before others, and answers in that order', async () => {
+    for (const name of ['a', 'b']) task(name)
+    for (const name of ['c', 'd']) task(name, { lane: 'first' })
+    expect(writer.queued()).toBe(4)
+    await writer.idle()
+    expect(ran).toEqual(['c', 'd', 'a', 'b'])
+    expect(done).toEqual(ran)
+    expect(rows()).toEqual(['a', 'b', 'c', 'd'])
+    expect([...outcomes.values()]).toEqual(ran.map(value => ({ ok: true, value })))
+  })
+
+  it('ends a slice after 4 ms of work, so that a later task of the first lane does not wait', async () => {
+    task('a', { ms: 3, before: () => task('z', { lane: 'first' }) })
+    for (const name of ['b', 'c']) task(name, { ms: 3 })
+    await writer.idle()
+    expect(ran).toEqual(['a', 'b', 'z', 'c'])
+    expect(rows()).toEqual(['a', 'b', 'c', 'z'])
+  })
+
+  it('runs several slices in one transaction, each on a turn of its own, and shows nothing of it between them', async () => {
+    const { root } = temporary
+    const transactions = () => (root.getStats() as { lastTxnId: number }).lastTxnId
+    let turn = 0
+    const seen = new Set<number>()
+    const look = () => {
+      turn++
+      seen.add(rows().length)
+      if (done.length < 41) setImmediate(look)
+    }
+    const tasksOfTurn = new Map<number, number>()
+    const count = () => void tasksOfTurn.set(turn, (tasksOfTurn.get(turn) ?? 0) + 1)
+    // The others wait while the first transaction, which has but one slice, is under way.
+    task('first', { ms: 5 })
+    for (let index = 0; index < 40; index++) task(`t${index}`, { ms: 1, before: count })
+    const before = transactions()
+    look()
+    await writer.idle()
+    expect(Math.max(...tasksOfTurn.values())).toBe(4)
+    expect(tasksOfTurn.size).toBeGreaterThan(transactions() - before)
+    expect(seen.size).toBeLessThanOrEqual(1 + transactions() - before)
+    expect(rows()).toHaveLength(41)
+  })
+
+  it('fails a transaction that was committed after one whose flush failed', async () => {
+    const { root } = temporary
+    const failure = new Error('the disk is gone')
+    let flushes = 0
+    const gated = new Proxy(root, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name)
+        if (name !== 'flushed') return typeof value === 'function' ? value.bind(target) : value
+        flushes++
+        // The first fails late, while the second is under way; the second itself is well.
+        return flushes === 1 ? new Promise((_resolve, reject) => setTimeout(() => reject(failure), 30)) : laterFlush
+      },
+    })
+    let flushLater: () => void = () => undefined
+    const laterFlush = new Promise<void>(resolve => {
+      flushLater = resolve
+    })
+    writer = createWriter({ root: gated, onError: error => void errors.push(error) })
+    task('a')
+    while (rows().length === 0) await new Promise(setImmediate)
+    task('b')
+    while (rows().length === 1) await new Promise(setImmediate)
+    while (!writer.isBroken()) await new Promise(setImmediate)
+    flushLater()
+    await writer.idle()
+    expect(outcomes.get('a')).toEqual({ ok: false, error: failure })
+    expect(outcomes.get('b')).toMatchObject({ ok: false })
+  })
+
+  it('ends a transaction after 1,000 tasks, and each slice has a turn of its own', async () => {
+    const turns = new Map<number, number>()
+    let turn = 0
+    const count = () => {
+      turn++
+      if (done.length < 2_500) setImmediate(count)
+    }
+    count()
+    const before = () => void turns.set(turn, (turns.get(turn) ?? 0) + 1)
+    for (let index = 0; index < 2_500; index++) task(`t${index}`, { before })
+    await writer.idle()
+    expect([...turns.values()].every(tasks => tasks <= 1_000)).toBe(true)
+    expect(turns.size).toBeGreaterThanOrEqual(3)
+    expect(rows()).toHaveLength(2_500)
+  })
+
+  it('has any task that throws fail alone, leave nothing, and be answered in its place', async () => {
+    task('a')
+    task('f', { lane: 'first' })
+    task('b', { fails: true })
+    task('c')
+    task('d', { fails: true })
+    await writer.idle()
+    await writer.idle()
+    expect(rows()).toEqual(['a', 'c', 'f'])
+    expect(done).toEqual(['f', 'a', 'b', 'c', 'd'])
+    for (const name of ['a', 'c', 'f']) expect(outcomes.get(name)).toEqual({ ok: true, value: name })
+    for (const name of ['b', 'd']) expect(outcomes.get(name)).toEqual({ ok: false, error: new Error(`${name} failed`) })
+  })
+
+  it.each([
+    ['answers after the flush and not before', null],
+    ['fails what could not be flushed', new Error('the disk is gone')],
+  ])('%s', async (_case, failure) => {
+    let flush: () => void = () => undefined
+    const flushed = new Promise<void>((resolve, reject) => {
+      flush = () => (failure === null ? resolve() : reject(failure))
+    })
+    const gated = new Proxy(temporary.root, {
+      get: (root, name) => {
+        const value: unknown = Reflect.get(root, name)
+        if (name === 'flushed') return flushed
+        return typeof value === 'function' ? value.bind(root) : value
+      },
+    })
+    writer = createWriter({ root: gated, onError: error => void errors.push(error) })
+    task('a')
+    await temporary.root.committed
+    while (rows().length === 0) await new Promise(setImmediate)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect(done).toEqual([])
+    flush()
+    await writer.idle()
+    expect(outcomes.get('a')).toEqual(failure === null ? { ok: true, value: 'a' } : { ok: false, error: failure })
+    expect(errors).toEqual(failure === null ? [] : [failure])
+  })
+
+  it('reports an answer that throws and gives the others', async () => {
+    task('a', {
+      done: () => {
+        throw new Error('the answer failed')
+      },
+    })
+    task('b')
+    await writer.idle()
+    expect(done).toEqual(['b'])
+    expect(errors).toEqual([new Error('the answer failed')])
+  })
+
+  it('takes tasks from an answer', async () => {
+    task('a', { done: () => task('b') })
+    await writer.idle()
+    await writer.idle()
+    expect(rows()).toEqual(['a', 'b'])
+  })
+
+  it('finishes what is queued when it closes, and fails what comes later', async () => {
+    for (const name of ['a', 'b', 'c']) task(name, { ms: 5 })
+    const closed = writer.close()
+    task('late')
+    await closed
+    await Promise.resolve()
+    expect(rows()).toEqual(['a', 'b', 'c'])
+    expect(outcomes.get('late')).toEqual({ ok: false, error: new Error('the writer is closed') })
+    expect(writer.queued()).toBe(0)
+  })
+
+  it('is idle at once when it has nothing to do', async () => {
+    await writer.idle()
+    await writer.close()
+    expect(done).toEqual([])
+  })
+
+  it('fails all tasks, once, when no transaction can begin', async () => {
+    await temporary.root.close()
+    task('a')
+    task('b', { lane: 'first' })
+    await writer.idle()
+    expect(ran).toEqual([])
+    expect(done.sort()).toEqual(['a', 'b'])
+    expect([...outcomes.values()].every(({ ok }) => !ok)).toBe(true)
+    expect(errors.length).toBeLessThanOrEqual(2)
+    temporary = openTemporaryRoot()
+  })
+})
