@@ -20,6 +20,7 @@ export type Subscriptions = {
 
 type Entry = {
   readonly subscription: Subscription
+  readonly keys: readonly string[]
   readonly tests: readonly ((event: NostrEvent) => boolean)[]
   /** The last publishing that came upon it: it stands under a key for each of its values, and is told once. */
   offeredIn: number
@@ -28,40 +29,52 @@ type Entry = {
 /** Makes the index of live subscriptions. */
 export function createSubscriptions(): Subscriptions {
   const entries = new Map<Subscription, Entry>()
-  const byKey = new Map<string, Set<Entry>>()
+  /** Most keys have one subscription, and a set for it would take longer to make than everything else here. */
+  const byKey = new Map<string, Entry | Set<Entry>>()
   let publishing = 0
 
-  const keysOfAll = ({ filters }: Subscription) => filters.flatMap(keysOf)
+  const addTo = (key: string, entry: Entry) => {
+    const found = byKey.get(key)
+    if (found === undefined) byKey.set(key, entry)
+    else if (found instanceof Set) found.add(entry)
+    else byKey.set(key, new Set([found, entry]))
+  }
+
+  const removeFrom = (key: string, entry: Entry) => {
+    const found = byKey.get(key)
+    if (found instanceof Set) {
+      found.delete(entry)
+      if (found.size === 0) byKey.delete(key)
+    } else if (found === entry) byKey.delete(key)
+  }
 
   const offer = (key: string, event: NostrEvent, json: Span) => {
     const found = byKey.get(key)
     if (found === undefined) return
-    for (const entry of found) {
-      if (entry.offeredIn === publishing) continue
-      entry.offeredIn = publishing
-      if (entry.tests.some(test => test(event))) entry.subscription.deliver(event, json)
-    }
+    if (!(found instanceof Set)) return offerTo(found, event, json)
+    for (const entry of found) offerTo(entry, event, json)
+  }
+
+  const offerTo = (entry: Entry, event: NostrEvent, json: Span) => {
+    if (entry.offeredIn === publishing) return
+    entry.offeredIn = publishing
+    for (const test of entry.tests) if (test(event)) return entry.subscription.deliver(event, json)
   }
 
   return {
     add: subscription => {
-      const entry = { subscription, tests: subscription.filters.map(eventTest), offeredIn: 0 }
+      const { filters } = subscription
+      const [only] = filters
+      const keys = filters.length === 1 && only !== undefined ? keysOf(only) : filters.flatMap(keysOf)
+      const entry = { subscription, keys, tests: filters.map(eventTest), offeredIn: 0 }
       entries.set(subscription, entry)
-      for (const key of keysOfAll(subscription)) {
-        const set = byKey.get(key)
-        if (set === undefined) byKey.set(key, new Set([entry]))
-        else set.add(entry)
-      }
+      for (const key of keys) addTo(key, entry)
     },
     remove: subscription => {
       const entry = entries.get(subscription)
       if (entry === undefined) return
       entries.delete(subscription)
-      for (const key of keysOfAll(subscription)) {
-        const set = byKey.get(key)
-        set?.delete(entry)
-        if (set?.size === 0) byKey.delete(key)
-      }
+      for (const key of entry.keys) removeFrom(key, entry)
     },
     publish: (event, json) => {
       if (entries.size === 0) return

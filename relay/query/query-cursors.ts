@@ -1,5 +1,5 @@
-import type { Database } from 'lmdb'
-import { endKey, positionBytes, seqOfKey, startKey } from '../store/keys.ts'
+import { endKey, keyAfter, startKey } from '../store/keys.ts'
+import type { Position, PositionIndex } from '../store/positions.ts'
 import { recordCreatedAt } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Filter } from './filter.ts'
@@ -12,22 +12,19 @@ const maxTime = 2 ** 48 - 2
 const looksBetweenYields = 16
 const smallestPage = 4
 const largestPage = 512
+const nowhere: Position = { time: 0, idHigh: 0, idLow: 0, seq: 0 }
 
-/** One prefix of an index, read a page of keys at a time; the position of its first key is what cursors are ordered by. */
+/** One prefix of an index, read a page of positions at a time; cursors are ordered by that on which they stand. */
 type Cursor = {
-  readonly database: Database<Buffer, Buffer>
-  readonly prefixLength: number
+  readonly index: PositionIndex
+  readonly prefix: Buffer
   start: Buffer
   readonly end: Buffer
-  page: Buffer[]
+  page: Position[]
   at: number
   pageSize: number
   isLast: boolean
-  /** Of the key it stands on: inverted time, and what is left of the id in two halves. */
-  time: number
-  idHigh: number
-  idLow: number
-  seq: number
+  position: Position
 }
 
 /** The events with these ids, in NIP-01's order. */
@@ -48,12 +45,12 @@ export function* listIds(store: EventStore, ids: readonly string[]): Generator<v
 /** The numbers of candidate events from an index, merged from one cursor per prefix. */
 export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>): Generator<void, Candidates> {
   const { since = 0, until = maxTime, limit } = filter
-  const { database, prefixes } = yield* choosing
+  const { index, prefixes } = yield* choosing
   const heap: Cursor[] = []
   for (const prefix of prefixes) {
     const cursor: Cursor = {
-      database,
-      prefixLength: prefix.length,
+      index,
+      prefix,
       start: startKey(prefix, Math.min(until, maxTime)),
       end: endKey(prefix, since),
       page: [],
@@ -61,10 +58,7 @@ export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>):
       // One more than is asked for tells whether there is more.
       pageSize: Math.max(smallestPage, Math.min(largestPage, Math.ceil((limit + 1) / prefixes.length))),
       isLast: false,
-      time: 0,
-      idHigh: 0,
-      idLow: 0,
-      seq: 0,
+      position: nowhere,
     }
     if (refill(cursor)) heap.push(cursor)
     if (prefixes.length > 1) yield
@@ -73,9 +67,8 @@ export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>):
   return () => {
     const top = heap[0]
     if (top === undefined) return null
-    const { seq } = top
-    top.at++
-    if (!(top.at < top.page.length ? stand(top) : refill(top))) {
+    const { seq } = top.position
+    if (!advance(top)) {
       const last = heap.pop()
       if (last !== undefined && last !== top) heap[0] = last
     }
@@ -84,35 +77,31 @@ export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>):
   }
 }
 
-/** Reads the cursor's next page; `false` at its end. */
-function refill(cursor: Cursor): boolean {
-  if (cursor.isLast) return false
-  const { start, end, pageSize } = cursor
-  cursor.page = [...cursor.database.getKeys({ start, end, limit: pageSize })]
-  cursor.at = 0
-  cursor.isLast = cursor.page.length < pageSize
-  cursor.pageSize = Math.min(largestPage, pageSize * 4)
-  const last = cursor.page.at(-1)
-  if (last === undefined) return false
-  // The next key in byte order: the same with a zero byte behind it.
-  if (!cursor.isLast) cursor.start = Buffer.concat([last, Buffer.alloc(1)])
-  return stand(cursor)
-}
-
-/** Reads the position of the key that the cursor has come to. */
-function stand(cursor: Cursor): true {
-  const key = cursor.page[cursor.at]
-  const { prefixLength } = cursor
-  if (key === undefined || key.length !== prefixLength + positionBytes)
-    throw new Error('a cursor stands on no index key')
-  cursor.time = key.readUIntBE(prefixLength, 6)
-  cursor.idHigh = key.readUInt32BE(prefixLength + 6)
-  cursor.idLow = key.readUInt32BE(prefixLength + 10)
-  cursor.seq = seqOfKey(key)
+/** Goes on to the cursor's next position; `false` at its end. */
+function advance(cursor: Cursor): boolean {
+  const next = cursor.page[++cursor.at]
+  if (next === undefined) return refill(cursor)
+  cursor.position = next
   return true
 }
 
-function isBefore(a: Cursor, b: Cursor): boolean {
+/** Reads the cursor's next page; `false` at its end. */
+function refill(cursor: Cursor): boolean {
+  if (cursor.isLast) return false
+  const { index, start, end, pageSize } = cursor
+  cursor.page = index.read(start, end, pageSize)
+  cursor.at = 0
+  cursor.isLast = cursor.page.length < pageSize
+  cursor.pageSize = Math.min(largestPage, pageSize * 4)
+  const first = cursor.page[0]
+  const last = cursor.page.at(-1)
+  if (first === undefined || last === undefined) return false
+  if (!cursor.isLast) cursor.start = keyAfter(cursor.prefix, last)
+  cursor.position = first
+  return true
+}
+
+function isBefore({ position: a }: Cursor, { position: b }: Cursor): boolean {
   if (a.time !== b.time) return a.time < b.time
   if (a.idHigh !== b.idHigh) return a.idHigh < b.idHigh
   if (a.idLow !== b.idLow) return a.idLow < b.idLow

@@ -1,10 +1,11 @@
 import type { Database } from 'lmdb'
 import { authorKindPrefix, authorPrefix, endKey, kindPrefix, tagPrefix } from '../store/keys.ts'
+import type { PositionIndex } from '../store/positions.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Filter } from './filter.ts'
 
 /** Where the candidates for a filter are: the index, and the prefixes of its keys. */
-export type Index = { readonly database: Database<Buffer, Buffer>; readonly prefixes: readonly Buffer[] }
+export type Index = { readonly index: PositionIndex; readonly prefixes: readonly Buffer[] }
 
 /** More cursors than this are no help: one index with fewer, and a look at each event, is cheaper. */
 const maxCursors = 1_000
@@ -14,7 +15,7 @@ const maxCursors = 1_000
  * finding the kinds of a thousand authors takes longer than a slice.
  */
 export function* chooseIndex(store: EventStore, filter: Filter): Generator<void, Index> {
-  const { byTag, byAuthorKind, byKind, byTime } = store.databases
+  const { byTag, byAuthorKind, byKind, byTime } = store.positions
   const authors =
     filter.authors === undefined ? undefined : distinct(filter.authors).map(hex => Buffer.from(hex, 'hex'))
   const kinds = filter.kinds === undefined ? undefined : distinct(filter.kinds)
@@ -24,18 +25,18 @@ export function* chooseIndex(store: EventStore, filter: Filter): Generator<void,
   }
   if (fewest !== undefined) {
     const { letter, values } = fewest
-    return { database: byTag, prefixes: distinctPrefixes(values.map(value => tagPrefix(letter, value))) }
+    return { index: byTag, prefixes: distinctPrefixes(values.map(value => tagPrefix(letter, value))) }
   }
   if (authors !== undefined && kinds !== undefined && authors.length * kinds.length <= maxCursors) {
     const prefixes = authors.flatMap(author => kinds.map(kind => authorKindPrefix(author, kind)))
-    return { database: byAuthorKind, prefixes: distinctPrefixes(prefixes) }
+    return { index: byAuthorKind, prefixes: distinctPrefixes(prefixes) }
   }
   if (authors !== undefined) {
-    const prefixes = yield* authorKindsOf(byAuthorKind, authors)
-    if (prefixes !== null) return { database: byAuthorKind, prefixes }
+    const prefixes = yield* authorKindsOf(store.databases.byAuthorKind, authors)
+    if (prefixes !== null) return { index: byAuthorKind, prefixes }
   }
-  if (kinds !== undefined) return { database: byKind, prefixes: kinds.map(kindPrefix) }
-  return { database: byTime, prefixes: [Buffer.alloc(0)] }
+  if (kinds !== undefined) return { index: byKind, prefixes: kinds.map(kindPrefix) }
+  return { index: byTime, prefixes: [Buffer.alloc(0)] }
 }
 
 /** Every author and kind that there is for these authors; `null` when there are too many to merge. */

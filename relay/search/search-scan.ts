@@ -33,7 +33,7 @@ export function* chooseRow(store: EventStore, filter: Filter, rows: readonly Buf
   }
   const isCommon = rarest === undefined || rarest.count === sampled
   if (isCommon && filter.authors !== undefined) return yield* chooseIndex(store, filter)
-  return { database: words, prefixes: rarest === undefined ? [] : [rarest.row] }
+  return { index: store.positions.words, prefixes: rarest === undefined ? [] : [rarest.row] }
 }
 
 /** The inverted time in a key. */

@@ -18,11 +18,20 @@ export const signatureAt = 64
 
 /** Takes an event whose shape has been checked; `null` when its id is not its hash (NIP-01). */
 export function wireEvent(event: NostrEvent): WireEvent | null {
-  const { id, pubkey, created_at, kind, sig } = event
   // The hash and the text that is stored and sent have the long parts in common.
   const tags = JSON.stringify(event.tags)
   const content = JSON.stringify(event.content)
-  if (hash('sha256', `[0,"${pubkey}",${created_at},${kind},${tags},${content}]`, 'hex') !== id) return null
+  const hashed = `[0,"${event.pubkey}",${event.created_at},${event.kind},${tags},${content}]`
+  return hash('sha256', hashed, 'hex') === event.id ? build(event, tags, content) : null
+}
+
+/** The same for an event whose id is known to be right. */
+export function ownWireEvent(event: NostrEvent): WireEvent {
+  return build(event, JSON.stringify(event.tags), JSON.stringify(event.content))
+}
+
+function build(event: NostrEvent, tags: string, content: string): WireEvent {
+  const { id, pubkey, created_at, kind, sig } = event
   const bytes = Buffer.from(id + pubkey + sig, 'hex')
   return {
     event,
@@ -31,11 +40,4 @@ export function wireEvent(event: NostrEvent): WireEvent | null {
     pubkey: bytes.subarray(pubkeyAt, signatureAt),
     json: `{"id":"${id}","pubkey":"${pubkey}","created_at":${created_at},"kind":${kind},"tags":${tags},"content":${content},"sig":"${sig}"}`,
   }
-}
-
-/** The same for an event of our own making, whose id is right. */
-export function ownWireEvent(event: NostrEvent): WireEvent {
-  const wire = wireEvent(event)
-  if (wire === null) throw new Error('an event of our own has a wrong id')
-  return wire
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Position } from './positions.ts'
 
 /** Bytes of keys. What they are made of is said in `databases.ts`. */
 
@@ -22,6 +23,19 @@ export function indexKey(prefix: Buffer, createdAt: number, id: Buffer, seq: num
   key.writeUIntBE(maxUint48 - createdAt, length, 6)
   key.writeUInt32BE(id.readUInt32BE(0), length + 6)
   key.writeUInt32BE(id.readUInt32BE(4), length + 10)
+  key.writeUIntBE(seq, length + 14, seqBytes)
+  return key
+}
+
+/** The first key of a prefix that comes after a position. */
+export function keyAfter(prefix: Buffer, { time, idHigh, idLow, seq }: Position): Buffer {
+  const { length } = prefix
+  // In byte order the next key is the same with a zero byte behind it.
+  const key = Buffer.alloc(length + positionBytes + 1)
+  prefix.copy(key)
+  key.writeUIntBE(time, length, 6)
+  key.writeUInt32BE(idHigh, length + 6)
+  key.writeUInt32BE(idLow, length + 10)
   key.writeUIntBE(seq, length + 14, seqBytes)
   return key
 }

@@ -6,6 +6,7 @@ import { indexedKinds } from '../search/search-index.ts'
 import { ownWireEvent } from '../signatures/wire-event.ts'
 import { openDatabases, type RelayDatabases } from './databases.ts'
 import { addressKey, seqBytes, seqKey } from './keys.ts'
+import { openPositions, type Positions } from './positions.ts'
 import { addressOf, indexKeysOf, type Prepared, prepare } from './prepared.ts'
 import {
   indexedTags,
@@ -33,6 +34,8 @@ export type Stored =
 /** Events in LMDB. What writes is called inside the writer's transaction only. */
 export type EventStore = {
   readonly databases: RelayDatabases
+  /** The same indexes, to be read by position. */
+  readonly positions: Positions
   readonly vanished: Vanished
   /** `kept`: an event of the application's own, which neither a deletion that came before nor an expiration touches. */
   put(event: NostrEvent, kept?: boolean): Stored
@@ -217,6 +220,7 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
 
   return {
     databases: db,
+    positions: openPositions(root),
     vanished,
     put: (event, kept) => putPrepared(prepare(ownWireEvent(event), searched, kept)),
     putPrepared,
