@@ -27,10 +27,13 @@ export type Requests = {
   count(): number
 }
 
+/** What a query has of a turn of the event loop, and has had of all. */
+type Slice = { endMs: number; workedMs: number }
+
 /** A subscription; `held` are live events that came before the stored ones were all sent. */
 type Open = { readonly subscription: Subscription; held: Span[] | null; closed: boolean }
 
-const sliceMs = 5
+const sliceMs = 3
 const maxHeld = 1_000
 
 /** Serves the REQs and COUNTs of a connection. */
@@ -133,42 +136,53 @@ export function createRequests(
     subscriptions.add(entry.subscription)
     const startMs = performance.now()
     metrics.queriesUnderWay++
-    sendStored(id, entry, prefix)
-      .catch((error: unknown) => {
-        onError(error)
-        if (entry.closed) return
-        outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
-        closeSubscription(id)
-      })
-      .finally(() => {
-        metrics.queriesUnderWay--
-        metrics.querySeconds.observe((performance.now() - startMs) / 1_000)
-      })
+    const finish = () => {
+      metrics.queriesUnderWay--
+      metrics.querySeconds.observe((performance.now() - startMs) / 1_000)
+    }
+    const slice: Slice = { endMs: startMs + sliceMs, workedMs: 0 }
+    const sending = sendStored(id, entry, prefix, slice)
+    // Most are answered in one slice, for which no promise is made.
+    if (isSent(id, entry, sending)) finish()
+    else goOn(id, entry, sending, slice).catch(onError).finally(finish)
   }
 
-  /** Sends what is stored, then EOSE, then what came meanwhile; stands still while the client does not read. */
-  const sendStored = async (id: string, entry: Open, prefix: Buffer): Promise<void> => {
-    const latest = store.latestSeq()
-    const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
-    const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
-    /** Whether to go on, after what was found is sent and others had their turn. */
-    const nextSlice = async (): Promise<boolean> => {
+  /** Lets a query have its next slice; `true` when there is nothing more to do for it. */
+  const isSent = (id: string, entry: Open, sending: Generator<void, void>): boolean => {
+    try {
+      return sending.next().done === true
+    } catch (error) {
+      onError(error)
+      if (entry.closed) return true
+      outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
+      closeSubscription(id)
+      return true
+    }
+  }
+
+  /** One slice after another; others have their turn between them, and it stands still while the client does not read. */
+  const goOn = async (id: string, entry: Open, sending: Generator<void, void>, slice: Slice): Promise<void> => {
+    do {
       outlet.flush()
-      workedMs += performance.now() - endMs + sliceMs
-      if (workedMs > limits.querySeconds * 1_000 && !entry.closed) {
+      slice.workedMs += performance.now() - slice.endMs + sliceMs
+      if (slice.workedMs > limits.querySeconds * 1_000 && !entry.closed) {
         outlet.send(['CLOSED', id, takesTooLong])
-        closeSubscription(id)
-        return false
+        return closeSubscription(id)
       }
       await turns()
       while (outlet.isBehind() && outlet.isOpen()) await outlet.whenDrained()
-      endMs = performance.now() + sliceMs
-      return !entry.closed && outlet.isOpen()
-    }
-    let workedMs = 0
-    let endMs = performance.now() + sliceMs
+      if (entry.closed || !outlet.isOpen()) return
+      slice.endMs = performance.now() + sliceMs
+    } while (!isSent(id, entry, sending))
+  }
+
+  /** Sends what is stored, then EOSE, then what came meanwhile. Yields when the slice is over or the client is behind. */
+  function* sendStored(id: string, entry: Open, prefix: Buffer, slice: Slice): Generator<void, void> {
+    const latest = store.latestSeq()
+    const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
+    const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
     let hasMore: boolean | undefined = false
-    const isOver = () => performance.now() > endMs
+    const isOver = () => performance.now() > slice.endMs
     for (const filter of entry.subscription.filters) {
       const scan = openScan(store, filter, { now: now(), latest, visible, seen })
       for (;;) {
@@ -181,10 +195,10 @@ export function createRequests(
           outlet.flush()
           if (!outlet.isBehind() && !isOver()) continue
         }
-        if (!(await nextSlice())) return
+        yield
       }
       hasMore = hasMore === true || scan.hasMore() === true || (hasMore === false ? scan.hasMore() : undefined)
-      if (isOver() && !(await nextSlice())) return
+      if (isOver()) yield
     }
     outlet.send(hasMore === undefined ? ['EOSE', id] : ['EOSE', id, [hasMore ? 'more' : 'finish']])
     const held = entry.held ?? []

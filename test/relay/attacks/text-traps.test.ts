@@ -173,10 +173,10 @@ describe('a word that is forbidden', () => {
   it.each([
     ['nearly, everywhere', 'a'.repeat(29).concat('b').repeat(2_000)],
     ['in pieces', 'p a n d '.repeat(7_000)],
-    ['with marks without end', `p${'\u0301\u0323'.repeat(15_000)}anda`],
+    ['with marks without end', `p${'\u0301'.repeat(15_000)}${'\u0323'.repeat(15_000)}anda`],
     ['as letters of eighteen', '\ufdfa'.repeat(20_000)],
   ])('is looked for without taking long: %s', (_case, content) => {
     const event = eventOf({ content })
-    expect(workMs(() => refuses(event, origin))).toBeLessThan(1_000)
+    expect(workMs(() => refuses(event, origin))).toBeLessThan(200)
   })
 })

@@ -232,7 +232,8 @@ describe('a client that does not read', () => {
       for (let index = 0; index < 500; index++) ask(slow)
       await new Promise(setImmediate)
     }
-    expect(slow.socket.readyState).toBe(slow.socket.OPEN)
+    // Of pings ws answers a few only before it ends the connection.
+    expect(served.metrics.connections.closed['unread-bytes']).toBe(0)
     expect(served.relay.traffic().unreadBytes).toBeLessThan(1_000_000)
     const other = await served.connect()
     expect(await other.query({})).toEqual([])
