@@ -18,7 +18,7 @@ export type PositionIndex = {
 }
 
 /** The indexes, whose keys end with a position. */
-export const positionIndexes = ['byTime', 'byKind', 'byAuthorKind', 'byTag', 'words'] as const
+const positionIndexes = ['byTime', 'byKind', 'byAuthorKind', 'byTag', 'words'] as const
 export type Positions = { readonly [Name in (typeof positionIndexes)[number]]: PositionIndex }
 
 /** Opens the indexes once more, with keys decoded where they lie: a copy of each key took longer than to find it. */

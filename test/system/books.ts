@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { NostrEvent } from '../../relay/event.ts'
 import { wholeSpan } from '../../relay/connection/page.ts'
+import type { NostrEvent } from '../../relay/event.ts'
 import { recordEvent, recordKind } from '../../relay/store/record.ts'
 import { openEventStore } from '../../relay/store/store.ts'
 import { openNodeKey } from '../../src/adapters/lightning/dev-wallet-key.ts'
