@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { createBacklog } from './connection/backlog.ts'
 import { type Connection, openConnection, type Traffic } from './connection/connection.ts'
 import { createConnectionCounter, networkOf } from './connection/connection-counter.ts'
+import { createFlushes } from './connection/flushes.ts'
 import { createPace } from './connection/pace.ts'
 import { createRounds } from './connection/rounds.ts'
 import type { EventTemplate, NostrEvent } from './event.ts'
@@ -171,6 +172,7 @@ export function createRelay(options: {
   const isOver = createPace(messagesMs)
   const negentropyMemory = createNegentropyMemory(limits)
   const backlog = createBacklog(limits.maxUnreadBytes)
+  const flushes = createFlushes(onError)
   const counter = createConnectionCounter(limits)
   const mayShakeHands = createBuckets({ perSecond: limits.handshakesPerMinute / 60, burst: limits.handshakesBurst })
   const server = new WebSocketServer({
@@ -200,6 +202,7 @@ export function createRelay(options: {
       turns: turns.join(),
       isOver,
       backlog,
+      flushes,
       negentropyMemory,
       now,
       onError,

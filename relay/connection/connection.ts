@@ -17,6 +17,7 @@ import type { Subscriptions } from '../subscriptions.ts'
 import type { Backlog } from './backlog.ts'
 import { createBucket } from './bucket.ts'
 import type { Client } from './client.ts'
+import type { Flushes } from './flushes.ts'
 import { createIdleness } from './idleness.ts'
 import { createInbox } from './inbox.ts'
 import { createInflow } from './inflow.ts'
@@ -61,6 +62,7 @@ export type ConnectionContext = {
   /** Shared by all connections, as is the backlog. */
   isOver: Pace
   backlog: Backlog
+  flushes: Flushes
   negentropyMemory: NegentropyMemory
   now(): number
   onError(error: unknown): void

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import type { Limits } from '../limits.ts'
 import { type CloseReason, countRefusal, type RelayMetrics } from '../metrics/metrics.ts'
 import type { Backlog } from './backlog.ts'
+import type { Flushes } from './flushes.ts'
 import { createPageWriter, type Span } from './page.ts'
 import type { Reading } from './reading.ts'
 
@@ -34,7 +35,8 @@ export function createOutlet(
   context: {
     socket: WebSocket
     stream: Duplex
-    /** Shared by all connections. */
+    /** Shared by all connections, as is the backlog. */
+    flushes: Flushes
     backlog: Backlog
     limits: Limits
     metrics: RelayMetrics
@@ -74,7 +76,7 @@ export function createOutlet(
   const flushLater = () => {
     if (isScheduled) return
     isScheduled = true
-    process.nextTick(flush)
+    context.flushes.push(flush)
   }
 
   /** One listener, however many queries wait. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { VerifiedEvent } from '../event.ts'
+import { createPacedQueue } from '../paced-queue.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 import { createSlots, type Slots, slotCount } from './verifier-slots.ts'
 import { signatureAt, type WireEvent } from './wire-event.ts'
@@ -16,6 +17,9 @@ export type Verifier = {
 
 type Answer = (verified: WireEvent<VerifiedEvent> | null) => void
 type Asked = { readonly wire: WireEvent; readonly done: Answer }
+
+/** Of answers on one turn of the event loop. */
+const answersMs = 2
 
 /** Makes the verifier. A thread that cannot start or dies leaves its work to the main thread. */
 export function createVerifier(options: {
@@ -53,7 +57,7 @@ export function createVerifier(options: {
       const asked = waiting[first++]
       inSlots--
       const isRight = slots.takeAnswer()
-      if (asked !== undefined) tell(asked, isRight ? (asked.wire as WireEvent<VerifiedEvent>) : null)
+      if (asked !== undefined) answers.push({ asked, isRight })
     }
     if (first >= slotCount) {
       waiting.splice(0, first)
@@ -61,6 +65,12 @@ export function createVerifier(options: {
     }
     ask()
   }
+
+  /** Dealing with an event whose signature is right takes half as long as checking it. */
+  const answers = createPacedQueue<{ asked: Asked; isRight: boolean }>({
+    budgetMs: answersMs,
+    handle: ({ asked, isRight }) => tell(asked, isRight ? (asked.wire as WireEvent<VerifiedEvent>) : null),
+  })
 
   /** Hands what waits to the thread, once for all that came on this turn. */
   const ask = () => {
@@ -82,7 +92,7 @@ export function createVerifier(options: {
     inSlots = 0
     const left = waiting.splice(0).slice(first)
     first = 0
-    for (const asked of left) tell(asked, check(asked.wire))
+    for (const asked of left) answers.push({ asked, isRight: check(asked.wire) !== null })
   }
   worker
     ?.on('message', answer)
@@ -99,7 +109,7 @@ export function createVerifier(options: {
       // Waking a thread that sleeps takes as long as a verification, so once for all that is read on this turn.
       setImmediate(ask)
     },
-    pending: () => waiting.length - first,
+    pending: () => waiting.length - first + answers.length(),
     close: async () => {
       const ending = worker
       lose()

@@ -1,5 +1,6 @@
 import type { RootDatabase } from 'lmdb'
 import { createWriterMetrics, type WriterMetrics } from '../metrics/metrics.ts'
+import { createPacedQueue } from '../paced-queue.ts'
 import { openWriterDatabase } from './databases.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
@@ -47,7 +48,9 @@ const maxSlices = 32
 const callsPerSlice = 4
 const maxTasks = 1_000
 /** Queuing the puts of so many takes about as long as a slice. */
-const maxBlind = 400
+const maxBlind = 250
+/** Of telling what came of tasks, on one turn. */
+const settleMs = 2
 
 const afterFault = 'a sync of the disk failed, nothing more is written'
 
@@ -151,15 +154,30 @@ export function createWriter(options: {
     if (failed !== undefined) throw failed.reason
   }
 
-  const settle = (ran: Iterable<Ran<Pick<Task<unknown>, 'done'>>>, failure?: { error: unknown }) => {
-    for (const { task, outcome } of ran) {
+  const isIdle = () => queued() === 0 && !taking && flushing === 0 && settling.length() === 0
+
+  /** In the order of their numbers across transactions, since readers are shown everything up to the last. */
+  const settling = createPacedQueue<{ task: Pick<Task<unknown>, 'done'>; outcome: Outcome<unknown> }>({
+    budgetMs: settleMs,
+    handle: ({ task, outcome }) => {
       try {
-        task.done(failure === undefined ? outcome : { ok: false, error: failure.error })
+        task.done(outcome)
       } catch (error) {
         onError(error)
       }
+    },
+    emptied: () => wakeWhenIdle(),
+  })
+
+  const wakeWhenIdle = () => {
+    if (isIdle()) for (const wake of waiters.splice(0)) wake()
+  }
+
+  const settle = (ran: Iterable<Ran<Pick<Task<unknown>, 'done'>>>, failure?: { error: unknown }) => {
+    for (const { task, outcome } of ran) {
+      settling.push({ task, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
     }
-    if (queued() === 0 && !taking && flushing === 0) for (const wake of waiters.splice(0)) wake()
+    wakeWhenIdle()
   }
 
   const pump = async (): Promise<void> => {
@@ -240,12 +258,12 @@ export function createWriter(options: {
     queued,
     isBroken: () => broken,
     idle: () => {
-      if (queued() === 0 && !taking && flushing === 0) return Promise.resolve()
+      if (isIdle()) return Promise.resolve()
       return new Promise(resolve => waiters.push(resolve))
     },
     close: async () => {
       closed = true
-      if (queued() > 0 || taking || flushing > 0) await new Promise<void>(resolve => waiters.push(resolve))
+      if (!isIdle()) await new Promise<void>(resolve => waiters.push(resolve))
     },
   }
 }
