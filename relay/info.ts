@@ -30,7 +30,7 @@ export type RelayIdentity = {
 }
 
 /** Everything that the relay can do for clients; `isOn` says of some whether it does. */
-export const supportedNips = [1, 2, 4, 9, 11, 13, 17, 40, 42, 45, 50, 59, 62, 65, 67, 70, 77]
+export const supportedNips = [1, 2, 4, 9, 11, 13, 17, 28, 40, 42, 45, 50, 59, 62, 65, 67, 70, 77]
 
 /** The relay information document (NIP-11). Its limits are those in force. */
 export function informationDocument(

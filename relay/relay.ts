@@ -97,6 +97,8 @@ export function createRelay(options: {
   management?: ManagementOptions | undefined
   /** What is not kept for ever. */
   retention?: readonly RetentionRule[]
+  /** Whether `now` may be believed: while it may not, nothing is removed for its age, which could not be undone. */
+  isClockTrusted?: () => boolean
   /** Kinds that `search` finds (NIP-50), by default those that it found before; without any it is not offered. */
   searchedKinds?: readonly number[]
   /** Where to count; see `exposeRelay`. */
@@ -220,9 +222,10 @@ export function createRelay(options: {
     })
   }
 
+  const isClockTrusted = options.isClockTrusted ?? (() => true)
   const sweep = () => {
     // A look costs a read; the writer is asked only when something has expired.
-    if (!store.hasExpired(now())) return
+    if (!store.hasExpired(now()) || !isClockTrusted()) return
     writer.submit({
       lane: 'events',
       run: () => store.sweepExpired(now(), sweepAtOnce),
@@ -243,6 +246,7 @@ export function createRelay(options: {
     rules: options.retention ?? [],
     remover: { store, writer, isProtected: host.isProtected, now },
     everyMs: retentionEveryMs,
+    mayRemove: isClockTrusted,
     onRemoved: count => {
       metrics.expired += count
     },

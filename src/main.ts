@@ -176,6 +176,10 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     searchedKinds: config.relay.search.kinds,
     limits: config.relay.limits,
     retention: config.relay.retention,
+    isClockTrusted: () => {
+      clock.now()
+      return clock.unconfirmedJumpSeconds() === null
+    },
     identity: {
       name: config.relay.name,
       description: config.relay.description,

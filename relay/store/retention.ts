@@ -34,13 +34,15 @@ export function startRetention(options: {
   rules: readonly RetentionRule[]
   remover: Remover
   everyMs: number
+  mayRemove(): boolean
   onRemoved(count: number): void
   onError(error: unknown): void
 }): { stop(): Promise<void> } {
-  const { rules, remover, everyMs, onRemoved, onError } = options
+  const { rules, remover, everyMs, mayRemove, onRemoved, onError } = options
   const stopping = new AbortController()
   let sweeping: Promise<void> | null = null
   const sweep = () => {
+    if (!mayRemove()) return
     sweeping ??= sweepByAge(rules, remover, stopping.signal)
       .then(onRemoved, onError)
       .finally(() => {

@@ -55,6 +55,7 @@ export async function serveRelay(
     /** Data that outlives the relay. */
     data?: { root: RootDatabase }
     searchedKinds?: readonly number[]
+    isClockTrusted?: () => boolean
   } = {},
 ): Promise<Served> {
   const { root, close: closeRoot } = options.data ? { ...options.data, close: async () => {} } : openTemporaryRoot()
@@ -74,6 +75,7 @@ export async function serveRelay(
     management: options.management,
     sign: options.self?.sign,
     searchedKinds: options.searchedKinds ?? [],
+    isClockTrusted: options.isClockTrusted ?? (() => true),
     // Most tests open many connections from one address.
     limits: { ...defaultLimits, handshakesBurst: 1_000_000, ...options.limits },
     identity: {

@@ -98,3 +98,23 @@ it('a challenge outlives a step, and its answer is judged by the clock as it is'
   client.send('AUTH', right)
   expect(await client.next()).toEqual(['OK', right.id, true, ''])
 })
+
+it('removes nothing for its age while the clock is not trusted', async () => {
+  await served.close()
+  vi.useRealTimers()
+  vi.useFakeTimers({ toFake: ['setInterval'] })
+  let isTrusted = false
+  served = await serveRelay({ isClockTrusted: () => isTrusted })
+  client = await served.connect()
+  const event = alice.sign({ tags: [['expiration', String(startTime + 60)]] })
+  expect(await client.publish(event)).toEqual([true, ''])
+  served.time = startTime + 20 * year
+  const isStored = async () => {
+    vi.advanceTimersByTime(10_000)
+    await served.writer.idle()
+    return served.relay.store.seqOf(Buffer.from(event.id, 'hex')) !== undefined
+  }
+  expect(await isStored()).toBe(true)
+  isTrusted = true
+  expect(await isStored()).toBe(false)
+})

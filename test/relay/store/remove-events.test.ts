@@ -143,6 +143,7 @@ describe('retention', () => {
     const { store, remover, put, errors } = open(events())
     let removed = 0
     const retention = startRetention({
+      mayRemove: () => true,
       rules: [{ kinds: [1], maxAgeSeconds: hour }],
       remover,
       everyMs: 1,
