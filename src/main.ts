@@ -1,8 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createConnectionCounter, networkOf } from '../relay/connection/connection-counter.ts'
-import { policyFrom } from '../relay/policies/from-settings.ts'
-import { requirementsOf } from '../relay/policies/requirements.ts'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
@@ -17,7 +15,6 @@ import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
 import { devWalletHandlers } from './cli/dev.ts'
 import { createRelayWork, relayStreams } from './cli/relay-handlers.ts'
 import { syncStream } from './cli/relay-sync-stream.ts'
-import { packageHomepage, packageVersion } from './cli/version.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { createHttpApp } from './http/app.ts'
@@ -50,6 +47,7 @@ import { startOperatorsProgram } from './policy-program.ts'
 import { kinds } from './protocol/kinds.ts'
 import { createSigner } from './protocol/signer.ts'
 import { readinessOf } from './readiness.ts'
+import { relayFromConfig } from './relay-from-config.ts'
 import { loadOrCreateKey } from './service-key.ts'
 import { applySettings, settingsFromConfig } from './settings-from-config.ts'
 import { watchDisk } from './store/disk.ts'
@@ -170,29 +168,13 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     writer,
     secp,
     host,
-    policy: policyFrom(config.relay.policies, host),
-    requirements: requirementsOf(config.relay.policies),
+    ...relayFromConfig(config, { publicKey: signer.publicKey, host }),
     program,
-    searchedKinds: config.relay.search.kinds,
-    limits: config.relay.limits,
-    retention: config.relay.retention,
     isClockTrusted: () => {
       clock.now()
       return clock.unconfirmedJumpSeconds() === null
     },
-    identity: {
-      name: config.relay.name,
-      description: config.relay.description,
-      contact: config.relay.contact,
-      publicKey: signer.publicKey,
-      version: packageVersion(),
-      restrictedWrites: config.relay.policy !== 'open',
-      storesEvents: config.relay.policy !== 'commands',
-      software: packageHomepage(),
-      links: config.relay,
-    },
     urls: ownUrls(config, urls.websocket, port),
-    membership: config.relay.membership,
     sign: signer.sign,
     management: {
       isOperator: key => currentSettings(environment).operators.includes(key),

@@ -1,0 +1,31 @@
+import type { Host } from '../relay/host.ts'
+import { policyFrom } from '../relay/policies/from-settings.ts'
+import { requirementsOf } from '../relay/policies/requirements.ts'
+import type { createRelay } from '../relay/relay.ts'
+import { packageHomepage, packageVersion } from './cli/version.ts'
+import type { Config } from './config.ts'
+
+type RelayOptions = Parameters<typeof createRelay>[0]
+
+/** What the configuration says of the relay, as the relay takes it. */
+export function relayFromConfig({ relay }: Config, { publicKey, host }: { publicKey: string; host: Host }) {
+  return {
+    policy: policyFrom(relay.policies, host),
+    requirements: requirementsOf(relay.policies),
+    searchedKinds: relay.search.kinds,
+    limits: relay.limits,
+    retention: relay.retention,
+    membership: relay.membership,
+    identity: {
+      name: relay.name,
+      description: relay.description,
+      contact: relay.contact,
+      publicKey,
+      version: packageVersion(),
+      restrictedWrites: relay.policy !== 'open',
+      storesEvents: relay.policy !== 'commands',
+      software: packageHomepage(),
+      links: relay,
+    },
+  } satisfies Partial<RelayOptions>
+}
