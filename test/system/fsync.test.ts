@@ -22,7 +22,7 @@ const slowSyncUs = 15_000
 
 const traced = 'openat,fdatasync,fsync,msync,pwrite64,pwritev,pwritev2,write,writev,sendto,sendmsg,read,readv,recvfrom'
 const strace = (file: string) => [
-  ...['strace', '-D', '-f', '-y', '-ttt', '-T', '-s', '400', '-e', `trace=${traced}`],
+  ...['strace', '-D', '-f', '-y', '-ttt', '-T', '-s', '16000', '-e', `trace=${traced}`],
   ...['-e', `inject=fdatasync,fsync,msync:delay_enter=${slowSyncUs}`, '-o', file],
 ]
 
@@ -114,11 +114,11 @@ describe('the same test', () => {
       what: 'answers before the disk has it',
       changes: [
         {
-          file: 'relay/writer.js',
-          from: 'const first = root.transaction(',
-          to: 'const first = (work => new Promise(done => void root.transaction(() => done(work()))))(',
+          file: 'relay/store/writer.js',
+          from: 'parts.push(root.transaction(runPart));',
+          to: 'parts.push(new Promise(done => void root.transaction(() => done(runPart()))));',
         },
-        { file: 'relay/writer.js', from: 'flushed = root.flushed', to: 'flushed = undefined' },
+        { file: 'relay/store/writer.js', from: 'flushed = root.flushed', to: 'flushed = undefined' },
       ],
     },
     {

@@ -40,6 +40,7 @@ beforeEach(() => {
   }
   managed = createManaged(store.databases.management, writer)
   ingester = createIngester({
+    blindWrites: true,
     store,
     barred: createManagedRules(managed).barred,
     subscriptions: createSubscriptions(),
