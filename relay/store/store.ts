@@ -102,9 +102,11 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     const read = db.events.getBinaryFast(seqKey(seq))
     if (read === undefined) return undefined
     // The library hands out one buffer for all reads, and overrides its `length`, which Buffer's own methods then mistake.
-    if (read.buffer !== lastRead.buffer) lastRead = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
-    const start = read.byteOffset - lastRead.byteOffset
-    return { bytes: lastRead, start, end: start + read.length }
+    const isSame = read.buffer === lastRead.buffer && read.byteOffset === lastRead.byteOffset
+    if (!isSame || read.byteLength !== lastRead.byteLength) {
+      lastRead = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
+    }
+    return { bytes: lastRead, start: 0, end: read.length }
   }
 
   const putPrepared = (prepared: Prepared): Stored => {
