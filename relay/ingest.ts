@@ -43,7 +43,6 @@ export function createIngester(options: {
   admitFirst?: ((event: VerifiedEvent, origin: Origin) => Admission | undefined) | undefined
   policy?: Policy | undefined
   program?: PolicyProgram | undefined
-  blindWrites?: boolean | undefined
   metrics: RelayMetrics
   now(): number
   onError(error: unknown): void

@@ -5,8 +5,6 @@ import type { InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { countRefusal, type RelayMetrics } from './metrics/metrics.ts'
 import type { WireEvent } from './signatures/wire-event.ts'
-import { submitAfterBlind } from './store/after-blind.ts'
-import { createDeletionsUnderWay } from './store/deletions-under-way.ts'
 import { type Prepared, prepare } from './store/prepared.ts'
 import { type RecordView, recordJson } from './store/record.ts'
 import type { EventStore, Stored } from './store/store.ts'
@@ -44,19 +42,11 @@ export function createKeeping(options: {
   inFlight: InFlight
   /** Told when a request to vanish is durable. */
   onVanish(): void
-  /**
-   * Whether LMDB's thread writes plain events while the main thread goes on: a fifth faster, but when a page cannot be
-   * written, lmdb-js 3.5.6 then corrupts its memory and the process ends.
-   */
-  blindWrites?: boolean | undefined
   metrics: RelayMetrics
   onError(error: unknown): void
 }): Keeping {
   const { store, subscriptions, writer, host, limits, vanishing, inFlight, onVanish, metrics, onError } = options
-  const deletions = createDeletionsUnderWay()
   let pendingBytes = 0
-  /** Deletions, and what came after one, that wait for blind writes before them. */
-  let inLine = 0
 
   const reserve = (bytes: number): boolean => {
     if (pendingBytes + bytes > limits.maxPendingBytes) return false
@@ -81,28 +71,12 @@ export function createKeeping(options: {
     const prepared = prepare(wire, store.searchedKinds())
     const bytes = prepared.record.length
     if (!reserve(bytes)) return done(refuse(metrics, tooBusy))
-    const isPlain = options.blindWrites === true && !deletions.mayConcern(event) && store.isPlain(prepared)
-    deletions.begin(event)
     const written = whenWritten(event.id, 'stored', outcome => {
       release(bytes)
-      deletions.end(event)
       if (event.kind === vanishKind) onVanish()
       done(outcome)
     })
-    if (isPlain) writer.submitBlind({ write: () => writtenAs(prepared, store.putBlind(prepared)), done: written })
-    else if (inLine > 0 || event.kind === 5 || event.kind === vanishKind) {
-      // What came before a deletion is stored before it, though there may be more of that than one transaction takes; and
-      // what comes after it waits behind it.
-      inLine++
-      submitAfterBlind(writer, {
-        lane: 'events',
-        run: () => storeOrdinary(prepared),
-        done: outcome => {
-          inLine--
-          written(outcome)
-        },
-      })
-    } else writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
+    writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
   }
 
   const storeOrdinary = (prepared: Prepared): Written => {

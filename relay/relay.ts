@@ -97,8 +97,6 @@ export function createRelay(options: {
   management?: ManagementOptions | undefined
   /** What is not kept for ever. */
   retention?: readonly RetentionRule[]
-  /** Plain events are written beside the main thread; off, since a disk that fails then ends the process. */
-  blindWrites?: boolean
   /** Whether `now` may be believed: while it may not, nothing is removed for its age, which could not be undone. */
   isClockTrusted?: () => boolean
   /** Kinds that `search` finds (NIP-50), by default those that it found before; without any it is not offered. */
@@ -166,7 +164,6 @@ export function createRelay(options: {
     limits,
     policy: governance.policy,
     program,
-    blindWrites: options.blindWrites,
     metrics,
     now,
     onError,

@@ -1,5 +1,4 @@
 import type { Database } from 'lmdb'
-import { submitAfterBlind } from '../store/after-blind.ts'
 import type { Writer } from '../store/writer.ts'
 
 /** What an operator has set while the relay runs (NIP-86): subjects with what was said about each. */
@@ -53,7 +52,7 @@ export function createManaged(database: Database<Buffer, Buffer>, writer: Writer
     const before = changes.map(({ list, subject }) => ({ list, subject, note: listOf(list).get(subject) ?? null }))
     for (const change of changes) apply(change)
     return new Promise((resolve, reject) => {
-      submitAfterBlind<void>(writer, {
+      writer.submit({
         lane: 'events',
         run: () => {
           for (const change of changes) write(change)

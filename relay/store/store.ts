@@ -41,13 +41,6 @@ export type EventStore = {
   put(event: NostrEvent, kept?: boolean): Stored
   /** The same for what `prepare` has made ready before the transaction. */
   putPrepared(prepared: Prepared): Stored
-  /**
-   * Whether the event is stored for certain, once it is known not to be here: it replaces nothing and was not deleted
-   * before. Then its writes need not wait for what others write.
-   */
-  isPlain(prepared: Prepared): boolean
-  /** Queues the writes of a plain event; for use in a block of blind writes. */
-  putBlind(prepared: Prepared): Stored & { readonly status: 'stored' }
   /** Does what a deletion request (NIP-09) asks, and remembers it for what is still to come. */
   applyDeletion(request: NostrEvent, isProtected: (event: { kind: number; pubkey: string }) => boolean): void
   /** Takes an event out of every index, if it is there. */
@@ -125,7 +118,7 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
         remove(current.readUIntBE(0, seqBytes))
       }
     }
-    return putRows(prepared, 'putSync')
+    return putRows(prepared)
   }
 
   /** Deleted by its author; a gift wrap also by one whom it is for, since nobody has its author's key (NIP-59). */
@@ -138,16 +131,15 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     })
   }
 
-  /** `put` in a block of blind writes, else `putSync`. */
-  const putRows = (prepared: Prepared, put: 'put' | 'putSync'): Stored & { status: 'stored' } => {
+  const putRows = (prepared: Prepared): Stored & { status: 'stored' } => {
     const { event, id, record, expiration, address, indexKeys } = prepared
     const seq = ++lastSeq
     const seqValue = seqKey(seq)
-    void db.events[put](seqValue, record)
-    void db.ids[put](id, seqValue)
-    for (const [name, key] of indexKeys) void db[name][put](withSeq(key, seqValue), nothing)
-    if (expiration > 0) void db.expirations[put](expirationKey(expiration, seqValue), nothing)
-    if (address !== null) void db.addresses[put](address, currentVersion(seqValue, event.created_at, id))
+    db.events.putSync(seqValue, record)
+    db.ids.putSync(id, seqValue)
+    for (const [name, key] of indexKeys) void db[name].putSync(withSeq(key, seqValue), nothing)
+    if (expiration > 0) db.expirations.putSync(expirationKey(expiration, seqValue), nothing)
+    if (address !== null) db.addresses.putSync(address, currentVersion(seqValue, event.created_at, id))
     return { status: 'stored', seq, record: wholeSpan(record) }
   }
 
@@ -226,12 +218,6 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     vanished,
     put: (event, kept) => putPrepared(prepare(ownWireEvent(event), searched, kept)),
     putPrepared,
-    isPlain: prepared => {
-      const { event, pubkey, address } = prepared
-      if (address !== null || isUndeletable(event.kind)) return false
-      return !vanished.covers(event, pubkey) && !isDeletedById(prepared)
-    },
-    putBlind: prepared => putRows(prepared, 'put'),
     applyDeletion,
     remove,
     hasExpired: now => [...db.expirations.getKeys({ end: timeValue(now + 1), limit: 1 })].length > 0,

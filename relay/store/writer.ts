@@ -12,21 +12,12 @@ export type Task<T> = {
   done(outcome: Outcome<T>): void
 }
 
-/** Writes that depend on nothing that is stored: LMDB's own thread makes them while the main thread goes on. */
-export type BlindWrite<T> = {
-  /** Queues its puts, which become durable together; must not throw half-way. Called once. */
-  write(): T
-  done(outcome: Outcome<T>): void
-}
-
 /** What became of a task. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
 
 /** The one writer of an environment: group commit, in slices that leave others their turn. */
 export type Writer = {
   submit<T>(task: Task<T>): void
-  /** Goes into the next transaction, before its tasks. */
-  submitBlind<T>(write: BlindWrite<T>): void
   /** How many tasks wait. */
   queued(): number
   /**
@@ -47,8 +38,6 @@ const maxSlices = 32
 /** LMDB may call for several slices on one turn, and all but the first then pass. */
 const callsPerSlice = 4
 const maxTasks = 1_000
-/** Queuing the puts of so many takes about as long as a slice. */
-const maxBlind = 250
 /** Of telling what came of tasks, on one turn. */
 const settleMs = 2
 
@@ -56,9 +45,7 @@ const afterFault = 'a sync of the disk failed, nothing more is written'
 
 const visibleKey = Buffer.from('transaction')
 
-type Ran<T> = { task: T; outcome: Outcome<unknown> }
-/** What one transaction is made of. */
-type Batch = { readonly blind: Ran<BlindWrite<unknown>>[]; readonly tasks: Ran<Task<unknown>>[] }
+type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 
 /**
  * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
@@ -75,7 +62,6 @@ export function createWriter(options: {
 }): Writer {
   const { root, nowMs = () => performance.now(), onError, metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
-  const blind: BlindWrite<unknown>[] = []
   let taking = false
   let flushing = 0
   let closed = false
@@ -88,12 +74,10 @@ export function createWriter(options: {
   /** Whether a slice has had this turn of the event loop. */
   let turnTaken = false
 
-  const queued = () => lanes.first.length + lanes.events.length + blind.length
+  const queued = () => lanes.first.length + lanes.events.length
 
-  const queuedTasks = () => lanes.first.length + lanes.events.length
-
-  const runSlice = (ran: Batch['tasks']): void => {
-    if (turnTaken || queuedTasks() === 0) return
+  const runSlice = (ran: Ran[]): void => {
+    if (turnTaken || queued() === 0) return
     turnTaken = true
     setImmediate(() => {
       turnTaken = false
@@ -107,10 +91,10 @@ export function createWriter(options: {
       for (const entry of undone) entry.outcome = runAlone(root, entry.task)
     }
     const taken = ran.length - begun
-    if (queuedTasks() > 0 && taken > 0) tasksPerSlice = taken
+    if (queued() > 0 && taken > 0) tasksPerSlice = taken
   }
 
-  const takeTasks = (ran: Batch['tasks']): void => {
+  const takeTasks = (ran: Ran[]): void => {
     const endMs = nowMs() + sliceMs
     for (const lane of [lanes.first, lanes.events]) {
       let taken = 0
@@ -125,28 +109,18 @@ export function createWriter(options: {
     }
   }
 
-  /** In one block, so that LMDB does not commit between the puts of one event. */
-  const writeBlind = (mark: Buffer, ran: Batch['blind']): Promise<unknown> => {
-    ran.push(...blind.splice(0, maxBlind).map(notRun))
-    return root.batch(() => {
-      void visible.put(visibleKey, mark)
-      for (const entry of ran) entry.outcome = { ok: true, value: entry.task.write() }
-    })
-  }
-
   /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
-  const runTransaction = async (number: number, batch: Batch): Promise<void> => {
-    const slices = Math.min(maxSlices, Math.ceil(queuedTasks() / tasksPerSlice))
+  const runTransaction = async (number: number, ran: Ran[]): Promise<void> => {
+    const slices = Math.min(maxSlices, Math.ceil(queued() / tasksPerSlice))
     const calls = slices < 2 ? slices : slices * callsPerSlice
     const mark = numberValue(number)
     const parts: Promise<unknown>[] = []
-    if (blind.length > 0) parts.push(writeBlind(mark, batch.blind))
     for (let call = 0; call < calls; call++) {
       // Callbacks that follow each other are one call; with a put between them LMDB's thread calls for each.
       if (call > 0) parts.push(visible.put(visibleKey, mark))
       const runPart = () => {
         if (call === 0) visible.putSync(visibleKey, mark)
-        runSlice(batch.tasks)
+        runSlice(ran)
       }
       parts.push(root.transaction(runPart))
     }
@@ -157,7 +131,7 @@ export function createWriter(options: {
   const isIdle = () => queued() === 0 && !taking && flushing === 0 && settling.length() === 0
 
   /** In the order of their numbers across transactions, since readers are shown everything up to the last. */
-  const settling = createPacedQueue<{ task: Pick<Task<unknown>, 'done'>; outcome: Outcome<unknown> }>({
+  const settling = createPacedQueue<Ran>({
     budgetMs: settleMs,
     handle: ({ task, outcome }) => {
       try {
@@ -173,7 +147,7 @@ export function createWriter(options: {
     if (isIdle()) for (const wake of waiters.splice(0)) wake()
   }
 
-  const settle = (ran: Iterable<Ran<Pick<Task<unknown>, 'done'>>>, failure?: { error: unknown }) => {
+  const settle = (ran: readonly Ran[], failure?: { error: unknown }) => {
     for (const { task, outcome } of ran) {
       settling.push({ task, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
     }
@@ -185,21 +159,21 @@ export function createWriter(options: {
     taking = true
     flushing++
     const number = ++lastTransaction
-    const batch: Batch = { blind: [], tasks: [] }
+    const ran: Ran[] = []
     let fault: { error: unknown } | undefined
     let flushed: Promise<unknown> | undefined
     const startMs = performance.now()
     let committedMs = startMs
     try {
-      await runTransaction(number, batch)
+      await runTransaction(number, ran)
       flushed = root.flushed
       committedMs = performance.now()
     } catch (error) {
       fault = { error }
       causeOf(error)?.catch(onError)
       // Where no transaction can begin, tasks that wait for one would wait for ever.
-      if (batch.tasks.length === 0) batch.tasks.push(...[...lanes.first, ...lanes.events].map(notRun))
-      dropTaken(lanes, batch.tasks)
+      if (ran.length === 0) ran.push(...[...lanes.first, ...lanes.events].map(notRun))
+      dropTaken(lanes, ran)
     }
     taking = false
     if (queued() > 0) setImmediate(() => void pump())
@@ -212,7 +186,7 @@ export function createWriter(options: {
     // What follows a slice that was lost may stand on its pages.
     if (broken) fault ??= { error: new Error(afterFault) }
     if (fault === undefined) {
-      metrics.tasks.observe(batch.blind.length + batch.tasks.length)
+      metrics.tasks.observe(ran.length)
       metrics.commitSeconds.observe((committedMs - startMs) / 1_000)
       metrics.flushSeconds.observe((performance.now() - committedMs) / 1_000)
     } else {
@@ -221,7 +195,7 @@ export function createWriter(options: {
       // What was committed is visible, though a later transaction may have put its own number there since.
       if (flushed !== undefined || isVisible(number)) fail()
     }
-    settle([...batch.blind, ...batch.tasks], fault)
+    settle(ran, fault)
   }
 
   /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
@@ -236,7 +210,7 @@ export function createWriter(options: {
   /** Stops for good; what waits is told. */
   const fail = () => {
     broken = true
-    settle([...lanes.first.splice(0), ...lanes.events.splice(0), ...blind.splice(0)].map(task => notRun(task)))
+    settle([...lanes.first.splice(0), ...lanes.events.splice(0)].map(notRun))
   }
 
   const refusal = (): Outcome<never> => ({
@@ -248,11 +222,6 @@ export function createWriter(options: {
     submit: task => {
       if (closed || broken) return void queueMicrotask(() => task.done(refusal()))
       lanes[task.lane].push(task as Task<unknown>)
-      if (!taking) void pump()
-    },
-    submitBlind: write => {
-      if (closed || broken) return void queueMicrotask(() => write.done(refusal()))
-      blind.push(write as BlindWrite<unknown>)
       if (!taking) void pump()
     },
     queued,
@@ -277,7 +246,7 @@ function numberValue(number: number): Buffer {
 /** One error for all: making one for each task, with its stack, would cost more than many tasks. */
 const wasNotRun: Outcome<never> = { ok: false, error: new Error('the task was not run') }
 
-function notRun<T>(task: T): Ran<T> {
+function notRun(task: Task<unknown>): Ran {
   return { task, outcome: wasNotRun }
 }
 
@@ -303,7 +272,7 @@ function runAlone(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
 }
 
 /** Takes tasks that have begun off their lanes: each has its failure and is not run again. */
-function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: Batch['tasks']): void {
+function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: Ran[]): void {
   const begun = new Set(ran.map(({ task }) => task))
   for (const name of ['first', 'events'] as const) lanes[name] = lanes[name].filter(task => !begun.has(task))
 }

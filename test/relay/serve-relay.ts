@@ -75,7 +75,6 @@ export async function serveRelay(
     management: options.management,
     sign: options.self?.sign,
     searchedKinds: options.searchedKinds ?? [],
-    blindWrites: true,
     isClockTrusted: options.isClockTrusted ?? (() => true),
     // Most tests open many connections from one address.
     limits: { ...defaultLimits, handshakesBurst: 1_000_000, ...options.limits },

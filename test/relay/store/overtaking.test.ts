@@ -8,7 +8,7 @@ import { createRelayMetrics } from '../../../relay/metrics/metrics.ts'
 import { openHost } from '../../../relay/open-host.ts'
 import type { WireEvent } from '../../../relay/signatures/wire-event.ts'
 import { createRemovals, type Removals } from '../../../relay/store/removals.ts'
-import type { BlindWrite, Task, Writer } from '../../../relay/store/writer.ts'
+import type { Task, Writer } from '../../../relay/store/writer.ts'
 import { createSubscriptions } from '../../../relay/subscriptions.ts'
 import { createVanishing } from '../../../relay/vanish.ts'
 import { author, startTime } from '../authors.ts'
@@ -20,19 +20,16 @@ let temporary: TemporaryStore
 let removals: Removals
 let ingester: Ingester
 let managed: Managed
-/** Blind writes and tasks that the writer has not come to: it may do any number of either before the next of the other. */
-let blind: BlindWrite<unknown>[]
+/** Tasks that the writer has not come to. */
 let tasks: Task<unknown>[]
 
 beforeEach(() => {
   temporary = openTemporaryStore()
   const { store } = temporary
   removals = createRemovals(store, store.databases.removals)
-  blind = []
   tasks = []
   const writer: Writer = {
     submit: task => void tasks.push(task as Task<unknown>),
-    submitBlind: write => void blind.push(write as BlindWrite<unknown>),
     queued: () => 0,
     isBroken: () => false,
     idle: async () => undefined,
@@ -40,7 +37,6 @@ beforeEach(() => {
   }
   managed = createManaged(store.databases.management, writer)
   ingester = createIngester({
-    blindWrites: true,
     store,
     barred: createManagedRules(managed).barred,
     subscriptions: createSubscriptions(),
@@ -65,7 +61,7 @@ afterEach(() => temporary.close())
 
 const submit = (event: NostrEvent) =>
   ingester.submit(event, { source: 'client', ip: '', authenticated: new Set() }, () => undefined)
-const runTasks = () => {
+const runAll = () => {
   for (let task = tasks.shift(); task; task = tasks.shift()) {
     const { run, done } = task
     done({ ok: true, value: temporary.root.transactionSync(run) })
@@ -73,18 +69,6 @@ const runTasks = () => {
   temporary.root.transactionSync(() => {
     while (removals.step(() => false) !== null);
   })
-}
-const runBlind = () => {
-  for (let next = blind.shift(); next; next = blind.shift()) {
-    const { write, done } = next
-    done({ ok: true, value: temporary.root.transactionSync(write) })
-  }
-}
-const runAll = () => {
-  while (tasks.length + blind.length > 0) {
-    runTasks()
-    runBlind()
-  }
 }
 const storedKinds = () => {
   const { events } = temporary.store.databases
@@ -117,7 +101,6 @@ it.each([
   ['a deletion by the recipient', alice.sign({ kind: 5, tags: [['e', wrap.id]] }), wrap, 5],
 ])('%s is not overtaken by what is sent after it', (_case, request, event, kind) => {
   submit(request)
-  runBlind()
   submit(event)
   runAll()
   expect(storedKinds()).toEqual([kind])
