@@ -36,6 +36,21 @@ import type { Outcome, Writer } from './store/writer.ts'
 import type { Submitted } from './submitted.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
+/** How much a relay has to do now. */
+export type RelayStats = {
+  readonly connections: number
+  readonly subscriptions: number
+  /** Tasks of the writer, and events whose signature is to be checked. */
+  readonly queued: number
+  readonly unverified: number
+  /** Events that wait for the word of the policy program. */
+  readonly unjudged: number
+  /** Events that reconciliations hold in memory. */
+  readonly reconciled: number
+  /** Whether the index of words is still being made. */
+  readonly isIndexing: boolean
+}
+
 /** A relay that runs. */
 export type Relay = {
   /** Takes a websocket handshake; refuses with 429 or 503 when there are too many. */
@@ -52,7 +67,7 @@ export type Relay = {
   readonly manage: Management
   /** Whether a key is a member or an operator (NIP-43). */
   isMember(pubkey: string): boolean
-  stats(): { connections: number; subscriptions: number; queued: number; unverified: number }
+  stats(): RelayStats
   /** What is stored, for the operator's tools. */
   readonly store: EventStore
   /** Bytes of all connections that there have been, and what clients have not taken yet. */
@@ -291,6 +306,9 @@ export function createRelay(options: {
       subscriptions: subscriptions.count(),
       queued: writer.queued(),
       unverified: verifier.pending(),
+      unjudged: program?.waiting() ?? 0,
+      reconciled: negentropyMemory.events(),
+      isIndexing: indexing.isUnderWay(),
     }),
     store,
     traffic: () => {

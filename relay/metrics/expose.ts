@@ -48,6 +48,10 @@ export function exposeRelay(
   gauge('relay_readers_paused', 'Clients that are behind with reading.', () => metrics.readersPaused)
   gauge('relay_unread_bytes', 'Bytes that clients have not taken yet.', () => traffic().unreadBytes)
   gauge('relay_pending_bytes', 'Bytes of events that wait for the disk.', () => metrics.pendingBytes)
+  gauge('relay_unverified_events', 'Events whose signature is to be checked.', () => relay.stats().unverified)
+  gauge('relay_unjudged_events', 'Events that wait for the policy program.', () => relay.stats().unjudged)
+  gauge('relay_reconciled_events', 'Events that reconciliations hold in memory.', () => relay.stats().reconciled)
+  gauge('relay_search_indexing', '1 while the index of words is being made.', () => (relay.stats().isIndexing ? 1 : 0))
   gauge('relay_writer_queued', 'Tasks that wait for a transaction.', () => writer.queued())
   gauge('relay_writer_broken', '1 after a sync of the disk has failed.', () => (writer.isBroken() ? 1 : 0))
 

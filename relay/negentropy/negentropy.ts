@@ -3,6 +3,7 @@ import type { Client } from '../connection/client.ts'
 import type { Host } from '../host.ts'
 import type { Limits } from '../limits.ts'
 import { broadness } from '../query/broad.ts'
+import { takesTooLong } from '../query/counts.ts'
 import { type Filter, parseFilter } from '../query/filter.ts'
 import { visibleTo } from '../query/readers.ts'
 import type { Turns } from '../query/turns.ts'
@@ -118,7 +119,7 @@ export function createReconciliations(
     if (filter !== null) session.vector = await load(id, session, filter)
     const { vector } = session
     if (vector === null || session.isClosed) return
-    const reconciled = await workOff(session, reconcile(vector, message, { frameBytes, differences: null }))
+    const reconciled = await workOff(id, session, reconcile(vector, message, { frameBytes, differences: null }))
     if (reconciled === undefined) return
     if (reconciled.kind !== 'next') {
       return refuse(id, `invalid: ${reconciled.kind === 'fault' ? reconciled.reason : 'this is not for us to end'}`)
@@ -146,24 +147,27 @@ export function createReconciliations(
         session.heldEvents -= events
       },
     })
-    const loaded = await workOff(session, loading)
+    const loaded = await workOff(id, session, loading)
     if (loaded === undefined) return null
     if (loaded.kind === 'too big') refuse(id, 'blocked: this query is too big', maxEvents)
     if (loaded.kind === 'no room') refuse(id, 'rate-limited: too much is being reconciled now, try again later')
     return loaded.kind === 'vector' ? loaded.vector : null
   }
 
-  /** Does work in slices on turns of its own; `undefined` when the session was closed meanwhile. */
-  const workOff = async <T>(session: Session, work: Generator<void, T>): Promise<T | undefined> => {
-    for (;;) {
+  /** Does work in slices on turns of its own; `undefined` when the session was closed meanwhile, or takes too long. */
+  const workOff = async <T>(id: string, session: Session, work: Generator<void, T>): Promise<T | undefined> => {
+    for (let workedMs = 0; workedMs <= limits.querySeconds * 1_000; ) {
       await turns()
       if (session.isClosed || !outlet.isOpen()) return undefined
-      const endMs = performance.now() + sliceMs
+      const startMs = performance.now()
       do {
         const step = work.next()
         if (step.done) return step.value
-      } while (performance.now() < endMs)
+      } while (performance.now() < startMs + sliceMs)
+      workedMs += performance.now() - startMs
     }
+    refuse(id, takesTooLong)
+    return undefined
   }
 
   const close = (id: unknown) => {

@@ -37,6 +37,7 @@ export function indexedKinds(words: Database<Buffer, Buffer>): ReadonlySet<numbe
 export type Indexing = {
   /** Resolves when it is, or when it was stopped. */
   readonly done: Promise<void>
+  isUnderWay(): boolean
   stop(): void
 }
 
@@ -55,10 +56,15 @@ export function startIndexing(options: {
   store.searchKinds(kinds)
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
-  let finish = () => {}
+  let isUnderWay = true
+  let resolveDone = () => {}
   const done = new Promise<void>(resolve => {
-    finish = resolve
+    resolveDone = resolve
   })
+  const finish = () => {
+    isUnderWay = false
+    resolveDone()
+  }
 
   const step = () => {
     writer.submit({
@@ -78,6 +84,7 @@ export function startIndexing(options: {
   else step()
   return {
     done,
+    isUnderWay: () => isUnderWay,
     stop: () => {
       isStopped = true
       clearTimeout(timer)

@@ -17,9 +17,9 @@ afterEach(async () => {
 /** Twenty filters that each have to look at everything from some time on back, and find nothing. */
 const deep = Array.from({ length: 20 }, (_, index) => ({ '#t': ['x'], kinds: [2], until: startTime - index }))
 
-async function serveDeep(limits: object = {}): Promise<Served> {
+async function serveDeep(limits: object = {}, stored = 2_000): Promise<Served> {
   served = await serveRelay({ limits })
-  await storeMany(served, 2_000, () => ({ tags: [['t', 'x']] }))
+  await storeMany(served, stored, () => ({ tags: [['t', 'x']] }))
   return served
 }
 
@@ -51,6 +51,15 @@ describe('a deep query', () => {
     expect(await client.next()).toEqual(['CLOSED', 'deep', expect.stringMatching(/^blocked: .*too long/)])
     await until(() => metrics.queriesUnderWay === 0)
     expect(relay.stats().subscriptions).toBe(0)
+    expect(client.unread).toEqual([])
+  })
+
+  it('is given up when it takes too much work: NEG-OPEN, which then holds nothing', async () => {
+    const { relay, connect } = await serveDeep({ querySeconds: 0 }, 6_000)
+    const client = await connect()
+    client.send('NEG-OPEN', 'deep', deep[0], firstMessage([]))
+    expect(await client.next()).toEqual(['NEG-ERR', 'deep', expect.stringMatching(/^blocked: .*too long/)])
+    expect(relay.stats().reconciled).toBe(0)
     expect(client.unread).toEqual([])
   })
 

@@ -305,6 +305,9 @@ describe('labels', () => {
     expect(numberOf(families, 'relay_events_refused_total', { prefix: 'pow' })).toBe(0)
     expect(numberOf(families, 'relay_connections')).toBe(1)
     expect(numberOf(families, 'relay_writer_broken')).toBe(0)
+    for (const waiting of ['unverified_events', 'unjudged_events', 'reconciled_events', 'search_indexing']) {
+      expect(numberOf(families, `relay_${waiting}`)).toBe(0)
+    }
     expect(numberOf(families, 'relay_writer_tasks_count')).toBe(1)
     expect(numberOf(families, 'relay_bytes_in_total')).toBeGreaterThan(300)
     expect(errors).toEqual([])
