@@ -1,4 +1,5 @@
 import { encodeEvent, eventId, type NostrEvent, type VerifiedEvent } from '../event.ts'
+import { isWellFormed } from '../text.ts'
 import type { Secp256k1 } from './secp256k1.ts'
 
 /** An event that has the shape of one, or what is wrong with it. `id` is there when it can be named in an OK. */
@@ -76,9 +77,4 @@ function bad(id: string | null, reason: string): ParsedEvent {
 
 function isInteger(value: unknown, max: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max && !Object.is(value, -0)
-}
-
-/** `String.prototype.isWellFormed` without its absence from the ES2023 library types. */
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text)
 }

@@ -1,10 +1,13 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { Position } from './positions.ts'
 
 /** Bytes of keys. What they are made of is said in `databases.ts`. */
 
 export const positionBytes = 20
 export const seqBytes = 6
+export const kindBytes = 2
+export const authorKindBytes = 10
+export const tagBytes = 9
 export const maxUint48 = 2 ** 48 - 1
 
 /** seq as a key or value. */
@@ -16,15 +19,22 @@ export function seqKey(seq: number): Buffer {
 
 /** An index key: prefix and position of one event. */
 export function indexKey(prefix: Buffer, createdAt: number, id: Buffer, seq: number): Buffer {
-  const { length } = prefix
-  const key = Buffer.allocUnsafe(length + positionBytes)
-  // Copying a few bytes by `copy` takes longer than all of this.
-  for (let index = 0; index < length; index++) key[index] = prefix[index] ?? 0
-  key.writeUIntBE(maxUint48 - createdAt, length, 6)
-  key.writeUInt32BE(id.readUInt32BE(0), length + 6)
-  key.writeUInt32BE(id.readUInt32BE(4), length + 10)
-  key.writeUIntBE(seq, length + 14, seqBytes)
+  const key = Buffer.allocUnsafe(prefix.length + positionBytes)
+  writePosition(key, writeBytes(key, 0, prefix), createdAt, id, seq)
   return key
+}
+
+/** Writes the position of an event and returns where it ends, as all that write a part of a key. */
+export function writePosition(target: Buffer, at: number, createdAt: number, id: Buffer, seq: number): number {
+  target.writeUIntBE(maxUint48 - createdAt, at, 6)
+  writeBytes(target, at + 6, id, 8)
+  return target.writeUIntBE(seq, at + 14, seqBytes)
+}
+
+/** Copying a few bytes by `copy` takes longer than this. */
+export function writeBytes(target: Buffer, at: number, bytes: Buffer, count = bytes.length): number {
+  for (let index = 0; index < count; index++) target[at + index] = bytes[index] ?? 0
+  return at + count
 }
 
 /** The first key of a prefix that comes after a position. */
@@ -64,7 +74,7 @@ export function seqOfKey(key: Buffer): number {
 }
 
 export function kindPrefix(kind: number): Buffer {
-  const prefix = Buffer.allocUnsafe(2)
+  const prefix = Buffer.allocUnsafe(kindBytes)
   prefix.writeUInt16BE(kind)
   return prefix
 }
@@ -74,21 +84,29 @@ export function authorPrefix(pubkey: Buffer): Buffer {
 }
 
 export function authorKindPrefix(pubkey: Buffer, kind: number): Buffer {
-  const prefix = Buffer.allocUnsafe(10)
-  prefix.writeUInt32BE(pubkey.readUInt32BE(0), 0)
-  prefix.writeUInt32BE(pubkey.readUInt32BE(4), 4)
-  prefix.writeUInt16BE(kind, 8)
+  const prefix = Buffer.allocUnsafe(authorKindBytes)
+  writeAuthorKind(prefix, 0, pubkey, kind)
   return prefix
+}
+
+export function writeAuthorKind(target: Buffer, at: number, pubkey: Buffer, kind: number): number {
+  return target.writeUInt16BE(kind, writeBytes(target, at, pubkey, 8))
 }
 
 /** letter and 8 bytes of the value: its own when it is the hex of a key or id, else of its hash. */
 export function tagPrefix(letter: string, value: string): Buffer {
-  const prefix = Buffer.allocUnsafe(9)
-  prefix[0] = letter.charCodeAt(0)
-  if (value.length !== 64 || prefix.write(value.slice(0, 16), 1, 'hex') !== 8) {
-    createHash('sha1').update(value).digest().copy(prefix, 1, 0, 8)
-  }
+  const prefix = Buffer.allocUnsafe(tagBytes)
+  writeTag(prefix, 0, letter, value)
   return prefix
+}
+
+export function writeTag(target: Buffer, at: number, letter: string, value: string): number {
+  target[at] = letter.charCodeAt(0)
+  // What is not hex is not written; a hash of 16 digits is cheaper as text than as bytes of its own.
+  if (value.length !== 64 || target.write(value, at + 1, 8, 'hex') !== 8) {
+    target.write(hash('sha1', value, 'hex'), at + 1, 8, 'hex')
+  }
+  return at + tagBytes
 }
 
 /** kind, author and `d` of a replaceable or addressable event; a long `d` stands by its hash. */

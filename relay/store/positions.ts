@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb'
+import type { Span } from '../connection/page.ts'
 import { relayDatabaseNames } from './databases.ts'
-import { positionBytes } from './keys.ts'
+import { positionBytes, writeBytes } from './keys.ts'
 
 /** Where an event stands in an index (see `databases.ts`), as numbers: what is left of its id is in two halves. */
 export type Position = {
@@ -11,10 +12,12 @@ export type Position = {
   readonly seq: number
 }
 
-/** An index that is read as positions; the keys' prefixes are known to the reader. */
+/** An index that is read as positions; the keys' prefixes are known to the reader. What writes is for the writer's transaction. */
 export type PositionIndex = {
   /** The first so many positions of keys from `start` and before `end`. */
   read(start: Buffer, end: Buffer, limit: number): Position[]
+  put(key: Span): void
+  remove(key: Span): void
 }
 
 /** The indexes, whose keys end with a position. */
@@ -29,14 +32,21 @@ export function openPositions(root: RootDatabase): Positions {
     return {
       // The library's types know no keys but its own; these come from `readKey`.
       read: (start, end, limit) => [...database.getKeys({ start, end, limit })] as unknown as Position[],
+      put: key => void database.putSync(key as unknown as Buffer, nothing),
+      remove: key => void database.removeSync(key as unknown as Buffer),
     }
   }
   return Object.fromEntries(positionIndexes.map(name => [name, open(name)])) as Positions
 }
 
-function writeKey(key: Buffer, target: Buffer, start: number): number {
-  target.set(key, start)
-  return start + key.length
+const nothing = Buffer.alloc(0)
+
+/** Ends of ranges are whole buffers. */
+function writeKey(key: Buffer | Span, target: Buffer, at: number): number {
+  if (!('bytes' in key)) return writeBytes(target, at, key)
+  const { bytes, start, end } = key
+  for (let index = start; index < end; index++) target[at + index - start] = bytes[index] ?? 0
+  return at + end - start
 }
 
 function readKey(source: Buffer, _start: number, end: number): Position {

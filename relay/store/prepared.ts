@@ -1,8 +1,19 @@
+import type { Span } from '../connection/page.ts'
 import { kindClass, type NostrEvent, tagValue } from '../event.ts'
 import { searchRows } from '../search/searched-text.ts'
 import type { WireEvent } from '../signatures/wire-event.ts'
-import type { RelayDatabases } from './databases.ts'
-import { addressKey, authorKindPrefix, indexKey, kindPrefix, tagPrefix } from './keys.ts'
+import {
+  addressKey,
+  authorKindBytes,
+  kindBytes,
+  positionBytes,
+  tagBytes,
+  writeAuthorKind,
+  writeBytes,
+  writePosition,
+  writeTag,
+} from './keys.ts'
+import type { Positions } from './positions.ts'
 import { encodeRecord, expirationOf, indexedTags } from './record.ts'
 
 /** All that is to be written for an event, ready before the transaction; only the event's number is missing. */
@@ -17,13 +28,12 @@ export type Prepared = {
   readonly expiration: number
   /** The key of a replaceable or addressable event in `addresses`. */
   readonly address: Buffer | null
-  /** Keys in the indexes; their last 6 bytes are for the number. */
-  readonly indexKeys: readonly (readonly [database: IndexName, key: Buffer])[]
+  /** Keys in the indexes. */
+  readonly indexKeys: readonly IndexKey[]
 }
 
-export type IndexName = keyof RelayDatabases & ('byTime' | 'byKind' | 'byAuthorKind' | 'byTag' | 'words')
-
-const noPrefix = Buffer.alloc(0)
+/** A key in one of the indexes, among others of its event; its last 6 bytes are for the event's number. */
+export type IndexKey = Span & { readonly index: keyof Positions }
 
 /**
  * Computes what an event's storage takes, `searched` being the kinds whose words are indexed. The writer's slices are short,
@@ -45,24 +55,33 @@ export function prepare(wire: WireEvent, searched: ReadonlySet<number>, kept = f
   }
 }
 
-/** The keys under which an event stands in the indexes, with number 0. */
+/** The keys under which an event stands in the indexes, with number 0: all in one buffer, since they are made for every event. */
 export function indexKeysOf(
   event: Pick<NostrEvent, 'kind' | 'created_at' | 'tags' | 'content'>,
   id: Buffer,
   pubkey: Buffer,
   tags: readonly (readonly [string, string])[],
   searched: ReadonlySet<number>,
-): (readonly [IndexName, Buffer])[] {
+): IndexKey[] {
   const { kind, created_at: createdAt } = event
-  const keys: (readonly [IndexName, Buffer])[] = [
-    ['byTime', indexKey(noPrefix, createdAt, id, 0)],
-    ['byKind', indexKey(kindPrefix(kind), createdAt, id, 0)],
-    ['byAuthorKind', indexKey(authorKindPrefix(pubkey, kind), createdAt, id, 0)],
-  ]
-  // Each tag value once: twice in an event it is still one entry.
-  const unique = tags.length < 2 ? tags : new Map(tags.map(tag => [tag[0] + tag[1], tag])).values()
-  for (const [letter, value] of unique) keys.push(['byTag', indexKey(tagPrefix(letter, value), createdAt, id, 0)])
-  if (searched.has(kind)) for (const row of searchRows(event)) keys.push(['words', indexKey(row, createdAt, id, 0)])
+  const rows = searched.has(kind) ? searchRows(event) : []
+  const wordBytes = rows.reduce((sum, row) => sum + row.length + positionBytes, 0)
+  const bytes = Buffer.allocUnsafe(
+    3 * positionBytes + kindBytes + authorKindBytes + tags.length * (tagBytes + positionBytes) + wordBytes,
+  )
+  const keys: IndexKey[] = []
+  let start = 0
+  const end = (index: IndexKey['index'], at: number) => {
+    const end = writePosition(bytes, at, createdAt, id, 0)
+    keys.push({ index, bytes, start, end })
+    start = end
+  }
+  end('byTime', start)
+  end('byKind', bytes.writeUInt16BE(kind, start))
+  end('byAuthorKind', writeAuthorKind(bytes, start, pubkey, kind))
+  // A value that an event has twice is written twice, which leaves one entry.
+  for (const [letter, value] of tags) end('byTag', writeTag(bytes, start, letter, value))
+  for (const row of rows) end('words', writeBytes(bytes, start, row))
   return keys
 }
 

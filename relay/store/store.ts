@@ -5,9 +5,9 @@ import { defaultLimits } from '../limits.ts'
 import { indexedKinds } from '../search/search-index.ts'
 import { ownWireEvent } from '../signatures/wire-event.ts'
 import { openDatabases, type RelayDatabases } from './databases.ts'
-import { addressKey, seqBytes, seqKey } from './keys.ts'
+import { addressKey, seqBytes, seqKey, writeBytes } from './keys.ts'
 import { openPositions, type Positions } from './positions.ts'
-import { addressOf, indexKeysOf, type Prepared, prepare } from './prepared.ts'
+import { addressOf, type IndexKey, indexKeysOf, type Prepared, prepare } from './prepared.ts'
 import {
   indexedTags,
   type RecordView,
@@ -68,13 +68,17 @@ export type EventStore = {
 }
 
 const nothing = Buffer.alloc(0)
+/** Numbers grow: pages are filled to their end and not split in halves. */
+const atEnd = { append: true }
 const hex64 = /^[0-9a-f]{64}$/
 const letterP = 'p'.charCodeAt(0)
+const letterE = 'e'.charCodeAt(0)
 const addressForm = /^([0-9]{1,5}):([0-9a-f]{64}):(.*)$/s
 
 /** Opens the store in an environment that others may use too, with a cache of so many bytes. */
 export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {
   const db = openDatabases(root)
+  const positions = openPositions(root)
   const cache = createRecordCache(cacheBytes)
   let searched = indexedKinds(db.words)
   const vanished = createVanished(db.vanished)
@@ -135,9 +139,9 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     const { event, id, record, expiration, address, indexKeys } = prepared
     const seq = ++lastSeq
     const seqValue = seqKey(seq)
-    db.events.putSync(seqValue, record)
+    db.events.putSync(seqValue, record, atEnd)
     db.ids.putSync(id, seqValue)
-    for (const [name, key] of indexKeys) void db[name].putSync(withSeq(key, seqValue), nothing)
+    for (const key of indexKeys) positions[key.index].put(withSeq(key, seq))
     if (expiration > 0) db.expirations.putSync(expirationKey(expiration, seqValue), nothing)
     if (address !== null) db.addresses.putSync(address, currentVersion(seqValue, event.created_at, id))
     return { status: 'stored', seq, record: wholeSpan(record) }
@@ -152,8 +156,8 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     const pubkey = recordPubkey(record)
     const expiration = recordExpiration(record)
     const event = recordEvent(record)
-    for (const [name, key] of indexKeysOf(event, id, pubkey, indexedTags(event), searched)) {
-      db[name].removeSync(withSeq(key, seqValue))
+    for (const key of indexKeysOf(event, id, pubkey, indexedTags(event), searched)) {
+      positions[key.index].remove(withSeq(key, seq))
     }
     if (expiration > 0) db.expirations.removeSync(expirationKey(expiration, seqValue))
     const address = addressOf(event, pubkey)
@@ -214,7 +218,7 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
 
   return {
     databases: db,
-    positions: openPositions(root),
+    positions,
     vanished,
     put: (event, kept) => putPrepared(prepare(ownWireEvent(event), searched, kept)),
     putPrepared,
@@ -266,8 +270,8 @@ function currentVersion(seqValue: Buffer, createdAt: number, id: Buffer): Buffer
 }
 
 /** Writes the event's number into an index key that was made without. */
-function withSeq(key: Buffer, seqValue: Buffer): Buffer {
-  key.writeUIntBE(seqValue.readUIntBE(0, seqBytes), key.length - seqBytes, seqBytes)
+function withSeq(key: IndexKey, seq: number): IndexKey {
+  key.bytes.writeUIntBE(seq, key.end - seqBytes, seqBytes)
   return key
 }
 
@@ -282,7 +286,10 @@ function expirationKey(expiration: number, seqValue: Buffer): Buffer {
 }
 
 function deletedIdKey(id: Buffer, author: Buffer): Buffer {
-  return Buffer.concat([Buffer.from('e'), id, author])
+  const key = Buffer.allocUnsafe(1 + id.length + author.length)
+  key[0] = letterE
+  writeBytes(key, writeBytes(key, 1, id), author)
+  return key
 }
 
 function deletedAddressKey(address: Buffer): Buffer {
