@@ -5,6 +5,7 @@ import { keyRange, lmdbRange } from './key-range.ts'
 import type { TableInfo } from './table.ts'
 import { databases, tables } from './tables.ts'
 import type { Reader, Transactor } from './transaction.ts'
+import { shortenWriteError } from './write-error.ts'
 
 type Bytes = Database<Buffer, Buffer>
 
@@ -34,6 +35,7 @@ export function openEnvironment(options: {
   /** Whether the data may be lost with the machine: nothing waits for the disk. For what can be made again. */
   scratch?: boolean
 }): Environment {
+  shortenWriteError()
   const root = open({
     path: options.directory,
     noSubdir: false,
