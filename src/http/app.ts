@@ -9,7 +9,7 @@ import { type MetricsDeps, metricsPath, metricsReply } from './metrics.ts'
 import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
 import { internalError, refusal } from './refusal.ts'
 import { json, type Reply, toResponse } from './reply.ts'
-import { rootReply } from './root.ts'
+import { createRoot } from './root.ts'
 
 /** What the HTTP front asks of the rest of the service. */
 export type HttpDeps = ApiDeps &
@@ -20,14 +20,19 @@ export type HttpDeps = ApiDeps &
     relayDocument(): object
     /** What the page for browsers says. */
     landing(): Landing
+    /** Monotonic. */
+    nowMs(): number
     /** Hears of every reply: the path that is served, or `other`, and the status. */
     onReply(route: string, status: number): void
     readiness(): Promise<readonly Check[]>
     /** The methods with the JSON Schemas of their params and results, as announced in the service info event. */
     methods(): object
-    /** Told of every exception, which is a bug; the client gets a 500 without particulars. */
+    /** Told of every exception that is a bug; the client gets a 500 without particulars. */
     onError(error: unknown): void
   }
+
+/** Nobody reads it; the status, which is nginx's, tells those who hang up from what we did wrong. */
+const clientClosedRequest = refusal(499, 'CLIENT_CLOSED_REQUEST', 'the request was broken off')
 
 /** A path that is served; GET comes with HEAD, and both with OPTIONS. */
 type Route = {
@@ -41,12 +46,14 @@ type Route = {
  * Every response may be read by any web page and none is a redirect.
  */
 export function createHttpApp(deps: HttpDeps): Hono {
+  const root = createRoot(deps)
+  const methods = json(200, deps.methods())
   const routes: readonly Route[] = [
     { path: nip05Path, method: 'GET', handle: c => lookUp(deps.resolveNip05, c) },
     { path: '/v1/commands', method: 'POST', handle: c => postCommand(deps, callOf(c), c.req.query('wait')) },
     { path: '/v1/queries', method: 'POST', handle: c => postQuery(deps, callOf(c)) },
-    { path: '/v1/methods', method: 'GET', handle: () => json(200, deps.methods()) },
-    { path: '/', method: 'GET', handle: c => rootReply(c.req.header('accept'), deps) },
+    { path: '/v1/methods', method: 'GET', handle: () => methods },
+    { path: '/', method: 'GET', handle: c => root(c.req.header('accept')) },
     { path: '/', method: 'POST', handle: c => postManagement(deps, callOf(c)) },
     { path: '/healthz', method: 'GET', handle: health },
     { path: '/readyz', method: 'GET', handle: async () => readinessReply(await deps.readiness()) },
@@ -74,10 +81,17 @@ export function createHttpApp(deps: HttpDeps): Hono {
     return respond(c.req.path, refusal(405, 'METHOD_NOT_ALLOWED', `this path takes ${allow}`, { allow }))
   })
   app.onError((error, c) => {
+    const route = allowed.has(c.req.path) ? c.req.path : 'other'
+    if (isSenderGone(callOf(c).incoming)) return respond(route, clientClosedRequest)
     deps.onError(error)
-    return respond(allowed.has(c.req.path) ? c.req.path : 'other', internalError)
+    return respond(route, internalError)
   })
   return app
+}
+
+/** Whether who sends the request hung up before its end, which fails whatever reads it, and is no fault of ours. */
+function isSenderGone(incoming: IncomingMessage | undefined): boolean {
+  return incoming?.destroyed === true && !incoming.complete
 }
 
 /** The host is taken from the URL, where the server has put the Host header. */

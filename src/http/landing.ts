@@ -47,6 +47,7 @@ export function landingPage({ document, urls, domains }: Landing): string {
   const {
     name = 'Relay',
     description = '',
+    self,
     pubkey,
     contact,
     supported_nips,
@@ -73,7 +74,8 @@ export function landingPage({ document, urls, domains }: Landing): string {
 ${rows([
   ['Relay', `<code>${toHtml(urls.websocket)}</code>`],
   ['HTTP', `<code>${toHtml(urls.http)}</code>`],
-  ['Key', `<code>${toHtml(npub(pubkey))}</code>`],
+  ['Key', `<code>${toHtml(npub(self))}</code>`],
+  ['Operator', pubkey === undefined ? '' : `<code>${toHtml(npub(pubkey))}</code>`],
   ['Contact', contact === undefined ? '' : link(contact)],
   ['Posting policy', rest.posting_policy === undefined ? '' : link(rest.posting_policy)],
   ['Privacy policy', rest.privacy_policy === undefined ? '' : link(rest.privacy_policy)],

@@ -5,6 +5,7 @@ import type { Hono } from 'hono'
 import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
 import { internalError, refusal } from './refusal.ts'
 import { type Reply, toResponse } from './reply.ts'
+import { StoppableMessage, takeTurns } from './turns.ts'
 
 /** Takes a websocket handshake over, or ends the socket. */
 export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -17,6 +18,10 @@ export type ServerDeps = {
   /** The app's own too. */
   onReply(route: string, status: number): void
   onError(error: unknown): void
+  /** Counts a request other than a lookup against its address, before it is looked at. */
+  mayAsk(request: IncomingMessage): boolean
+  /** Hears of each connection that was ended for what its client did. */
+  ended(reason: 'pipelined'): void
 }
 
 /** Longer than the 60 s for which proxies usually keep a connection, so that the proxy closes first and loses no request. */
@@ -28,17 +33,24 @@ const maxHeaderBytes = 16 * 1024
 
 /** What has no route, since it could not be understood. */
 const unreadable = 'unreadable'
+/** Nor has this, since nobody looked. */
+const rationed = 'rationed'
 
 const badTarget = refusal(400, 'INVALID_REQUEST', 'the request target or the Host header is not valid')
 const starting = refusal(503, 'STARTING', 'the service is starting; try again in a moment', { 'retry-after': '1' })
+const tooMany = refusal(429, 'RATE_LIMITED', 'too many requests from this address, slow down', { 'retry-after': '10' })
 
 /**
  * An HTTP server with limits on slow and large requests, not yet listening. Until `serveHttp` gives it the app, it answers
  * 503: the port is taken first, since URLs follow from it. What the HTTP parser refuses is readable for web pages too.
  */
-export function createHttpServer(onReply: ServerDeps['onReply'] = () => undefined): Server {
+export function createHttpServer(
+  onReply: ServerDeps['onReply'] = () => undefined,
+  ended: ServerDeps['ended'] = () => undefined,
+): Server {
   const server = createServer(
     {
+      IncomingMessage: StoppableMessage,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
@@ -47,7 +59,10 @@ export function createHttpServer(onReply: ServerDeps['onReply'] = () => undefine
       // The app answers a missing Host itself, with CORS headers.
       requireHostHeader: false,
     },
-    (_request, response) => write(starting, response),
+    takeTurns(
+      (_request, response) => write(starting, response),
+      () => ended('pipelined'),
+    ),
   )
   server.maxHeadersCount = 100
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -59,7 +74,7 @@ export function createHttpServer(onReply: ServerDeps['onReply'] = () => undefine
 
 /** Has the server answer with the app from now on, and hand websocket handshakes to `onUpgrade`. */
 export function serveHttp(server: Server, app: Hono, deps: ServerDeps): void {
-  const { onUpgrade, onReply, onError } = deps
+  const { onUpgrade, onReply, onError, mayAsk, ended } = deps
   const respond = (reply: Reply) => {
     onReply(unreadable, reply.status)
     return toResponse(reply)
@@ -73,11 +88,20 @@ export function serveHttp(server: Server, app: Hono, deps: ServerDeps): void {
     },
   })
   server.removeAllListeners('request')
-  server.on('request', (request, response) => {
-    if (isLookup(request)) answerLookup(request, response, deps)
-    else void listener(request, response)
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (isLookup(request)) return answerLookup(request, response, deps)
+    if (mayAsk(request)) return void listener(request, response)
+    onReply(rationed, tooMany.status)
+    write(tooMany, response)
+  }
+  server.on(
+    'request',
+    takeTurns(handle, () => ended('pipelined')),
+  )
+  server.on('upgrade', (request, socket, head) => {
+    // Where the parser was stopped, it says that there is one.
+    if (!socket.destroyed) onUpgrade(request, socket, head)
   })
-  server.on('upgrade', onUpgrade)
 }
 
 function write(reply: Reply, response: ServerResponse): void {

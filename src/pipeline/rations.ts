@@ -3,6 +3,8 @@ import { createRation, type Ration } from './ration.ts'
 
 /** How much of the service a stranger may use. An address is an IPv4 address or an IPv6 /64. */
 export type Rations = {
+  /** By HTTP, other than lookups of names. */
+  readonly requestsPerIp: Ration
   /** Events by HTTP, before their signature is looked at; websockets have the relay's own limit. */
   readonly postsPerIp: Ration
   readonly commandsPerKey: Ration
@@ -21,6 +23,7 @@ export type Rations = {
 
 /** How much a stranger may use, as the configuration has it. */
 type RationLimits = {
+  readonly requestsPerIpPerMinute: number
   readonly postsPerIpPerMinute: number
   readonly commandsPerKeyPerMinute: number
   readonly commandsPerIpPerMinute: number
@@ -55,6 +58,7 @@ export function createRations(
     createRation({ perSecond: count / 60, burst: Math.max(1, Math.ceil(count / 2)), nowMs })
   const perDay = (count: number) => createRation({ perSecond: count / secondsPerDay, burst: count, nowMs })
   return {
+    requestsPerIp: watched('requestsPerIp', perMinute(limits.requestsPerIpPerMinute)),
     postsPerIp: watched('postsPerIp', perMinute(limits.postsPerIpPerMinute)),
     commandsPerKey: watched('commandsPerKey', perMinute(limits.commandsPerKeyPerMinute)),
     commandsPerIp: watched('commandsPerIp', perMinute(limits.commandsPerIpPerMinute)),

@@ -29,6 +29,7 @@ export function writeConfig(directory: string, changes: Record<string, object | 
       decryptionsPerConnectionPerMinute: many,
       decryptionsPerIpPerMinute: many,
       decryptionsPerSecond: many,
+      requestsPerIpPerMinute: many,
       postsPerIpPerMinute: many,
       refusalsPerKeyPerDay: many,
       refusalsPerIpPerDay: many,

@@ -8,7 +8,7 @@ import { alice, stubDeps } from './stub.ts'
 const document = {
   name: 'Example',
   description: 'Names on Nostr.',
-  pubkey: alice,
+  self: alice,
   contact: 'mailto:operator@example.com',
   supported_nips: [1, 11, 42],
   version: '1.2.3',
@@ -190,4 +190,26 @@ describe('GET /', () => {
     expect(response.headers.get('content-type')).toContain('text/html')
     expect(await response.text()).toBe('')
   })
+
+  it.each([chrome, 'application/nostr+json'])(
+    'makes what is asked for with "%s" at most once a second',
+    async accept => {
+      let nowMs = 0
+      let made = 0
+      const document = () => ({ name: `made ${++made}` })
+      const deps = stubDeps({
+        nowMs: () => nowMs,
+        relayDocument: document,
+        landing: () => ({ ...stubDeps().landing(), document: document() }),
+      })
+      const app = createHttpApp(deps)
+      const ask = async () => /made \d+/.exec(await (await app.request('/', { headers: { accept } })).text())?.[0]
+      expect([await ask(), await ask()]).toEqual(['made 1', 'made 1'])
+      nowMs = 999
+      expect(await ask()).toBe('made 1')
+      nowMs = 1_000
+      expect(await ask()).toBe('made 2')
+      expect(made).toBe(2)
+    },
+  )
 })

@@ -1,16 +1,18 @@
 import type { Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
-import { createHttpApp } from '../../../src/http/app.ts'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createHttpApp, type HttpDeps } from '../../../src/http/app.ts'
 import { createClientIp } from '../../../src/http/client-ip.ts'
 import { createHttpServer, type OnUpgrade, serveHttp } from '../../../src/http/server.ts'
 import { stubDeps } from './stub.ts'
 
 const open: Server[] = []
 const ips: string[] = []
+const replies: [route: string, status: number][] = []
+const errors: unknown[] = []
 
 afterEach(async () => {
-  ips.length = 0
+  for (const list of [ips, replies, errors]) list.length = 0
   for (const server of open.splice(0)) {
     await new Promise<void>(resolve => {
       server.close(() => resolve())
@@ -19,8 +21,10 @@ afterEach(async () => {
   }
 })
 
-async function listen(): Promise<number> {
+async function listen(overrides: Partial<HttpDeps> = {}): Promise<number> {
   const deps = stubDeps({
+    onReply: (route, status) => void replies.push([route, status]),
+    onError: error => void errors.push(error),
     clientIp: createClientIp(address => address === '127.0.0.1'),
     gateway: {
       command: async (_event, ip) => {
@@ -29,6 +33,7 @@ async function listen(): Promise<number> {
       },
       query: async () => ({ status: 'refused', message: 'invalid: stub' }),
     },
+    ...overrides,
   })
   const onUpgrade: OnUpgrade = (request, socket) => {
     ips.push(deps.clientIp(request))
@@ -91,6 +96,54 @@ describe('a request body', () => {
     expect(await send(`${head}x-forwarded-for: 198.51.100.1\r\n${rest}`)).toContain('INVALID_EVENT')
     expect(ips).toEqual(['198.51.100.1'])
   })
+})
+
+describe('a client that hangs up', () => {
+  const json = 'content-type: application/json\r\n'
+  const post = (path: string, headers: string) => `POST ${path} HTTP/1.1\r\nhost: a\r\n${headers}`
+
+  /** Sends the beginning of a request and resolves when it has arrived. */
+  async function begin(bytes: string, overrides?: Partial<HttpDeps>): Promise<Socket> {
+    const port = await listen(overrides)
+    const arrived = new Promise(resolve => open.at(-1)?.once('request', resolve))
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.write(bytes)
+    await arrived
+    return socket
+  }
+
+  it.each([
+    ['/v1/commands', 'by its stated length', `${json}content-length: 100\r\n\r\n{`],
+    ['/v1/queries', 'by its chunks', `${json}transfer-encoding: chunked\r\n\r\n1\r\n{\r\n`],
+    ['/', 'before any of it', 'content-type: application/nostr+json+rpc\r\ncontent-length: 100\r\n\r\n'],
+  ])('before the end of what it posts is no fault of ours: %s, %s', async (path, _case, rest) => {
+    const socket = await begin(post(path, rest))
+    socket.resetAndDestroy()
+    await vi.waitFor(() => expect(replies).toEqual([[path, 499]]))
+    expect(errors).toEqual([])
+  })
+
+  it('after it hides no fault of ours', async () => {
+    const fault = new Error('a bug')
+    let fail = () => {}
+    const failing = new Promise<never>((_, reject) => {
+      fail = () => reject(fault)
+    })
+    const gateway = { command: () => failing, query: () => failing }
+    const socket = await begin(post('/v1/commands', `${json}content-length: 2\r\n\r\n{}`), { gateway })
+    socket.resetAndDestroy()
+    await vi.waitFor(async () => expect(await connections()).toBe(0))
+    fail()
+    await vi.waitFor(() => expect(replies).toEqual([['/v1/commands', 500]]))
+    expect(errors).toEqual([fault])
+  })
+
+  function connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      open.at(-1)?.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    )
+  }
 })
 
 describe('a websocket handshake', () => {

@@ -1,9 +1,12 @@
 import type { HttpDeps } from '../../../src/http/app.ts'
+import type { ServerDeps } from '../../../src/http/server.ts'
 
 export const alice = 'b0635d6a9851d3aed0cd6c495b282167acf761729078d975fc341b22650b07b9'
 
+type StubDeps = HttpDeps & Omit<ServerDeps, 'onUpgrade'>
+
 /** A service that knows `_` and `alice` at example.com and refuses everything else; tests replace what they look at. */
-export function stubDeps(overrides: Partial<HttpDeps> = {}): HttpDeps {
+export function stubDeps(overrides: Partial<StubDeps> = {}): StubDeps {
   return {
     resolveNip05: (host, name) => {
       if (host !== 'example.com' && host !== '[::1]') return { known: false, found: null, ttlSeconds: 0 }
@@ -33,6 +36,9 @@ export function stubDeps(overrides: Partial<HttpDeps> = {}): HttpDeps {
     clientIp: () => '192.0.2.1',
     manage: async () => ({ status: 401, body: { error: 'auth-required: not in this test' } }),
     mayPost: () => true,
+    mayAsk: () => true,
+    ended: () => undefined,
+    nowMs: () => performance.now(),
     onError: error => {
       throw error
     },

@@ -3,6 +3,7 @@ import type { Origin } from '../../../relay/host.ts'
 import { createRations, type Rations } from '../../../src/pipeline/rations.ts'
 
 const one = {
+  requestsPerIpPerMinute: 1,
   postsPerIpPerMinute: 1,
   commandsPerKeyPerMinute: 1,
   commandsPerIpPerMinute: 1,

@@ -11,6 +11,7 @@ import { differences } from './verify-log.ts'
 const perAddress = 2
 const most = 1_000_000
 const plenty = {
+  requestsPerIpPerMinute: most,
   postsPerIpPerMinute: most,
   commandsPerKeyPerMinute: most,
   commandsPerIpPerMinute: most,
