@@ -1,21 +1,24 @@
-import type { Origin } from '../../relay/host.ts'
 import type { Relay } from '../../relay/relay.ts'
+import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
 import { createRation } from '../pipeline/ration.ts'
 import { kinds } from '../protocol/kinds.ts'
 import type { Signer } from '../protocol/signer.ts'
 import type { Environment } from '../store/environment.ts'
 import { createCustomerRelays } from './customer-relays.ts'
+import { tooOld } from './delivery.ts'
 import { createDestination, type Destination, type Surroundings } from './destination.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { createMirror } from './mirror.ts'
 import { loadNdk } from './ndk.ts'
 import type { Outbound } from './outbound.ts'
 import { createPublicLookup, type Resolve } from './public-lookup.ts'
+import { createReadRelays } from './read-relays.ts'
 import { createRefuser } from './refusals.ts'
-import { createRelayLists, relayListKind } from './relay-lists.ts'
+import { createRelayLists } from './relay-lists.ts'
 import { relayKey } from './relay-url.ts'
 import { createRouter } from './router.ts'
 import { type BridgeConfig, type BridgePace, reachesCustomers, usualPace } from './settings.ts'
+import type { BridgeNews } from './standing.ts'
 
 /** How the bridge stands with one other relay. */
 export type BridgeState = {
@@ -47,6 +50,7 @@ const announcedKinds = [kinds.serviceInfo, 31_990]
 export async function startBridge(options: {
   config: BridgeConfig
   environment: Environment
+  secp: Secp256k1
   signer: Signer
   relay: Pick<Relay, 'submit' | 'applyLocally' | 'find'>
   outbound: Outbound
@@ -59,6 +63,7 @@ export async function startBridge(options: {
   nowMs(): number
   /** Parcels were lost because too many wait for a relay. */
   onLost(count: number): void
+  onNews(news: BridgeNews): void
   onError(error: unknown): void
   pace?: BridgePace
   resolve?: Resolve
@@ -108,23 +113,23 @@ export async function startBridge(options: {
     committed: () => dispatcher.wake(),
     onError,
   })
-  const nobody: Origin = { source: 'bridge', ip: 'bridge lists', authenticated: new Set() }
-  const lists = createRelayLists({
-    isHere: author => relay.find({ kinds: [relayListKind], authors: [author], limit: 1 }).length > 0,
-    submit: event => relay.submit(event, nobody, () => undefined),
-  })
   const mirrors = operators.map(one =>
     createMirror(one, {
       surroundings,
       dial,
       backoff: pace.operator,
+      retry: pace.retry,
       environment,
       submit: relay.submit,
       refuse,
       commandsPerMinute: config.commandsPerRelayPerMinute,
-      lists,
       nowMs,
       holdMs: pace.holdMs,
+      steadyMs: pace.steadyMs,
+      tell: news => {
+        // Those that we leave when we stop are not away.
+        if (!stopped) options.onNews(news)
+      },
     }),
   )
 
@@ -138,8 +143,10 @@ export async function startBridge(options: {
             surroundings,
             dial: { ...dial, lookup },
             backoff: pace.customer,
+            retry: pace.customer,
             up: () => undefined,
             down,
+            dropped: () => undefined,
           }),
         maxAtOnce: config.maxCustomerRelays,
         idleMs: pace.idleMs,
@@ -149,11 +156,24 @@ export async function startBridge(options: {
       })
     : null
 
+  const readRelays = createReadRelays(relay, environment.transactor)
+  const lists = createRelayLists({
+    ...surroundings,
+    readRelays,
+    secp: options.secp,
+    maxEventBytes: options.maxMessageBytes,
+    sources: () =>
+      mirrors.flatMap(({ destination: { key, link }, intake }) => {
+        const connection = intake === null ? null : link.connection()
+        return connection === null ? [] : [{ key, connection }]
+      }),
+    queued: () => dispatcher.wake(),
+  })
+
   const byKey = new Map(mirrors.map(({ destination }) => [destination.key, destination]))
   const dispatcher = createDispatcher({
     ...surroundings,
     router: createRouter({
-      relay,
       reader,
       writeTo: operators.filter(({ write }) => write).map(({ key }) => key),
       maxQueued: config.maxQueued,
@@ -162,6 +182,8 @@ export async function startBridge(options: {
         customers === null
           ? null
           : {
+              readRelays: customer => readRelays.of(customer).relays,
+              published: lists.published,
               relaysEach: config.relaysPerCustomer,
               mayBePrivate: config.privateCustomerRelays,
               maxQueued: config.maxQueuedPerCustomerRelay,
@@ -192,8 +214,7 @@ export async function startBridge(options: {
     for (const key of outbound.waiting()) {
       const old = outbound.parcels(key, 0, tidyAtOnce).filter(({ at }) => now() - at > config.keepSeconds)
       if (old.length === 0) continue
-      const destination = byKey.get(key)
-      if (destination !== undefined) destination.dropped += old.length
+      byKey.get(key)?.drop(old.length, tooOld)
       surroundings.write(() => outbound.remove(key, old)).catch(onError)
     }
   }
@@ -234,11 +255,7 @@ export async function startBridge(options: {
       stopped = true
       clearInterval(tidying)
       dispatcher.stop()
-      for (const { destination, intake } of mirrors) {
-        intake?.stop()
-        destination.delivery.stop()
-        destination.link.leave()
-      }
+      for (const mirror of mirrors) mirror.stop()
       customers?.stop()
     },
   }

@@ -20,7 +20,8 @@ export type Connection = {
   publish(event: NostrEvent): Promise<Published>
   subscribe(id: string, filter: object, listener: Listener): void
   unsubscribe(id: string): void
-  close(): void
+  /** `why` is for the operator to read. */
+  close(why: string): void
 }
 
 type Publishing = { event: NostrEvent; settle: (published: Published) => void }
@@ -44,9 +45,11 @@ export function openConnection(options: {
   okTimeoutMs: number
   up(connection: Connection): void
   down(reason: string): void
-}): { close(): void } {
+}): { close(why: string): void } {
   const { dialNdk, dial, signer, now, okTimeoutMs, up, down } = options
   let reason: string | null = null
+  /** Often the cause of what goes wrong later. */
+  let authRefusal: string | null = null
   let isOver = false
   let stray = 0
   let authentications = 0
@@ -71,7 +74,8 @@ export function openConnection(options: {
     connectivity.disconnect()
     for (const { settle } of [...publishing.values()]) settle({ status: 'unanswered' })
     subscriptions.clear()
-    down(reason ?? 'the connection ended')
+    const why = reason ?? 'the connection ended'
+    down(authRefusal === null ? why : `${why} (it refused our signing in: ${authRefusal})`)
   }
   const close = (why: string) => {
     fault(why)
@@ -98,8 +102,9 @@ export function openConnection(options: {
       ['challenge', challenge],
     ]
     const event = signer.sign({ kind: authKind, created_at: now(), tags, content: '' })
-    void exchange('AUTH', event).then(({ status }) => {
-      if (status !== 'accepted' || isOver) return
+    void exchange('AUTH', event).then(published => {
+      if (published.status === 'refused') authRefusal = published.message
+      if (published.status !== 'accepted' || isOver) return
       for (const id of awaitingAuth) if (publishing.has(id)) send('EVENT', publishing.get(id)?.event)
       awaitingAuth.clear()
       for (const [id, subscription] of subscriptions) {
@@ -167,8 +172,8 @@ export function openConnection(options: {
       unsubscribe: id => {
         if (subscriptions.delete(id)) send('CLOSE', id)
       },
-      close: () => close('closed by us'),
+      close,
     })
   })
-  return { close: () => close('closed by us') }
+  return { close }
 }

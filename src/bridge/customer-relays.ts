@@ -1,5 +1,6 @@
 import type { Destination } from './destination.ts'
 import type { Outbound } from './outbound.ts'
+import type { Backoff } from './settings.ts'
 
 /** The relays of customers: strangers' choice, so few at once, for a short time, and seldom when they do not answer. */
 export type CustomerRelays = {
@@ -33,7 +34,7 @@ export function createCustomerRelays(options: {
   create(key: string, down: () => void): Destination
   maxAtOnce: number
   idleMs: number
-  backoff: { firstMs: number; maxMs: number }
+  backoff: Backoff
   everyMs: number
   nowMs(): number
 }): CustomerRelays {

@@ -1,6 +1,7 @@
 import type { NostrEvent } from '../../relay/event.ts'
 import type { Connection, Published } from './connection.ts'
 import type { Outbound, Parcel } from './outbound.ts'
+import type { Backoff } from './settings.ts'
 
 /** Sends what waits for one relay. */
 export type Delivery = {
@@ -11,6 +12,8 @@ export type Delivery = {
   stop(): void
 }
 
+/** Why a parcel is given up that nobody has taken. */
+export const tooOld = 'it waited too long'
 const atOnce = 16
 /** NIP-01 prefixes that another attempt would not change. Others may be the relay's trouble of the moment. */
 const finalRefusal = /^(duplicate|blocked|invalid|pow|restricted|mute|replaced|deleted):/
@@ -29,7 +32,7 @@ export function createDelivery(options: {
   write(change: () => void): Promise<void>
   now(): number
   keepSeconds: number
-  backoff: { firstMs: number; maxMs: number }
+  backoff: Backoff
   /** The relay leaves events without an answer. */
   silent(): void
   dropped(count: number, why: string): void
@@ -76,7 +79,7 @@ export function createDelivery(options: {
   }
 
   const send = async (to: Connection, { eventId, at }: Parcel) => {
-    if (now() - at > keepSeconds) return outcome({ isFinal: true, dropped: 'it waited too long' })
+    if (now() - at > keepSeconds) return outcome({ isFinal: true, dropped: tooOld })
     const event = find(eventId)
     // Replaced by a newer one, which has a parcel of its own, or expired.
     if (event === undefined) return outcome({ isFinal: true })

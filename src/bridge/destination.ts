@@ -5,6 +5,7 @@ import { createDelivery, type Delivery } from './delivery.ts'
 import { createLink, type Link } from './link.ts'
 import type { DialNdk } from './ndk.ts'
 import type { Outbound } from './outbound.ts'
+import type { Backoff } from './settings.ts'
 import type { Dial } from './socket.ts'
 
 /** Another relay: the connection to it, and what waits for it. */
@@ -14,6 +15,8 @@ export type Destination = {
   readonly delivery: Delivery
   /** Parcels that were given up. */
   dropped: number
+  /** Counts parcels that were given up. */
+  drop(count: number, why: string): void
   /** What the relay last said to something that it refused, or why it could not be reached. */
   trouble: string | null
 }
@@ -37,12 +40,16 @@ export function createDestination(
   options: {
     surroundings: Surroundings
     dial: Omit<Dial, 'fault' | 'url'>
-    backoff: { firstMs: number; maxMs: number }
+    backoff: Backoff
+    /** Between attempts to send what the relay could not take. */
+    retry: Backoff
     up(connection: Connection): void
-    down(): void
+    down(reason: string): void
+    /** Parcels were given up. */
+    dropped(why: string): void
   },
 ): Destination {
-  const { surroundings, dial, backoff, up, down } = options
+  const { surroundings, dial, backoff, retry, up, down, dropped } = options
   const { dialNdk, signer, now, okTimeoutMs } = surroundings
   const link = createLink({
     open: (opened, ended) =>
@@ -54,20 +61,28 @@ export function createDestination(
     },
     down: reason => {
       destination.trouble = reason
-      down()
+      down(reason)
     },
   })
   const delivery = createDelivery({
     ...surroundings,
     relay: key,
     connection: link.connection,
-    backoff,
-    silent: link.fail,
-    dropped: (count, why) => {
+    backoff: retry,
+    silent: () => link.fail('it leaves events without an answer'),
+    dropped: (count, why) => destination.drop(count, why),
+  })
+  const destination: Destination = {
+    key,
+    link,
+    delivery,
+    dropped: 0,
+    drop: (count, why) => {
       destination.dropped += count
       destination.trouble = why
+      dropped(why)
     },
-  })
-  const destination: Destination = { key, link, delivery, dropped: 0, trouble: null }
+    trouble: null,
+  }
   return destination
 }

@@ -44,8 +44,6 @@ export function createIntake(options: {
   submit(event: unknown, origin: Origin, done: (outcome: Submitted) => void): void
   isKnown(commandId: string): boolean
   isCustomer(author: string): boolean
-  /** A command was executed, or is being. */
-  accepted(author: string, connection: Connection): void
   /** A command or query was refused for good. */
   refused(event: NostrEvent, message: string): void
   answered(answers: readonly NostrEvent[]): void
@@ -60,7 +58,7 @@ export function createIntake(options: {
   holdMs: number
 }): Intake {
   const { service, origins, submit, isKnown, isCustomer, refused, answered, seenUntil, noteSeen } = options
-  const { accepted: onAccepted, commandsPerMinute, now, nowMs, holdMs } = options
+  const { commandsPerMinute, now, nowMs, holdMs } = options
   const backlog = createBacklog({ ...backlogLimits, isCustomer })
   const perMinute = (count: number) => createBucket({ perSecond: count / 60, burst: Math.ceil(count / 2), nowMs })
   const rations = { customers: perMinute(commandsPerMinute), strangers: perMinute(commandsPerMinute) }
@@ -103,7 +101,7 @@ export function createIntake(options: {
 
   const foul = (cost: number, connection: Connection | null) => {
     junk += cost
-    if (junk > maxJunk) connection?.close()
+    if (junk > maxJunk) connection?.close('it sends too much that is not for us, or forged')
   }
 
   const classOf = (author: string) => (isCustomer(author) ? 'customers' : 'strangers')
@@ -140,11 +138,7 @@ export function createIntake(options: {
   }
 
   const settle = (event: NostrEvent, { accepted, message }: Submitted) => {
-    if (stopped) return
-    if (accepted) {
-      if (current !== null) onAccepted(event.pubkey, current)
-      return
-    }
+    if (stopped || accepted) return
     if (!/^(rate-limited|error):/.test(message)) {
       if (codedRefusal.test(message)) refused(event, message)
       else foul(forgeryJunk, current)
@@ -170,7 +164,7 @@ export function createIntake(options: {
     })
     if (current !== connection || stopped) return
     // One that does not come to an end is left, to be asked again later.
-    if (!isComplete) return connection.close()
+    if (!isComplete) return connection.close('it does not give what it has stored for us')
     state = 'live'
     note()
     pump()
@@ -199,7 +193,7 @@ export function createIntake(options: {
       connection.subscribe('live', liveFilter(service, time), {
         event: value => void take(value, connection),
         end: () => undefined,
-        closed: () => connection.close(),
+        closed: message => connection.close(`it ended our subscription: ${message}`),
       })
       void readStored(connection, since)
     },

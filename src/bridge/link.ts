@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts'
+import type { Backoff } from './settings.ts'
 
 /** A relay that is kept connected for as long as it is wanted. */
 export type Link = {
@@ -6,10 +7,9 @@ export type Link = {
   want(): void
   /** Ends the connection and does not connect again until it is wanted. */
   leave(): void
-  /** Ends a connection that is no good, and connects again later. */
-  fail(): void
+  /** Ends a connection that is no good, and connects again later. `why` is told to `down`. */
+  fail(why: string): void
   connection(): Connection | null
-  lastError(): string | null
 }
 
 /** How long a connection stands before a relay that ends it is taken for one that works. */
@@ -17,18 +17,17 @@ const steadyMs = 30_000
 
 /** Makes a link. The time between attempts doubles from `firstMs` to `maxMs`, and varies by a quarter. */
 export function createLink(options: {
-  open(up: (connection: Connection) => void, down: (reason: string) => void): { close(): void }
-  backoff: { firstMs: number; maxMs: number }
+  open(up: (connection: Connection) => void, down: (reason: string) => void): { close(why: string): void }
+  backoff: Backoff
   up(connection: Connection): void
   /** The connection has ended, or none came about. */
   down(reason: string): void
 }): Link {
   const { open, backoff, up, down } = options
-  let attempt: { close(): void } | null = null
+  let attempt: { close(why: string): void } | null = null
   let connection: Connection | null = null
   let retry: NodeJS.Timeout | undefined
   let failures = 0
-  let lastError: string | null = null
   let isWanted = false
   let upAtMs = 0
 
@@ -37,7 +36,6 @@ export function createLink(options: {
     const wasUp = connection !== null
     connection = null
     if (wasUp && performance.now() - upAtMs >= steadyMs) failures = 0
-    lastError = reason
     down(reason)
     if (isWanted) again()
   }
@@ -58,7 +56,6 @@ export function createLink(options: {
     attempt = open(opened => {
       connection = opened
       upAtMs = performance.now()
-      lastError = null
       up(opened)
     }, onDown)
   }
@@ -73,10 +70,9 @@ export function createLink(options: {
       isWanted = false
       clearTimeout(retry)
       retry = undefined
-      attempt?.close()
+      attempt?.close('closed by us')
     },
-    fail: () => attempt?.close(),
+    fail: why => attempt?.close(why),
     connection: () => connection,
-    lastError: () => lastError,
   }
 }

@@ -5,10 +5,11 @@ import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import { createDestination, type Destination, type Surroundings } from './destination.ts'
 import { createIntake, type Intake } from './intake.ts'
-import type { RelayLists } from './relay-lists.ts'
+import type { Backoff } from './settings.ts'
+import { type BridgeNews, createStanding, type Standing } from './standing.ts'
 
 /** A relay of the operator's choice: commands come in from it, and everything public or for customers goes to it. */
-export type Mirror = { readonly destination: Destination; readonly intake: Intake | null }
+export type Mirror = { readonly destination: Destination; readonly intake: Intake | null; stop(): void }
 
 /** Makes a mirror; it connects once its link is wanted. */
 export function createMirror(
@@ -16,18 +17,20 @@ export function createMirror(
   options: {
     surroundings: Surroundings
     dial: { maxMessageBytes: number; bytesPerSecond: number }
-    backoff: { firstMs: number; maxMs: number }
+    backoff: Backoff
+    retry: Backoff
     environment: Environment
     submit: Relay['submit']
     /** Answers what was refused for good; gives an answer that is not kept. */
     refuse(event: NostrEvent, message: string): NostrEvent | null
-    lists: RelayLists
     commandsPerMinute: number
     nowMs(): number
     holdMs: number
+    steadyMs: number
+    tell(news: BridgeNews): void
   },
 ): Mirror {
-  const { surroundings, dial, backoff, environment, submit, refuse, lists, commandsPerMinute, nowMs, holdMs } = options
+  const { surroundings, dial, backoff, retry, environment, submit, refuse, commandsPerMinute, nowMs, holdMs } = options
   const { reader, transactor } = environment
   const { now, write, signer, onError } = surroundings
 
@@ -54,7 +57,6 @@ export function createMirror(
           const answer = refuse(event, message)
           if (answer !== null) send([answer])
         },
-        accepted: lists.wanted,
         answered: send,
         seenUntil,
         noteSeen,
@@ -64,14 +66,34 @@ export function createMirror(
         holdMs,
       })
     : null
+  const standing: Standing = createStanding({
+    key,
+    steadyMs: options.steadyMs,
+    isWell: () => intake?.isCaughtUp() ?? true,
+    tell: options.tell,
+  })
   const destination = createDestination(key, {
     surroundings,
     dial: { ...dial, lookup: null },
     backoff,
-    up: connection => intake?.connected(connection),
-    down: () => intake?.disconnected(),
+    retry,
+    up: connection => {
+      standing.up()
+      intake?.connected(connection)
+    },
+    down: reason => {
+      standing.down(reason)
+      intake?.disconnected()
+    },
+    dropped: why => standing.dropped(why),
   })
-  return { destination, intake }
+  const stop = () => {
+    standing.stop()
+    intake?.stop()
+    destination.delivery.stop()
+    destination.link.leave()
+  }
+  return { destination, intake, stop }
 }
 
 /**

@@ -1,63 +1,132 @@
 import type { NostrEvent } from '../../relay/event.ts'
+import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
+import { hasRightId, parseEvent, verifySignature } from '../../relay/signatures/verify.ts'
 import type { Connection } from './connection.ts'
+import type { Outbound } from './outbound.ts'
+import { type ReadRelays, relayListKind } from './read-relays.ts'
 
-/** Finds out where customers read (NIP-65) from the relays that they use. */
+/** Asks the operator's relays now and then where customers read (NIP-65): they may be known there only, and they move. */
 export type RelayLists = {
-  /** A command of this author came by this connection. */
-  wanted(author: string, connection: Connection): void
+  /** An event of ours goes out to a customer. */
+  published(customer: string, eventId: string): void
 }
 
-export const relayListKind = 10_002
-const maxAuthors = 10_000
-const atOnce = 8
+/** How long what a relay said of a customer is believed to be all there is. */
+const lookAgainSeconds = 86_400
+/** A list of the future would stand against all later ones. */
+const aheadSeconds = 900
 const timeoutMs = 10_000
+const atOnce = 8
+const maxCustomers = 1_000
+const maxEventsEach = 100
+const maxRemembered = 20_000
 
-/** Asks for each author's list once, and for few at a time; whoever is asked for is forgotten when there are many. */
+/** Makes it. Each relay is asked for each customer once a day at most, and for few of them at a time. */
 export function createRelayLists(options: {
-  isHere(author: string): boolean
-  /** Takes the list in as any event, which is checked. */
-  submit(event: NostrEvent): void
+  /** Relays that are connected and may be asked. */
+  sources(): readonly { readonly key: string; readonly connection: Connection }[]
+  readRelays: ReadRelays
+  secp: Secp256k1
+  maxEventBytes: number
+  outbound: Pick<Outbound, 'enqueue'>
+  find(eventId: string): NostrEvent | undefined
+  /** Runs in the writer's transaction; resolves once it is durable. */
+  write(change: () => void): Promise<void>
+  /** Something has been put into the queue. */
+  queued(): void
+  /** Unix seconds. */
+  now(): number
+  onError(error: unknown): void
 }): RelayLists {
-  const { isHere, submit } = options
-  const asked = new Set<string>()
+  const { sources, readRelays, secp, outbound, find, write, queued, now, onError } = options
+  const limits = { maxTags: 2_000, maxTagValueLength: 1_024, maxEventBytes: options.maxEventBytes }
+  /** Relay and customer → when it was last asked, in Unix seconds. */
+  const askedAt = new Map<string, number>()
+  /** Customers that are being looked for or wait for that, with the events that go out to them meanwhile. */
+  const looks = new Map<string, Set<string>>()
+  const waiting: string[] = []
   let underWay = 0
 
-  return {
-    wanted: (author, connection) => {
-      if (underWay >= atOnce || asked.has(author) || isHere(author)) return
-      if (asked.size >= maxAuthors) asked.clear()
-      asked.add(author)
+  const dueSources = (customer: string) =>
+    sources().filter(({ key }) => now() - (askedAt.get(`${key} ${customer}`) ?? 0) >= lookAgainSeconds)
+
+  const begin = () => {
+    while (underWay < atOnce) {
+      const customer = waiting.shift()
+      if (customer === undefined) return
       underWay++
-      const id = `list-${author.slice(0, 16)}`
-      let isOver = false
-      const finish = () => {
-        if (isOver) return
-        isOver = true
+      void Promise.all(dueSources(customer).map(source => ask(source, customer))).then(() => {
         underWay--
+        looks.delete(customer)
+        begin()
+      })
+    }
+  }
+
+  const ask = ({ key, connection }: { key: string; connection: Connection }, customer: string) =>
+    new Promise<void>(resolve => {
+      const id = `list-${customer.slice(0, 16)}`
+      const finish = () => {
         clearTimeout(timer)
         connection.unsubscribe(id)
+        resolve()
+      }
+      const answered = () => {
+        remember(askedAt, `${key} ${customer}`, now())
+        finish()
       }
       const timer = setTimeout(finish, timeoutMs)
       timer.unref()
-      connection.subscribe(
-        id,
-        { kinds: [relayListKind], authors: [author], limit: 1 },
-        {
-          event: value => {
-            if (!isListOf(value, author)) return
-            submit(value)
-            finish()
-          },
-          end: finish,
-          closed: finish,
+      const filter = { kinds: [relayListKind], authors: [customer], limit: 1 }
+      connection.subscribe(id, filter, {
+        event: value => {
+          // One signature is looked at for each time that it is asked.
+          const list = verified(value, customer)
+          if (list !== null) learn(list).catch(onError)
+          answered()
         },
-      )
+        end: answered,
+        closed: answered,
+      })
+    })
+
+  const verified = (value: unknown, customer: string): NostrEvent | null => {
+    const parsed = parseEvent(value, limits)
+    if (!parsed.ok || parsed.event.kind !== relayListKind || parsed.event.pubkey !== customer) return null
+    return hasRightId(parsed.event) ? verifySignature(parsed.event, secp) : null
+  }
+
+  const learn = async (list: NostrEvent) => {
+    const before = readRelays.of(list.pubkey)
+    if (list.created_at <= before.createdAt || list.created_at > now() + aheadSeconds) return
+    const ids = looks.get(list.pubkey) ?? []
+    await write(() => readRelays.keep(list))
+    if (readRelays.of(list.pubkey).relays.join() === before.relays.join()) return
+    // What went out while we asked did not go where the customer reads. Who has it already says so.
+    const events = [...ids].flatMap(id => find(id) ?? [])
+    await write(() => outbound.enqueue(events))
+    queued()
+  }
+
+  return {
+    published: (customer, eventId) => {
+      const ids = looks.get(customer)
+      if (ids !== undefined) {
+        if (ids.size < maxEventsEach) ids.add(eventId)
+        return
+      }
+      if (looks.size >= maxCustomers || dueSources(customer).length === 0) return
+      looks.set(customer, new Set([eventId]))
+      waiting.push(customer)
+      begin()
     },
   }
 }
 
-function isListOf(value: unknown, author: string): value is NostrEvent {
-  if (typeof value !== 'object' || value === null) return false
-  const { kind, pubkey } = value as Record<string, unknown>
-  return kind === relayListKind && pubkey === author
+function remember(times: Map<string, number>, key: string, time: number): void {
+  times.delete(key)
+  times.set(key, time)
+  if (times.size <= maxRemembered) return
+  const [oldest] = times.keys()
+  if (oldest !== undefined) times.delete(oldest)
 }

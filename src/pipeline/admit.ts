@@ -12,7 +12,7 @@ import { admitImported } from './admit-imported.ts'
 import type { Applier, Sender } from './apply.ts'
 import { commandMethods, queryMethods } from './catalog.ts'
 import { currentSettings } from './current-settings.ts'
-import { decode, methodIndex } from './decode.ts'
+import { decode, isForAnother, methodIndex, namesAnother } from './decode.ts'
 import { isProtectedBy } from './protected.ts'
 import { answerQuery } from './query.ts'
 import type { Rations } from './rations.ts'
@@ -138,11 +138,15 @@ export function createHost(options: {
         return admitImported(event, signer.publicKey, room())
       }
       if (event.pubkey === signer.publicKey) return deny('blocked: events of the service come from the service itself')
-      if (event.kind === kinds.command) return counted('command', admitCommand(event, origin))
-      if (event.kind === kinds.query) return counted('query', admitQuery(event, origin))
+      const type = typeOf(event.kind)
+      // What is meant for another service, whose mirror we may be, is to us as any event.
+      if (type !== null && !isForAnother(event, signer.publicKey)) {
+        return counted(type, type === 'command' ? admitCommand(event, origin) : admitQuery(event, origin))
+      }
       if (room() !== 'events') return deny('error: the relay is short of disk space, try again later')
       const message = unwelcome(event, policy, reader, signer.publicKey)
-      if (message !== null) return deny(message)
+      // Whoever sends it here by mistake is helped more by this.
+      if (message !== null) return type === null ? deny(message) : counted(type, namesAnother)
       return {
         kind: 'store',
         charge: () => (hasRoomFor(event, origin) ? null : 'rate-limited: too much was stored for you, come back later'),
@@ -154,6 +158,11 @@ export function createHost(options: {
 const outOfWindow = reject('EXPIRED', 'created_at is too far from now, or execute-by has passed')
 const tooManyOfKey = reject('RATE_LIMITED', 'too many commands of this key')
 const suspended = reject('SUSPENDED', 'this account is suspended')
+
+function typeOf(kind: number): 'command' | 'query' | null {
+  if (kind === kinds.command) return 'command'
+  return kind === kinds.query ? 'query' : null
+}
 
 /** About how many bytes an event takes, without building its text. */
 function sizeOf({ content, tags }: NostrEvent): number {

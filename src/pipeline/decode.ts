@@ -36,9 +36,7 @@ export function decode<Run>(
 ): Decoded<Run> | Rejection {
   const envelope = parseEnvelope(event)
   if (isRejection(envelope)) return envelope
-  if (envelope.service !== signer.publicKey) {
-    return reject('INVALID_PARAMS', 'tags: the "p" tag names another service')
-  }
+  if (envelope.service !== signer.publicKey) return namesAnother
   const method = methods.get(envelope.method)
   // Facts are the service's own; for everybody else they do not exist.
   const isOurs = method?.declaration.type !== 'fact' || event.pubkey === signer.publicKey
@@ -57,6 +55,17 @@ export function decode<Run>(
   const shown = bound.faults.slice(0, 10)
   return reject('INVALID_PARAMS', shown.map(fault => `${fault.path}: ${fault.message}`).join('; '), { faults: shown })
 }
+
+/** The refusal of what is meant for another service. */
+export const namesAnother = reject('INVALID_PARAMS', 'tags: the "p" tag names another service')
+
+/** Whether a command or query is meant for other keys only: nothing of ours to decode or to execute. */
+export function isForAnother({ tags }: Pick<NostrEvent, 'tags'>, service: string): boolean {
+  const keys = tags.filter(tag => tag[0] === 'p').map(tag => tag[1] ?? '')
+  return !keys.includes(service) && keys.some(key => hex64.test(key))
+}
+
+const hex64 = /^[0-9a-f]{64}$/
 
 /** The value of a JSON text; what is not JSON becomes `undefined`, which no params schema accepts. */
 function parseJson(text: string): unknown {

@@ -3,6 +3,7 @@ import { type NostrEvent, tagValue } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
 import { kinds } from '../protocol/kinds.ts'
 import { reject, toOkMessage } from '../rejections.ts'
+import { isForAnother, namesAnother } from './decode.ts'
 import type { Ration } from './ration.ts'
 
 /** What became of a command within the time that its sender was ready to wait. */
@@ -74,17 +75,21 @@ export type Submitted = {
 
 /** Makes the gateway. A command that was handled before gets its stored result, whoever sends it again: it is encrypted. */
 export function createGateway(options: {
+  /** The key of ours; what is meant for another has no result that one could wait for. */
+  service: string
   submit: Submit
   waiters: ResultWaiters
   findResult(commandId: string): NostrEvent | null
   /** Events by address, counted before anything about them is checked: a signature costs more than most requests. */
   postsPerIp: Ration
 }): Gateway {
-  const { submit, waiters, findResult, postsPerIp } = options
+  const { service, submit, waiters, findResult, postsPerIp } = options
   const send = (event: unknown, ip: string): Promise<Submitted> =>
     new Promise(resolve => {
-      if (postsPerIp(networkOf(ip))) submit(event, { source: 'client', ip, authenticated: nobody }, resolve)
-      else resolve({ accepted: false, message: tooMany, delivered: [] })
+      const refuse = (message: string) => resolve({ accepted: false, message, delivered: [] })
+      if (!postsPerIp(networkOf(ip))) refuse(tooMany)
+      else if (hasTags(event) && isForAnother(event, service)) refuse(toOkMessage(namesAnother))
+      else submit(event, { source: 'client', ip, authenticated: nobody }, resolve)
     })
 
   return {
@@ -112,6 +117,11 @@ const tooMany = toOkMessage(reject('RATE_LIMITED', 'too many events from this ad
 
 function refusedAs(message: string): { status: 'refused'; message: string } {
   return { status: 'refused', message: `invalid: INVALID_PARAMS: ${message}` }
+}
+
+function hasTags(event: unknown): event is { tags: string[][] } {
+  if (typeof event !== 'object' || event === null || !('tags' in event) || !Array.isArray(event.tags)) return false
+  return event.tags.every(tag => Array.isArray(tag) && tag.every(part => typeof part === 'string'))
 }
 
 function isOfKind(event: unknown, kind: number): event is { id: string } {

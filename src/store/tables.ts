@@ -265,6 +265,13 @@ export const tables = {
     key: ['text'],
     row: z.object({ seenUntil: int, queued: int }),
   }),
+  /** account → where it reads (NIP-65), as other relays have it, and the `created_at` of that list. */
+  relayLists: defineTable({
+    name: 'relay-lists',
+    mark: 'local',
+    key: ['hash'],
+    row: z.object({ createdAt: int, relays: z.array(text) }),
+  }),
 } as const
 
 /** Every database there is, by name and mark; the relay's stand behind ours. */

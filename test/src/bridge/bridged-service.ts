@@ -11,12 +11,14 @@ import { startBridge } from '../../../src/bridge/bridge.ts'
 import { createOutbound } from '../../../src/bridge/outbound.ts'
 import type { Resolve } from '../../../src/bridge/public-lookup.ts'
 import type { BridgeConfig, BridgePace } from '../../../src/bridge/settings.ts'
+import type { BridgeNews } from '../../../src/bridge/standing.ts'
 import { configSchema } from '../../../src/config/schema.ts'
 import { createHost } from '../../../src/pipeline/admit.ts'
 import { createApplier } from '../../../src/pipeline/apply.ts'
 import { createFactAppender } from '../../../src/pipeline/facts.ts'
 import { createRations } from '../../../src/pipeline/rations.ts'
 import { createUnpaidHolds } from '../../../src/pipeline/unpaid-holds.ts'
+import type { WelcomePolicy } from '../../../src/pipeline/welcome.ts'
 import { createSigner } from '../../../src/protocol/signer.ts'
 import { applySettings } from '../../../src/settings-from-config.ts'
 import { openEnvironment } from '../../../src/store/environment.ts'
@@ -28,11 +30,13 @@ export type BridgedService = Awaited<ReturnType<typeof openBridgedService>>
 const quickPace: BridgePace = {
   operator: { firstMs: 20, maxMs: 100 },
   customer: { firstMs: 20, maxMs: 100 },
+  retry: { firstMs: 20, maxMs: 100 },
   okTimeoutMs: 300,
   idleMs: 200,
   lookMs: 20,
   tidyMs: 50,
   holdMs: 100,
+  steadyMs: 50,
 }
 
 /** A directory for a service's data, which outlives the service. */
@@ -55,6 +59,8 @@ export async function openBridgedService(options: {
   pace?: Partial<BridgePace>
   rations?: Record<string, number>
   resolve?: Resolve
+  /** Whose ordinary events its relay takes. */
+  policy?: WelcomePolicy
 }) {
   const { directory, clock = { time: startTime } } = options
   const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 28, scratch: true })
@@ -82,7 +88,7 @@ export async function openBridgedService(options: {
     applier,
     rations: createRations({ ...defaults.rations, ...options.rations }, nowMs),
     unpaidHolds: createUnpaidHolds(environment.reader, 10),
-    policy: 'members',
+    policy: options.policy ?? 'members',
     now,
     room: () => 'events',
   })
@@ -108,9 +114,11 @@ export async function openBridgedService(options: {
   const appendFact = createFactAppender({ signer, applier, applyLocally: relay.applyLocally, now })
   await applySettings(environment, appendFact, testSettings)
   let lost = 0
+  const news: BridgeNews[] = []
   const bridge = await startBridge({
     config: { ...defaults.bridge, ...options.config },
     environment,
+    secp,
     signer,
     relay,
     outbound,
@@ -121,6 +129,7 @@ export async function openBridgedService(options: {
     onLost: count => {
       lost += count
     },
+    onNews: one => void news.push(one),
     onError,
     pace: { ...quickPace, ...options.pace },
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
@@ -140,6 +149,7 @@ export async function openBridgedService(options: {
     outbound,
     errors,
     lost: () => lost,
+    news,
     /** Sends to our own relay, as a client of it would. */
     submit,
     /** Whether everything has gone where it belongs. */

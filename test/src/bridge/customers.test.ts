@@ -22,7 +22,7 @@ let data: ReturnType<typeof makeDirectory>
 let panda: BridgedService | null = null
 let clock: { time: number }
 beforeEach(async () => {
-  other = await serveRelay()
+  other = await serveRelay({ limits: { createdAtBehindSeconds: 10 ** 9 } })
   gate = await openGate(other.port)
   data = makeDirectory()
   clock = { time: startTime }
@@ -68,7 +68,8 @@ async function resultOf(command: NostrEvent, key = alice) {
 }
 
 describe('what goes to the relays of customers', () => {
-  const listOf = (...tags: string[][]) => signed(alice, { kind: 10_002, created_at: startTime, tags })
+  const listAt = (created_at: number, ...tags: string[][]) => signed(alice, { kind: 10_002, created_at, tags })
+  const listOf = (...tags: string[][]) => listAt(startTime, ...tags)
   const register = (name: string) => commandOf(alice, 'identifier.register', freeName(name))
   const withCustomers = { relays: [], customerRelays: 'always' as const, privateCustomerRelays: true }
 
@@ -86,19 +87,79 @@ describe('what goes to the relays of customers', () => {
     await until(() => expect(other.relay.stats().connections).toBe(0))
   })
 
-  it('is learnt from the relay that the customer uses', async () => {
-    const reads = await serveRelay()
+  describe('as another relay has it', () => {
     const config = { customerRelays: 'always' as const, privateCustomerRelays: true }
-    await publish(listOf(['r', reads.url, 'read']))
-    await open({ config })
-    await publish(register('first'))
-    await until(() => expect(panda?.relay.find({ kinds: [10_002], authors: [alice.publicKey] })).toHaveLength(1))
-    const command = register('second')
-    await publish(command)
-    await until(() => expect(resultsAt(reads.relay, command)).toHaveLength(1))
-    await panda?.close()
-    panda = null
-    await reads.close()
+    const year = 365 * 86_400
+    let reads: Served
+    beforeEach(async () => {
+      reads = await serveRelay()
+    })
+    afterEach(() => reads.close())
+
+    it.each([
+      ['is learnt from the relay that the customer uses', 'members' as const, 0],
+      ['is learnt where our relay takes no lists', 'commands' as const, 0],
+      ['is learnt when the list is very old', 'members' as const, 4 * year],
+    ])('%s', async (_what, policy, age) => {
+      await publish(listAt(startTime - age, ['r', reads.url, 'read']))
+      await open({ config, policy })
+      const first = register('first')
+      await publish(first)
+      // What was on its way when the list came is there as well.
+      await until(() => expect(resultsAt(reads.relay, first)).toHaveLength(1))
+      const second = register('second')
+      await publish(second)
+      await until(() => expect(resultsAt(reads.relay, second)).toHaveLength(1))
+      expect(panda?.relay.find({ kinds: [10_002] })).toEqual([])
+      expect(panda?.errors).toEqual([])
+    })
+
+    it('is known after a restart', async () => {
+      await publish(listAt(startTime, ['r', reads.url]))
+      await open({ config })
+      const first = register('first')
+      await publish(first)
+      await until(() => expect(resultsAt(reads.relay, first)).toHaveLength(1))
+      await panda?.close()
+      await gate.shut()
+      const again = await open({ config })
+      const second = register('second')
+      await again.submit(second)
+      await until(() => expect(resultsAt(reads.relay, second)).toHaveLength(1))
+    })
+
+    it('is looked up again a day later, so that who moves is found', async () => {
+      const moved = await serveRelay()
+      await publish(listAt(startTime - 10, ['r', reads.url]))
+      await open({ config })
+      const first = register('first')
+      await publish(first)
+      await until(() => expect(resultsAt(reads.relay, first)).toHaveLength(1))
+      await publish(listAt(startTime, ['r', moved.url]))
+      for (const relay of [other, reads, moved]) relay.time += 86_400
+      clock.time += 86_400
+      const second = commandOf(alice, 'identifier.register', freeName('second'), { at: clock.time })
+      await publish(second)
+      await until(() => expect(resultsAt(moved.relay, second)).toHaveLength(1))
+      const third = commandOf(alice, 'identifier.register', freeName('third'), { at: clock.time })
+      await publish(third)
+      await until(() => expect(resultsAt(moved.relay, third)).toHaveLength(1))
+      expect(resultsAt(reads.relay, third)).toEqual([])
+      await panda?.close()
+      panda = null
+      await moved.close()
+    })
+
+    it('does not stand against a newer one here', async () => {
+      await publish(listAt(startTime - 10, ['r', 'ws://127.0.0.1:9/']))
+      const one = await open({ config })
+      await one.submit(register('first'))
+      await until(() => expect(one.stateOf('ws://127.0.0.1:9/')).toBeDefined())
+      await one.submit(listAt(startTime, ['r', reads.url]))
+      const second = register('second')
+      await one.submit(second)
+      await until(() => expect(resultsAt(reads.relay, second)).toHaveLength(1))
+    })
   })
 
   it('does not go where the customer only writes', async () => {

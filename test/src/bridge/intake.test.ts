@@ -46,7 +46,6 @@ function start(options: { commandsPerMinute?: number } = {}): void {
     },
     isKnown: () => false,
     isCustomer: author => customers.has(author),
-    accepted: () => undefined,
     refused: () => undefined,
     answered: () => undefined,
     seenUntil: () => seen,

@@ -5,6 +5,7 @@ import type { Origin } from '../../../relay/host.ts'
 import { createHost } from '../../../src/pipeline/admit.ts'
 import type { Rations } from '../../../src/pipeline/rations.ts'
 import { createUnpaidHolds } from '../../../src/pipeline/unpaid-holds.ts'
+import type { WelcomePolicy } from '../../../src/pipeline/welcome.ts'
 import { kinds } from '../../../src/protocol/kinds.ts'
 import type { Room } from '../../../src/store/disk.ts'
 import { tables } from '../../../src/store/tables.ts'
@@ -29,7 +30,7 @@ afterEach(async () => {
   await service.close()
 })
 
-function hostOf() {
+function hostOf(policy: WelcomePolicy = 'members') {
   const ration =
     (name: keyof Rations) =>
     (key: unknown, cost = 1) => {
@@ -44,6 +45,7 @@ function hostOf() {
     rations: {
       commandsPerKey: ration('commandsPerKey'),
       commandsPerIp: ration('commandsPerIp'),
+      requestsPerIp: ration('requestsPerIp'),
       postsPerIp: ration('postsPerIp'),
       refusalsPerKey: ration('refusalsPerKey'),
       refusalsPerIp: ration('refusalsPerIp'),
@@ -54,7 +56,7 @@ function hostOf() {
       decryptionsInTotal: ration('decryptionsInTotal'),
     },
     unpaidHolds: createUnpaidHolds(environment.reader, 2),
-    policy: 'members',
+    policy,
     now: () => clock.time,
     room: () => room,
   })
@@ -63,6 +65,7 @@ function hostOf() {
 const everything: Rations = {
   commandsPerKey: () => true,
   commandsPerIp: () => true,
+  requestsPerIp: () => true,
   postsPerIp: () => true,
   refusalsPerKey: () => true,
   refusalsPerIp: () => true,
@@ -73,7 +76,7 @@ const everything: Rations = {
   storedBytesPerIp: () => true,
 }
 
-const admit = (event: NostrEvent) => hostOf().admit(event as VerifiedEvent, origin)
+const admit = (event: NostrEvent, policy?: WelcomePolicy) => hostOf(policy).admit(event as VerifiedEvent, origin)
 
 type Wish = { by?: Key; kind?: number; method?: string; params?: unknown; createdAt?: number; tags?: string[][] }
 
@@ -141,20 +144,45 @@ describe('a command', () => {
     expect(admit(plain(wish))).toMatchObject({ message: expect.stringMatching(`^invalid: ${wish.code}: `) })
   })
 
-  it('for another service is refused', () => {
-    const event = finalizeEvent(
-      {
-        kind: 2410,
-        created_at: startTime,
-        tags: [
-          ['p', alice.publicKey],
-          ['method', 'x'],
-        ],
-        content: '{}',
-      },
-      alice.secretKey,
-    )
-    expect(admit(event)).toMatchObject({ message: expect.stringMatching('names another service') })
+  describe.each([kinds.command, kinds.query])('of kind %i that is for another service', kind => {
+    const tagged = (...keys: string[]) => {
+      const tags = [...keys.map(key => ['p', key]), ['method', 'identifier.register']]
+      return finalizeEvent({ kind, created_at: startTime, tags, content: '{}' }, alice.secretKey)
+    }
+    const another = keyOf(77).publicKey
+    const message = 'invalid: INVALID_PARAMS: tags: the "p" tag names another service'
+
+    it('is refused where ordinary events of its author are not welcome', () => {
+      for (const policy of ['members', 'commands'] as const) {
+        expect(admit(tagged(another), policy)).toEqual({ kind: 'refuse', message })
+      }
+    })
+
+    it('is an ordinary event where all are welcome: stored, and not applied or answered', () => {
+      const admission = admit(tagged(another), 'open')
+      expect(taken).toEqual([])
+      if (admission.kind !== 'store') throw new Error(`the admission is ${admission.kind}`)
+      expect(admission.charge?.()).toBe(null)
+      const kept = kind === kinds.command ? ['storedBytesPerKey', 'storedBytesPerIp'] : []
+      expect(taken.map(([name]) => name)).toEqual(kept)
+    })
+
+    it('is not when it is for us as well, for no key, or nobody', () => {
+      const ours = service.signer.publicKey
+      for (const keys of [[another, ours], ['another'], []]) {
+        expect(admit(tagged(...keys), 'open')).toMatchObject({
+          kind: 'refuse',
+          message: expect.stringMatching('^invalid: INVALID_PARAMS: tags: '),
+        })
+      }
+    })
+
+    it.each(['import', 'sync'] as const)('is not taken in by %s, nor is what is for us', source => {
+      for (const key of [another, service.signer.publicKey]) {
+        const event = tagged(key) as NostrEvent as VerifiedEvent
+        expect(hostOf('open').admit(event, { ...origin, source })).toMatchObject({ kind: 'refuse' })
+      }
+    })
   })
 
   it('names every faulty field, and no more than ten', () => {

@@ -3,6 +3,7 @@ import type { NostrEvent } from '../../../relay/event.ts'
 import { createGateway, createResultWaiters, type Submitted } from '../../../src/pipeline/gateway.ts'
 
 const id = 'ab'.repeat(32)
+const service = 'ef'.repeat(32)
 const command = { kind: 2410, id }
 const query = { kind: 22_410, id }
 
@@ -23,6 +24,7 @@ function gatewayOf(submitted: Partial<Submitted>, stored: NostrEvent | null = nu
   const seen: { event: unknown; ip: string; keys: number }[] = []
   const left = new Map<string, number>()
   const gateway = createGateway({
+    service,
     waiters,
     postsPerIp: ip => {
       left.set(ip, (left.get(ip) ?? posts) - 1)
@@ -55,6 +57,18 @@ describe('a command over the gateway', () => {
       message: expect.stringMatching('^rate-limited: RATE_LIMITED: '),
     })
     expect(seen).toHaveLength(3)
+  })
+
+  it('or a query that is meant for another service is refused, since nobody here would answer it', async () => {
+    const { gateway, seen } = gatewayOf({}, event(2411))
+    const message = 'invalid: INVALID_PARAMS: tags: the "p" tag names another service'
+    const tags = [['p', '12'.repeat(32)]]
+    expect(await gateway.command({ ...command, tags }, '192.0.2.1', 0)).toEqual({ status: 'refused', message })
+    expect(await gateway.query({ ...query, tags }, '192.0.2.1')).toEqual({ status: 'refused', message })
+    expect(seen).toEqual([])
+    await gateway.command({ ...command, tags: [['p', service], ...tags] }, '192.0.2.1', 0)
+    await gateway.command({ ...command, tags: [['p', 7]] }, '192.0.2.1', 0)
+    expect(seen).toHaveLength(2)
   })
 
   it('is answered at once by a result that is stored, a duplicate too', async () => {
