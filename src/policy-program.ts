@@ -13,7 +13,12 @@ export function startOperatorsProgram(
     timeoutMs,
     env,
     now,
-    onNote: ({ what, ...fields }) => log[levels[what]]({ event: `policy-program.${what}`, ...fields }),
+    onNote: note => {
+      const { what, ...fields } = note
+      // `pid` is the service's own, which the logger puts in every line.
+      const named = what === 'started' ? { programPid: note.pid } : fields
+      log[levels[what]]({ event: `policy-program.${what}`, ...named })
+    },
   })
 }
 

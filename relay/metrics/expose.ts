@@ -1,5 +1,5 @@
 import type { Traffic } from '../connection/connection.ts'
-import type { Relay } from '../relay.ts'
+import type { Relay, RelayStats } from '../relay.ts'
 import type { Writer } from '../store/writer.ts'
 import { byLabel, type Exposition } from './exposition.ts'
 import type { RelayMetrics, WriterMetrics } from './metrics.ts'
@@ -39,10 +39,14 @@ export function exposeRelay(
   counter('relay_bad_signatures_total', 'Signatures that were wrong.', () => metrics.badSignatures)
   counter('relay_events_removed_total', 'Events removed for keys that vanished or were banned.', () => metrics.removed)
   counter('relay_events_expired_total', 'Expired events removed.', () => metrics.expired)
+  counter('relay_events_outdated_total', 'Events removed by retention.', () => metrics.outdated)
+  counter('relay_events_deleted_total', 'Events removed by the tools of the operator.', () => metrics.deleted)
+  counter('relay_notices_total', 'NOTICEs sent.', () => metrics.notices)
   counter('relay_writer_failures_total', 'Transactions that failed.', () => writerMetrics.failures)
 
   gauge('relay_connections', 'Websockets open.', () => relay.stats().connections)
   gauge('relay_subscriptions', 'Subscriptions open.', () => relay.stats().subscriptions)
+  gauge('relay_messages_waiting', 'Messages read that wait for their turn.', () => metrics.messagesWaiting)
   gauge('relay_queries_under_way', 'REQs before their EOSE, and COUNTs.', () => metrics.queriesUnderWay)
   gauge('relay_queries_waiting', 'Queries that wait for their turn.', () => metrics.queriesWaiting)
   gauge('relay_readers_paused', 'Clients that are behind with reading.', () => metrics.readersPaused)
@@ -50,15 +54,40 @@ export function exposeRelay(
   gauge('relay_pending_bytes', 'Bytes of events that wait for the disk.', () => metrics.pendingBytes)
   gauge('relay_unverified_events', 'Events whose signature is to be checked.', () => relay.stats().unverified)
   gauge('relay_unjudged_events', 'Events that wait for the policy program.', () => relay.stats().unjudged)
+  gauge('relay_reconciliations', 'Reconciliations open.', () => metrics.reconciliations)
   gauge('relay_reconciled_events', 'Events that reconciliations hold in memory.', () => relay.stats().reconciled)
   gauge('relay_search_indexing', '1 while the index of words is being made.', () => (relay.stats().isIndexing ? 1 : 0))
+  gauge('relay_removals_pending', 'Keys that vanished or were banned and still have events here.', () => {
+    return relay.stats().removalsPending
+  })
   gauge('relay_writer_queued', 'Tasks that wait for a transaction.', () => writer.queued())
   gauge('relay_writer_broken', '1 after a sync of the disk has failed.', () => (writer.isBroken() ? 1 : 0))
 
+  exposeProgram(exposition, () => relay.stats().program)
   exposition.histogram(metrics.querySeconds)
   exposition.histogram(writerMetrics.tasks)
   exposition.histogram(writerMetrics.commitSeconds)
   exposition.histogram(writerMetrics.flushSeconds)
+}
+
+/** Says nothing where there is no policy program. */
+function exposeProgram({ counter, gauge }: Exposition, state: () => RelayStats['program']): void {
+  const read = (value: (of: NonNullable<RelayStats['program']>) => number) => () => {
+    const found = state()
+    return found === null ? [] : value(found)
+  }
+  gauge(
+    { name: 'relay_policy_program_up', help: '1 while the policy program runs.' },
+    read(({ isUp }) => (isUp ? 1 : 0)),
+  )
+  counter(
+    { name: 'relay_policy_program_restarts_total', help: 'Starts of the policy program after the first.' },
+    read(({ restarts }) => restarts),
+  )
+  counter(
+    { name: 'relay_policy_program_timeouts_total', help: 'Events that the policy program left unanswered.' },
+    read(({ timeouts }) => timeouts),
+  )
 }
 
 /** Looking at every connection once is enough: all metrics of a scrape are read on one turn. */

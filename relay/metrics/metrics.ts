@@ -13,6 +13,8 @@ export type RelayMetrics = {
   readonly messages: Record<(typeof verbs)[number], number>
   /** CLOSED and NEG-ERR. */
   readonly requestsRefused: ByPrefix
+  /** NOTICEs sent. */
+  notices: number
   readonly connections: {
     opened: number
     /** By HTTP status: 429 for an address that has too many, 503 when there are too many in all. */
@@ -26,6 +28,10 @@ export type RelayMetrics = {
   delivered: number
   /** Stored events sent in answer to queries. */
   sentFromStore: number
+  /** Messages that have been read and wait for their turn of the event loop. */
+  messagesWaiting: number
+  /** Reconciliations (NIP-77) open, loaded or not. */
+  reconciliations: number
   queriesUnderWay: number
   /** Of these, how many wait for their turn of the event loop. */
   queriesWaiting: number
@@ -42,6 +48,10 @@ export type RelayMetrics = {
   expired: number
   /** Events removed because their key has vanished or is banned. */
   removed: number
+  /** Events removed for their age (retention). */
+  outdated: number
+  /** Events removed by the operator's tools. */
+  deleted: number
 }
 
 /** What the writer counts. */
@@ -103,11 +113,14 @@ export function createRelayMetrics(): RelayMetrics {
     authRefused: zeros(prefixes),
     messages: zeros(verbs),
     requestsRefused: zeros(prefixes),
+    notices: 0,
     connections: { opened: 0, refused: { 403: 0, 429: 0, 503: 0 }, closed: zeros(reasons) },
     bytesIn: 0,
     bytesOut: 0,
     delivered: 0,
     sentFromStore: 0,
+    messagesWaiting: 0,
+    reconciliations: 0,
     queriesUnderWay: 0,
     queriesWaiting: 0,
     querySeconds: histogram('relay_query_seconds', 'From a REQ to its EOSE.', secondsBuckets),
@@ -118,6 +131,8 @@ export function createRelayMetrics(): RelayMetrics {
     badSignatures: 0,
     expired: 0,
     removed: 0,
+    outdated: 0,
+    deleted: 0,
   }
 }
 

@@ -13,18 +13,20 @@ export type ChildNote =
 export type Child = {
   /** Whether it runs and its standard input has room. */
   isReady(): boolean
+  isRunning(): boolean
+  /** Whether it runs, or will within moments: it is being restarted. */
   isUp(): boolean
   /** Writes a line; only when it is ready. */
   write(line: string): void
   /** It does what it should: the next pause is short again. */
   isWell(): void
-  /** Ends it, to be started again. */
+  /** Ends it, to be started again at once. */
   restart(): void
   /** Ends it for good: by the end of its input and SIGTERM, after a second by SIGKILL. */
   close(): Promise<void>
 }
 
-/** Pauses before a restart, in ms: each is twice the last, up to `max`. */
+/** Pauses before one that has ended by itself is started again, in ms: each is twice the last, up to `max`. */
 export type Pauses = { readonly first: number; readonly max: number }
 
 const usualPauses: Pauses = { first: 1_000, max: 60_000 }
@@ -40,9 +42,10 @@ export function startChild(options: {
   env: Readonly<Record<string, string | undefined>>
   pauses?: Pauses
   onLine(line: string): void
-  /** There is room in its input again. */
+  /** There is room in its input: it has begun, or reads again. */
   onReady(): void
-  onDown(): void
+  /** It has ended; what it was asked and has not answered is lost. `isRestarted`: the next one begins at once. */
+  onDown(isRestarted: boolean): void
   onNote(note: ChildNote): void
 }): Child {
   const { command, env, pauses = usualPauses, onLine, onReady, onDown, onNote } = options
@@ -50,6 +53,7 @@ export function startChild(options: {
   let child: ChildProcess | null = null
   let hasRoom = false
   let ending = false
+  let isRestarting = false
   let pauseMs = pauses.first
   let restarting: NodeJS.Timeout | undefined
   let closed: (() => void) | null = null
@@ -59,13 +63,16 @@ export function startChild(options: {
     try {
       started = spawn(file, args, { env: { ...env }, stdio: 'pipe' })
     } catch (error) {
+      onDown(false)
       return pauseAndRestart(String(error))
     }
     child = started
     hasRoom = true
     ending = false
     listen(started)
-    if (started.pid !== undefined) onNote({ what: 'started', pid: started.pid })
+    if (started.pid === undefined) return
+    onNote({ what: 'started', pid: started.pid })
+    onReady()
   }
 
   const listen = (started: ChildProcess) => {
@@ -95,8 +102,12 @@ export function startChild(options: {
       if (child !== started) return
       child = null
       for (const stream of [stdin, stdout, stderr]) stream?.destroy()
-      onDown()
-      pauseAndRestart(reason)
+      const isRestarted = isRestarting && closed === null
+      isRestarting = false
+      onDown(isRestarted)
+      if (!isRestarted) return pauseAndRestart(reason)
+      onNote({ what: 'ended', reason, restartInMs: 0 })
+      start()
     }
     started.once('error', error => {
       if (started.pid === undefined) onEnd(error.message)
@@ -128,7 +139,8 @@ export function startChild(options: {
   start()
   return {
     isReady: () => child !== null && hasRoom && !ending,
-    isUp: () => child !== null && !ending,
+    isRunning: () => child !== null && !ending,
+    isUp: () => child !== null && (!ending || isRestarting),
     write: line => {
       if (child !== null) hasRoom = child.stdin?.write(line) === true
     },
@@ -136,7 +148,9 @@ export function startChild(options: {
       pauseMs = pauses.first
     },
     restart: () => {
-      if (child !== null) end(child)
+      if (child === null || ending) return
+      isRestarting = true
+      end(child)
     },
     close: () =>
       new Promise(resolve => {

@@ -20,15 +20,20 @@ export function allOf(policies: readonly Policy[]): Policy {
   }
 }
 
-/** Takes what one of them takes; when all refuse, the first one's refusal is the answer. */
+/** Takes what one of them takes; when all refuse, what each has to say is the answer, under the first one's prefix. */
 export function anyOf(policies: readonly Policy[]): Policy {
   return (event, origin) => {
-    let first: string | null = null
+    const messages: string[] = []
     for (const policy of policies) {
       const message = policy(event, origin)
       if (message === null) return null
-      first ??= message
+      messages.push(message)
     }
-    return first
+    const [first, ...others] = messages
+    return first === undefined ? null : [first, ...others.map(withoutPrefix)].join('; or ')
   }
+}
+
+function withoutPrefix(message: string): string {
+  return message.replace(/^[a-z-]+: /, '')
 }

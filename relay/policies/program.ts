@@ -10,12 +10,21 @@ export type Verdict =
 /** What an operator should hear of a policy program. */
 export type ProgramNote = ChildNote | { readonly what: 'silent' } | { readonly what: 'failed'; readonly error: unknown }
 
+/** How a policy program does. */
+export type ProgramState = {
+  readonly isUp: boolean
+  /** Events that wait for its answer. */
+  readonly waiting: number
+  /** Events that it did not answer in time, and starts after the first, since the relay began. */
+  readonly timeouts: number
+  readonly restarts: number
+}
+
 /** An operator's own program that has the last word on ordinary events. */
 export type PolicyProgram = {
   /** `done` is called once: with what the program says, or with a refusal when it says nothing in time. Ids are not asked twice at once. */
   ask(event: VerifiedEvent, origin: Origin, done: (verdict: Verdict) => void): void
-  /** How many events wait for its answer. */
-  waiting(): number
+  state(): ProgramState
   /** Ends it; events that wait are refused. */
   close(): Promise<void>
 }
@@ -25,11 +34,14 @@ type Asked = {
   readonly origin: Origin
   readonly done: (verdict: Verdict) => void
   readonly timer: NodeJS.Timeout
-  /** How many answers there had been by then. */
-  readonly answersBefore: number
+  readonly atMs: number
 }
 
 const usualMaxWaiting = 1_000
+/** So many events in a row unanswered, each asked half the timeout or more after the one before, and it hangs ... */
+const usualPatience = 3
+/** ... or takes long to begin: each restart that has brought no answer doubles that, up to about this time. */
+const maxPatienceMs = 60_000
 
 /**
  * Starts a program that speaks the protocol of strfry's plugins: a line of JSON for each event on its standard input, and on
@@ -49,7 +61,11 @@ export function startPolicyProgram(options: {
   const waiting = new Map<string, Asked>()
   /** Those of them that its input had no room for yet, in their order. */
   const unsent = new Set<Asked>()
-  let answers = 0
+  let patience = usualPatience
+  let silences = 0
+  /** Only events that were asked from then on may be one more. */
+  let countedFromMs = 0
+  let [timeouts, starts] = [0, 0]
   let closing = false
 
   const settle = (asked: Asked, verdict: Verdict) => {
@@ -67,7 +83,9 @@ export function startPolicyProgram(options: {
     const answer = parseAnswer(line)
     const asked = answer === null ? undefined : waiting.get(answer.id)
     if (answer === null || asked === undefined) return
-    answers++
+    silences = 0
+    countedFromMs = nowMs()
+    patience = usualPatience
     child.isWell()
     settle(asked, verdictOf(answer))
   }
@@ -75,12 +93,19 @@ export function startPolicyProgram(options: {
   const onTimeout = (id: string) => {
     const asked = waiting.get(id)
     if (asked === undefined) return
-    // It may take long for one event; one that has answered none in that time hangs.
-    if (answers === asked.answersBefore && child.isUp()) {
-      onNote({ what: 'silent' })
-      child.restart()
-    }
+    timeouts++
+    countSilence(asked.atMs)
     settle(asked, refusal('error: the policy program of this relay did not answer in time, try again later'))
+  }
+
+  /** Strangers may know an event that it never answers: one says little, and many at once say no more than one. */
+  const countSilence = (atMs: number) => {
+    if (!child.isRunning() || atMs < countedFromMs) return
+    countedFromMs = atMs + timeoutMs / 2
+    if (++silences < patience) return
+    patience = Math.max(usualPatience, Math.min(maxPatienceMs / (timeoutMs / 2), patience * 2))
+    onNote({ what: 'silent' })
+    child.restart()
   }
 
   const send = () => {
@@ -95,8 +120,19 @@ export function startPolicyProgram(options: {
     ...options,
     onLine,
     onReady: send,
-    onDown: () => {
-      for (const asked of [...waiting.values()]) settle(asked, refusal(isDown))
+    onDown: isRestarted => {
+      silences = 0
+      countedFromMs = nowMs()
+      unsent.clear()
+      for (const asked of [...waiting.values()]) {
+        // The next one is asked again, in the same order, and for no longer than they wait anyway.
+        if (isRestarted) unsent.add(asked)
+        else settle(asked, refusal(isDown))
+      }
+    },
+    onNote: note => {
+      if (note.what === 'started') starts++
+      onNote(note)
     },
   })
 
@@ -105,12 +141,17 @@ export function startPolicyProgram(options: {
       if (closing || !child.isUp()) return done(refusal(isDown))
       if (waiting.size >= maxWaiting) return done(refusal('rate-limited: the relay is too busy now, try again later'))
       const timer = setTimeout(onTimeout, timeoutMs, event.id)
-      const asked = { event, origin, done, timer, answersBefore: answers }
+      const asked = { event, origin, done, timer, atMs: nowMs() }
       waiting.set(event.id, asked)
       unsent.add(asked)
       send()
     },
-    waiting: () => waiting.size,
+    state: () => ({
+      isUp: !closing && child.isUp(),
+      waiting: waiting.size,
+      timeouts,
+      restarts: Math.max(0, starts - 1),
+    }),
     close: async () => {
       closing = true
       for (const asked of [...waiting.values()]) settle(asked, refusal(isDown))
@@ -119,6 +160,7 @@ export function startPolicyProgram(options: {
   }
 }
 
+const nowMs = () => performance.now()
 const isDown = 'error: the policy program of this relay does not run now, try again later'
 
 function refusal(message: string): Verdict {

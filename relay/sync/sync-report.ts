@@ -18,6 +18,8 @@ export type SyncReport = {
   readonly bytesOut: number
   /** What it was busy with last: events from this time on, or up to this one, are done with. */
   readonly reached: number | null
+  /** What the other side said instead of NIP-77, so that it was given nothing though it was to be, or `null`. */
+  readonly unsent: string | null
   /** Why it ended early, or `null`. */
   readonly stopped: string | null
 }
@@ -34,6 +36,7 @@ export type SyncTally = {
   round(): void
   bytes(bytesIn: number, bytesOut: number): void
   reached(time: number | null): void
+  unsent(reason: string): void
   stop(reason: string): void
   report(): SyncReport
 }
@@ -49,6 +52,7 @@ export function createSyncTally(): SyncTally {
   const counts = { received: 0, duplicates: 0, notReceived: 0, sent: 0, notSent: 0, rounds: 0, bytesIn: 0, bytesOut: 0 }
   let method: SyncReport['method'] = null
   let reached: number | null = null
+  let unsent: string | null = null
   let stopped: string | null = null
   return {
     received: () => {
@@ -82,6 +86,9 @@ export function createSyncTally(): SyncTally {
     reached: time => {
       reached = time
     },
+    unsent: reason => {
+      unsent = reason
+    },
     stop: reason => {
       stopped ??= reason
     },
@@ -90,6 +97,7 @@ export function createSyncTally(): SyncTally {
       reasons: [...reasons.values()].map(entry => ({ ...entry })).sort((a, b) => b.count - a.count),
       method,
       reached,
+      unsent,
       stopped,
     }),
   }

@@ -147,7 +147,7 @@ export function startSync(options: {
           if (timesClosed > maxFruitless) stop('the other side closes every reconciliation')
           break
         case 'unsupported':
-          if (direction !== 'down') tally.skip('sent', `what it lacks is not known: no NIP-77 (${outcome.reason})`)
+          if (direction === 'both') tally.unsent(outcome.reason)
           if (direction === 'up') stop(`the other side does not know NIP-77: ${outcome.reason}`)
           isPaging = true
           break

@@ -1,10 +1,14 @@
 #!/usr/bin/env node
+import { exitCodes } from './command-line.ts'
 import { dispatch } from './dispatch.ts'
+import { messageOf } from './failure.ts'
 
-// Whoever reads may go away (`panda start | head`): that is no reason for a service to stop.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    // Whoever reads may go away (`panda start | head`): that is no reason for a service to stop.
+    if (error.code === 'EPIPE') return
+    if (stream === process.stdout) process.stderr.write(`panda: cannot write the output: ${messageOf(error)}\n`)
+    process.exit(exitCodes.failed)
   })
 }
 

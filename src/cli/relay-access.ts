@@ -1,7 +1,7 @@
 import { wholeShare } from '../../relay/sync/import.ts'
 import type { Config } from '../config.ts'
 import { callControlStream } from './call-stream.ts'
-import { controlSocketPath } from './control-socket.ts'
+import { ControlError, controlSocketPath } from './control-socket.ts'
 import type { ControlStream } from './control-stream.ts'
 import { messageOf } from './failure.ts'
 import { createRelayWork, relayStreams } from './relay-handlers.ts'
@@ -23,7 +23,13 @@ export async function workOnRelay(
     fault ??= error
   })
   if (offline === null) {
-    return callControlStream(controlSocketPath(config.data), method, params, { input, progress: tell })
+    try {
+      return await callControlStream(controlSocketPath(config.data), method, params, { input, progress: tell })
+    } catch (error) {
+      if (!isNobody(error)) throw error
+      const who = 'another program (a tool such as this one, or the service as it starts or stops)'
+      throw new Error(`${who} has the data in ${config.data} open: try again when it is done`, { cause: error })
+    }
   }
   try {
     if (method === 'relay.sync' && config.relay.program.command.length > 0) {
@@ -33,7 +39,7 @@ export async function workOnRelay(
     const { maxEventBytes } = limits
     const now = () => Math.floor(Date.now() / 1_000)
     const streams: Record<string, ControlStream> = {
-      ...relayStreams(createRelayWork(offline, { maxEventBytes, share: wholeShare, now })),
+      ...relayStreams(createRelayWork(offline, { maxEventBytes, share: wholeShare, now, removed: () => undefined })),
       'relay.sync': syncStream(offline.relay, { limits, share: wholeShare, now }),
     }
     const stream = streams[method]
@@ -47,6 +53,12 @@ export async function workOnRelay(
   } finally {
     await offline.close()
   }
+}
+
+/** Nobody takes connections to the control socket. */
+function isNobody(error: unknown): boolean {
+  const cause = error instanceof ControlError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && ['ENOENT', 'ECONNREFUSED'].includes(String(cause.code))
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}

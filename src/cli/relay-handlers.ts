@@ -21,7 +21,18 @@ export type RelayWork = {
 /** Makes the work on an open relay; `share` is how much of it an import may take up. */
 export function createRelayWork(
   { relay, writer, isProtected }: WritableRelay,
-  { maxEventBytes, share, now }: { maxEventBytes: number; share: ImportShare; now(): number },
+  {
+    maxEventBytes,
+    share,
+    now,
+    removed,
+  }: {
+    maxEventBytes: number
+    share: ImportShare
+    now(): number
+    /** Hears of events that `delete` has removed, as it does. */
+    removed(count: number): void
+  },
 ): RelayWork {
   return {
     import: async ({ input, tell, signal }) => {
@@ -34,8 +45,11 @@ export function createRelayWork(
       const parsed = operatorsFilter(wanted)
       if (!parsed.ok) return { ok: false, error: `the filter cannot be used: ${parsed.reason}` }
       let counted: Removed = { removed: 0, protected: 0 }
-      const progress = (removed: Removed) => {
-        counted = removed
+      let told = 0
+      const progress = (soFar: Removed) => {
+        counted = soFar
+        removed(soFar.removed - told)
+        told = soFar.removed
       }
       const remover = { store: relay.store, writer, isProtected, now }
       const removing = removeEvents(parsed.filter, remover, { dryRun, signal, progress })
@@ -45,7 +59,7 @@ export function createRelayWork(
 }
 
 /** The long methods `relay.import` and `relay.delete` of the control socket. */
-export function relayStreams(work: RelayWork): Record<string, ControlStream> {
+export function relayStreams(work: RelayWork): Record<'relay.import' | 'relay.delete', ControlStream> {
   return {
     'relay.import': async (_params, given) => ({ ok: true, result: await work.import(given) }),
     'relay.delete': async (params, given) => {
@@ -54,6 +68,24 @@ export function relayStreams(work: RelayWork): Record<string, ControlStream> {
       return { ok: false, error: checked.faults.map(({ path, message }) => `${path}: ${message}`).join('; ') }
     },
   }
+}
+
+/** The same long methods, counted by name while they are under way. */
+export function countStreams<Method extends string>(
+  streams: Readonly<Record<Method, ControlStream>>,
+  underWay: Record<Method, number>,
+): Record<string, ControlStream> {
+  const counted = (method: Method): ControlStream => {
+    return async (params, work) => {
+      underWay[method]++
+      try {
+        return await streams[method](params, work)
+      } finally {
+        underWay[method]--
+      }
+    }
+  }
+  return Object.fromEntries((Object.keys(streams) as Method[]).map(method => [method, counted(method)]))
 }
 
 /** Waits for work, and tells every second how far it is. */

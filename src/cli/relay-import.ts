@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { ImportReport } from '../../relay/sync/import-report.ts'
 import type { Config } from '../config.ts'
@@ -27,8 +29,13 @@ export async function relayImport(args: readonly string[], config: Config, line:
     return exitCodes.usage
   }
   const [file = '-'] = parsed.positionals
-  const { input } =
-    file === '-' ? (line.stdio ?? processStdio()) : { input: createReadStream(file, { highWaterMark: chunkBytes }) }
+  let input: Readable
+  try {
+    input = file === '-' ? (line.stdio ?? processStdio()).input : await readFile(file)
+  } catch (error) {
+    line.complain(`panda: cannot read ${file}: ${messageOf(error)}`)
+    return exitCodes.failed
+  }
   const startMs = performance.now()
   const tell = (progress: unknown) => {
     const report = reportSchema.safeParse(progress)
@@ -45,6 +52,13 @@ export async function relayImport(args: readonly string[], config: Config, line:
     // Otherwise a terminal that says nothing more would keep the process.
     input.destroy()
   }
+}
+
+/** Rejects when it cannot be opened. */
+async function readFile(file: string): Promise<Readable> {
+  const stream = createReadStream(file, { highWaterMark: chunkBytes })
+  await once(stream, 'open')
+  return stream
 }
 
 function describe({ lines, added, duplicates, skipped }: ImportReport, ms: number): string {

@@ -18,6 +18,7 @@ import { openEnvironment } from '../store/environment.ts'
 import { lockDirectory } from '../store/lock.ts'
 import { migrate } from '../store/migrations.ts'
 import { tables } from '../store/tables.ts'
+import { expectData } from './relay-read.ts'
 
 /** What the tools that write work on. */
 export type WritableRelay = {
@@ -28,12 +29,13 @@ export type WritableRelay = {
 
 /**
  * Opens the relay of a data directory for writing, without service and listener. `null` when another process has the
- * directory: then the work is that one's.
+ * directory: then the work is that one's. Throws where there is no data: a mistyped path would become another service.
  */
 export async function openOffline(
   config: Config,
   onError: (error: unknown) => void,
 ): Promise<(WritableRelay & { close(): Promise<void> }) | null> {
+  expectData(config.data)
   const directory = makeDataDirectory(resolve(config.data))
   const lock = lockDirectory(directory)
   if (lock === null) return null

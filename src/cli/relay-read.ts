@@ -17,7 +17,7 @@ export function openForReading(config: Config): {
   store: EventStore
   close(): Promise<void>
 } {
-  if (!existsSync(join(config.data, 'data.mdb'))) throw new Error(`there is no data in ${config.data}`)
+  expectData(config.data)
   const environment = openEnvironment({
     directory: config.data,
     mapSizeBytes: config.storage.mapSizeBytes,
@@ -31,6 +31,12 @@ export function openForReading(config: Config): {
   }
   const store = openEventStore(environment.root, cacheBytes)
   return { environment, store, close: environment.close }
+}
+
+/** Throws when nothing has ever been stored in a directory. */
+export function expectData(directory: string): void {
+  if (existsSync(join(directory, 'data.mdb'))) return
+  throw new Error(`there is no data in ${directory} (the service makes it at its first start)`)
 }
 
 /** Lets all events through or only those that anybody may read; counts what it keeps back. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { syncFilter } from '../../relay/sync/sync.ts'
 import type { SyncReport } from '../../relay/sync/sync-report.ts'
 import type { Config } from '../config.ts'
 import { type CommandLine, exitCodes } from './command-line.ts'
@@ -21,6 +22,7 @@ const reportSchema = z.object({
   bytesIn: z.number(),
   bytesOut: z.number(),
   reached: z.number().nullable(),
+  unsent: z.string().nullable(),
   stopped: z.string().nullable(),
 })
 
@@ -41,6 +43,11 @@ export async function relaySync(args: readonly string[], config: Config, line: C
   if (!['up', 'down', 'both'].includes(direction)) return complaint('--dir is up, down or both')
   const filter = parseObject(parsed.values.filter ?? '{}')
   if (filter === null) return complaint('--filter is a JSON object')
+  const checked = syncFilter(filter)
+  if (!checked.ok) {
+    line.complain(`panda: the filter cannot be used: ${checked.reason}`)
+    return exitCodes.usage
+  }
 
   const startMs = performance.now()
   const tell = (progress: unknown) => {
@@ -50,7 +57,7 @@ export async function relaySync(args: readonly string[], config: Config, line: C
   try {
     const report = reportSchema.parse(await workOnRelay(config, 'relay.sync', { url, direction, filter }, { tell }))
     for (const text of summary(report, performance.now() - startMs)) line.print(text)
-    return report.stopped === null ? exitCodes.done : exitCodes.failed
+    return report.stopped === null && report.unsent === null ? exitCodes.done : exitCodes.failed
   } catch (error) {
     line.complain(`panda: the synchronisation ended: ${messageOf(error)}`)
     return exitCodes.failed
@@ -63,12 +70,13 @@ function describe({ received, sent, duplicates, notReceived, notSent }: SyncRepo
 }
 
 function summary(report: SyncReport, ms: number): string[] {
-  const { method, rounds, bytesIn, bytesOut, reached, stopped } = report
+  const { method, rounds, bytesIn, bytesOut, reached, unsent, stopped } = report
   const texts = [describe(report, ms)]
   for (const { way, reason, count } of report.reasons) {
     texts.push(`  ${String(count).padStart(10)}  not ${way}: ${reason}`)
   }
-  if (method === 'pages') texts.push('The other side does not know NIP-77: everything was fetched, nothing was sent.')
+  if (method === 'pages') texts.push('The other side does not know NIP-77: what it has was fetched page by page.')
+  if (unsent !== null) texts.push(`Nothing was sent, since what it lacks is not known (it says: ${unsent})`)
   texts.push(`${rounds} rounds, ${kib(bytesIn)} KiB in, ${kib(bytesOut)} KiB out`)
   if (stopped !== null) {
     texts.push(`Not to the end: ${stopped}`)

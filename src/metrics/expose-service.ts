@@ -1,4 +1,4 @@
-import type { Exposition, Sample } from '../../relay/metrics/exposition.ts'
+import { byLabel, type Exposition, type Sample } from '../../relay/metrics/exposition.ts'
 import type { Check } from '../http/health.ts'
 import type { LogClock } from '../pipeline/log-clock.ts'
 import type { Room } from '../store/disk.ts'
@@ -47,7 +47,18 @@ export function exposeService({ counter, gauge }: Exposition, metrics: ServiceMe
     { name: 'panda_http_connections_refused_total', help: 'Connections beyond a bound.', labels: ['bound'] },
     metrics.connectionsRefused.read,
   )
+  counter(
+    {
+      name: 'panda_http_connections_ended_total',
+      help: 'Connections whose clients sent too far ahead or did not read.',
+      labels: ['reason'],
+    },
+    metrics.connectionsEnded.read,
+  )
 
+  gauge({ name: 'panda_relay_tools', help: 'Tools under way in the service.', labels: ['method'] }, () =>
+    byLabel(metrics.tools),
+  )
   gauge({ name: 'panda_http_connections', help: 'Connections open, websockets included.' }, openConnections)
   gauge({ name: 'panda_log_sequence', help: 'Number of the last log entry.' }, () => readHead(environment).seq)
   gauge({ name: 'panda_log_last_entry_timestamp_seconds', help: 'Log time of the last entry.' }, () => {

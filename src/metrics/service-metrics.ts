@@ -22,9 +22,16 @@ export type ServiceMetrics = {
   readonly jobs: Tally
   /** HTTP replies by route and status. */
   readonly replies: Tally
+  /** What the operator's tools have under way over the control socket. */
+  readonly tools: ToolCounts
   /** Connections ended before anything was read from them: `address` or `total`. */
   readonly connectionsRefused: Tally
+  /** HTTP connections ended for what their clients did: `pipelined`, `unread-time` or `unread-bytes`. */
+  readonly connectionsEnded: Tally
 }
+
+/** How many of each tool that writes is under way. */
+type ToolCounts = Record<'relay.import' | 'relay.delete' | 'relay.sync', number>
 
 /** Makes the counters of the service, all empty. */
 export function createServiceMetrics(): ServiceMetrics {
@@ -37,6 +44,8 @@ export function createServiceMetrics(): ServiceMetrics {
     rations: createTally(),
     jobs: createTally(),
     replies: createTally(),
+    tools: { 'relay.import': 0, 'relay.delete': 0, 'relay.sync': 0 },
     connectionsRefused: createTally(),
+    connectionsEnded: createTally(),
   }
 }

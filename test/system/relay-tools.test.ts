@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { createNotes, type Notes, signedNotesFile } from '../../bench/notes.ts'
 import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
+import { makeNewData } from '../src/cli/new-data.ts'
 import { writeConfig } from './config.ts'
 import { createCustomer } from './customer.ts'
 import { buildProgram, type Program, verify } from './program.ts'
@@ -56,6 +57,7 @@ const sortedLines = (text: string) => text.split('\n').filter(Boolean).sort()
 describe('an import', () => {
   it('that is killed breaks nothing, and the next one finds what there is', async () => {
     const data = dataIn(mkdtempSync(join(directory, 'killed-')))
+    await makeNewData(data)
     const random = createRandom(chooseSeed())
     for (let kill = 0; kill < 3; kill++) {
       const child = start(data, ['import', file])
@@ -147,6 +149,7 @@ describe('an import', () => {
 describe('an export', () => {
   it('ends quietly when its reader has enough', async () => {
     const data = dataIn(mkdtempSync(join(directory, 'head-')))
+    await makeNewData(data)
     await tool(data, 'import', signedNotesFile(notes, 0, 2_000, directory))
     const child = start(data, ['export'])
     child.stdout?.once('data', () => child.stdout?.destroy())

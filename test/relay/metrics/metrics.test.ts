@@ -102,6 +102,18 @@ describe('events', () => {
     service.time += 11
     vi.advanceTimersByTime(10_000)
     await until(() => service.metrics.expired === 2)
+    expect(service.metrics.outdated).toBe(0)
+  })
+
+  it('that retention removes are counted apart from those that have expired', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const service = await serve({ retention: [{ maxAgeSeconds: 100 }] })
+    const client = await service.connect()
+    await client.publish(alice.sign())
+    service.time += 101
+    vi.advanceTimersByTime(600_000)
+    await until(() => service.metrics.outdated === 1)
+    expect([service.metrics.expired, service.metrics.removed]).toEqual([0, 0])
   })
 })
 
@@ -118,6 +130,7 @@ describe('messages and requests', () => {
     client.send('EVENT', alice.sign())
     await until(() => client.unread.length === 7)
     expect(moved(metrics.messages)).toEqual({ EVENT: 1, REQ: 1, CLOSE: 1, AUTH: 1, other: 3 })
+    expect(metrics.notices).toBe(3)
     expect(moved(metrics.authRefused)).toEqual({ invalid: 1 })
     expect(moved(metrics.eventsRefused)).toEqual({})
   })
@@ -305,8 +318,10 @@ describe('labels', () => {
     expect(numberOf(families, 'relay_events_refused_total', { prefix: 'pow' })).toBe(0)
     expect(numberOf(families, 'relay_connections')).toBe(1)
     expect(numberOf(families, 'relay_writer_broken')).toBe(0)
-    for (const waiting of ['unverified_events', 'unjudged_events', 'reconciled_events', 'search_indexing']) {
-      expect(numberOf(families, `relay_${waiting}`)).toBe(0)
+    const waiting = ['unverified_events', 'unjudged_events', 'reconciled_events', 'search_indexing', 'reconciliations']
+    const counted = ['notices_total', 'events_outdated_total', 'events_deleted_total']
+    for (const name of [...waiting, 'messages_waiting', 'removals_pending', ...counted]) {
+      expect(numberOf(families, `relay_${name}`)).toBe(0)
     }
     expect(numberOf(families, 'relay_writer_tasks_count')).toBe(1)
     expect(numberOf(families, 'relay_bytes_in_total')).toBeGreaterThan(300)

@@ -28,7 +28,10 @@ describe('policies from settings', () => {
       [noWork, noWork],
     ],
     [[{ type: 'pow', bits: 8, strangersOnly: true }], [noWork, null]],
-    [[{ type: 'any', of: [{ type: 'pow', bits: 8 }, { type: 'members' }] }], [null, noWork]],
+    [
+      [{ type: 'any', of: [{ type: 'pow', bits: 8 }, { type: 'members' }] }],
+      [null, `${noWork}; or only members may write to this relay`],
+    ],
     [
       [{ type: 'any', of: [{ type: 'all', of: [{ type: 'members' }, { type: 'pow', bits: 8 }] }] }],
       [noWork, notMember],
@@ -75,12 +78,13 @@ describe('policies from settings', () => {
 
 describe('what clients should know of the policies (NIP-11)', () => {
   const pow = (bits: number): PolicySettings & { type: 'pow' } => ({ type: 'pow', bits })
-  it.each<[PolicySettings[], minPowDifficulty: number, restrictedWrites: boolean]>([
+  it.each<[PolicySettings[], minPowDifficulty: number, restrictedWrites: boolean, asksForWork?: boolean]>([
     [[], 0, false],
     [[pow(8)], 8, true],
     [[pow(8), pow(20)], 20, true],
-    [[{ ...pow(8), forKinds: [1] }], 0, true],
-    [[{ ...pow(8), strangersOnly: true }], 0, true],
+    [[{ ...pow(8), forKinds: [1] }], 0, true, true],
+    [[{ ...pow(8), strangersOnly: true }], 0, true, true],
+    [[pow(0)], 0, true],
     [[{ ...pow(8), strangersOnly: false }], 8, true],
     [[members], 0, true],
     [[{ type: 'allow-authors', authors: [someKey] }], 0, true],
@@ -91,10 +95,10 @@ describe('what clients should know of the policies (NIP-11)', () => {
     [[{ type: 'tags', max: 1 }], 0, false],
     [[{ type: 'words', words: ['x'] }], 0, false],
     [[{ type: 'any', of: [pow(8), pow(20)] }], 8, true],
-    [[{ type: 'any', of: [pow(8), { type: 'members' }] }], 0, true],
+    [[{ type: 'any', of: [pow(8), { type: 'members' }] }], 0, true, true],
     [[{ type: 'any', of: [{ type: 'members' }, { type: 'rate', per: 'ip', perMinute: 1 }] }], 0, false],
     [[{ type: 'any', of: [{ type: 'all', of: [pow(8), { type: 'tags', max: 1 }] }, pow(9)] }], 8, true],
-  ])('%j', (settings, minPowDifficulty, restrictedWrites) => {
-    expect(requirementsOf(settings)).toEqual({ minPowDifficulty, restrictedWrites })
+  ])('%j', (settings, minPowDifficulty, restrictedWrites, asksForWork = minPowDifficulty > 0) => {
+    expect(requirementsOf(settings)).toEqual({ minPowDifficulty, restrictedWrites, asksForWork })
   })
 })

@@ -21,7 +21,12 @@ describe('policies', () => {
     ['all take', allOf([says(null), says(null)]), [null, 'null', 'null']],
     ['the first refusal wins', allOf([says(null), says('a'), says('b')]), ['a', 'null', 'a']],
     ['any that takes is enough', anyOf([says('a'), says(null), says('b')]), [null, 'a', 'null']],
-    ['any refuses when all do', anyOf([says('a'), says('b')]), ['a', 'a', 'b']],
+    [
+      'any refuses when all do, and tells of each way in',
+      anyOf([says('pow: a'), says('restricted: b')]),
+      ['pow: a; or b', 'pow: a', 'restricted: b'],
+    ],
+    ['any of none takes', anyOf([]), [null]],
   ])('%s', (_name, policy, outcome) => {
     expect(outcomeOf(policy)).toEqual(outcome)
   })

@@ -15,7 +15,6 @@ const start = (...args: Parameters<typeof startProgram>) => {
   return program
 }
 
-const lateMessage = 'error: the policy program of this relay did not answer in time, try again later'
 const downMessage = 'error: the policy program of this relay does not run now, try again later'
 const refused = (message: string): Verdict => ({ action: 'refuse', message })
 
@@ -103,7 +102,7 @@ describe('a policy program', () => {
         setTimeout(() => say({ id, action: 'accept' }), 25)`),
     )
     expect(await program.verdict('a')).toEqual(refused('blocked: said in two parts'))
-    expect(program.waiting()).toBe(0)
+    expect(program.state().waiting).toBe(0)
   })
 
   it('that writes without an end of line fills no memory', async () => {
@@ -117,72 +116,6 @@ describe('a policy program', () => {
     const before = process.memoryUsage.rss()
     expect(await program.verdict('flood')).toEqual({ action: 'accept' })
     expect(process.memoryUsage.rss() - before).toBeLessThan(30 * 1024 ** 2)
-  })
-})
-
-describe('a policy program that is silent', () => {
-  it('about one event has that event refused, and the others go on', async () => {
-    const program = start(answering(`if (event.content !== 'a') say({ id, action: 'accept' })`), { timeoutMs: 1_000 })
-    expect(await program.verdict('b')).toEqual({ action: 'accept' })
-    const [a] = await Promise.all([program.verdict('a'), keepAsking(program, 1_200)])
-    expect(a).toEqual(refused(lateMessage))
-    expect(program.notes.map(({ what }) => what)).toEqual(['started'])
-  })
-
-  it('about all has them refused and is started again', async () => {
-    const program = start(answering(`if (event.content === 'well') say({ id, action: 'accept' })`), { timeoutMs: 600 })
-    expect(await program.verdict('well')).toEqual({ action: 'accept' })
-    const verdicts = await Promise.all(['a', 'b', 'c'].map(program.verdict))
-    expect(verdicts[0]).toEqual(refused(lateMessage))
-    for (const verdict of verdicts) expect(verdict).toMatchObject({ action: 'refuse' })
-    await program.noted('started', 2)
-    expect(program.notes.filter(({ what }) => what === 'silent')).toHaveLength(1)
-    expect(await untilUp(program, 'well')).toEqual({ action: 'accept' })
-  })
-
-  it('and does not end on SIGTERM is killed', async () => {
-    const program = start(answering('', `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)`), {
-      timeoutMs: 300,
-    })
-    expect(await program.verdict('a')).toEqual(refused(lateMessage))
-    await program.noted('ended')
-    expect(program.notes).toContainEqual(expect.objectContaining({ what: 'ended', reason: 'it was ended by SIGKILL' }))
-  })
-
-  it('and does not read holds no more than may wait, unwritten, and none after their time', async () => {
-    const program = start(`setInterval(() => {}, 1000)`, { timeoutMs: 1_000 })
-    const content = 'x'.repeat(60_000)
-    const ask = (number: number) =>
-      new Promise<Verdict>(
-        resolve => void program.ask(eventOf({ id: idOf(`e${number}`), content }), originOf(), resolve),
-      )
-    const before = bytesHeld()
-    const verdicts = Array.from({ length: 1_100 }, (_, number) => ask(number))
-    expect(program.waiting()).toBe(1_000)
-    expect(bytesHeld() - before).toBeLessThan(20 * 1024 ** 2)
-    expect(await verdicts[1_099]).toEqual(refused('rate-limited: the relay is too busy now, try again later'))
-    const settled = await Promise.all(verdicts)
-    expect(settled.filter(({ action }) => action === 'refuse')).toHaveLength(1_100)
-    expect(program.waiting()).toBe(0)
-  })
-
-  it('for a while is asked in the order of arrival when it reads again', async () => {
-    const program = start(
-      answering(
-        `setTimeout(() => say({ id, action: 'accept' }), 1)`,
-        'const until = Date.now() + 300; while (Date.now() < until);',
-      ),
-    )
-    const content = 'x'.repeat(60_000)
-    const order: number[] = []
-    await Promise.all(
-      Array.from({ length: 50 }, (_, number) =>
-        new Promise<Verdict>(
-          resolve => void program.ask(eventOf({ id: idOf(`e${number}`), content }), originOf(), resolve),
-        ).then(() => order.push(number)),
-      ),
-    )
-    expect(order).toEqual(Array.from({ length: 50 }, (_, number) => number))
   })
 })
 
@@ -312,19 +245,6 @@ describe('a fault in what follows an answer', () => {
     expect(program.notes).toContainEqual({ what: 'failed', error: fault })
   })
 })
-
-function bytesHeld(): number {
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-async function keepAsking(program: TestProgram, forMs: number): Promise<void> {
-  const endMs = performance.now() + forMs
-  for (let number = 0; performance.now() < endMs; number++) {
-    await program.verdict(`other ${number}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-}
 
 /** Asks until the program is up again. */
 async function untilUp(program: TestProgram, name: string): Promise<Verdict> {

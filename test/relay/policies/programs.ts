@@ -1,3 +1,4 @@
+import type { Pauses } from '../../../relay/policies/child.ts'
 import {
   type PolicyProgram,
   type ProgramNote,
@@ -29,9 +30,16 @@ export const answering = (answer: string, before = '') => `
 /** Starts a script of Node as a policy program. */
 export function startProgram(
   script: string,
-  options: { timeoutMs?: number; maxWaiting?: number; command?: string[]; env?: Record<string, string> } = {},
+  options: {
+    timeoutMs?: number
+    maxWaiting?: number
+    pauses?: Pauses
+    command?: string[]
+    env?: Record<string, string>
+  } = {},
 ): TestProgram {
-  const { timeoutMs = 10_000, maxWaiting = 1_000, command = [process.execPath, '-e', script], env = {} } = options
+  const { timeoutMs = 10_000, maxWaiting = 1_000, pauses = { first: 20, max: 80 }, env = {} } = options
+  const { command = [process.execPath, '-e', script] } = options
   const notes: ProgramNote[] = []
   const waiters = new Set<() => void>()
   const program = startPolicyProgram({
@@ -40,7 +48,7 @@ export function startProgram(
     maxWaiting,
     env: { PATH: process.env.PATH, ...env },
     now: () => startTime,
-    pauses: { first: 20, max: 80 },
+    pauses,
     onNote: note => {
       notes.push(note)
       for (const wake of waiters) wake()

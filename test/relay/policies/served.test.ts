@@ -21,7 +21,7 @@ function programByHand() {
   const asked: { id: string; answer: (verdict: Verdict) => void }[] = []
   const program: PolicyProgram = {
     ask: ({ id }, _origin, answer) => void asked.push({ id, answer }),
-    waiting: () => asked.length,
+    state: () => ({ isUp: true, waiting: asked.length, timeouts: 0, restarts: 0 }),
     close: async () => {},
   }
   const until = async (count: number) => {

@@ -54,6 +54,21 @@ describe('an import', () => {
     expect(to.relay.find({ ids: [one.id] })).toEqual([one])
   })
 
+  it('checks every signature, those of events that are here already too', async () => {
+    const to = await serve()
+    const good = alice.sign()
+    const forged = { ...good, sig: alice.sign({ content: 'another' }).sig }
+    const report = await bring(to, [jsonLines(good, forged, good), jsonLines(forged)])
+    expect(report).toMatchObject({ added: 1, duplicates: 1, skipped: 2 })
+    expect(report.reasons).toEqual([
+      { reason: 'invalid: the signature is not of this author', count: 2, lines: [2, 4] },
+    ])
+    const client = await to.connect()
+    // What clients send again is looked for first, which is cheap.
+    expect(await client.publish(good)).toEqual([true, expect.stringMatching(/^duplicate: /)])
+    expect(to.metrics.verifications).toBe(4)
+  })
+
   it('applies what NIP-01, 09 and 40 say, in any order', async () => {
     const to = await serve()
     const at = (created_at: number, content: string) => alice.sign({ kind: 0, created_at, content })

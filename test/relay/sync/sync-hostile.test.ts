@@ -74,7 +74,7 @@ describe('a relay that does not know NIP-77', () => {
     const events = notes(35)
     const [here, there] = await setUp(paging(events, 10, () => [], refusal))
     const report = await syncWith(here, there.url, { direction: 'down' })
-    expect(report).toMatchObject({ method: 'pages', received: 35, sent: 0, stopped: null })
+    expect(report).toMatchObject({ method: 'pages', received: 35, sent: 0, unsent: null, stopped: null })
     expect(idsIn(here)).toEqual(events.map(({ id }) => id).sort())
   })
 
@@ -89,6 +89,16 @@ describe('a relay that does not know NIP-77', () => {
     })
     expect(await syncWith(here, there.url)).toMatchObject({ received: 35, stopped: null })
     expect(asked).toBe(4)
+  })
+
+  it('is given nothing, which is told of the whole and not as of an event', async () => {
+    const [here, there] = await setUp(
+      paging(notes(5, 100), 10, () => [], ['CLOSED', 'id', 'unsupported: NEG-OPEN']),
+      3,
+    )
+    const report = await syncWith(here, there.url)
+    expect(report).toMatchObject({ received: 5, sent: 0, notSent: 0, reasons: [], stopped: null })
+    expect(report.unsent).toBe('unsupported: NEG-OPEN')
   })
 
   it('says what it cannot give: more events of one second than fit on a page', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -11,7 +11,9 @@ import { kinds } from '../../../src/protocol/kinds.ts'
 import { loadOrCreateKey } from '../../../src/service-key.ts'
 import { anySecp256k1, author } from '../../relay/authors.ts'
 import { type Served, serveRelay } from '../../relay/serve-relay.ts'
+import { serveScript } from '../../relay/sync/scripted-remote.ts'
 import { idsIn, store } from '../../relay/sync/sync-relays.ts'
+import { makeNewData } from './new-data.ts'
 
 const now = Math.floor(Date.now() / 1_000)
 const [alice, bob] = [author(1), author(2)]
@@ -25,6 +27,8 @@ beforeEach(async () => {
   remote.time = now
   directory = mkdtempSync(join(tmpdir(), 'panda-sync-'))
   data = join(directory, 'data')
+  mkdirSync(data)
+  await makeNewData(data)
 })
 afterEach(async () => {
   for (const close of closing.splice(0)) await close()
@@ -42,13 +46,6 @@ async function panda(...args: string[]) {
   return { exitCode, out: out.join('\n'), err: err.join('\n') }
 }
 const sync = (...args: string[]) => panda('relay', 'sync', ...args)
-
-/** Makes a data directory with a key of the service, and with nothing in it. */
-async function makeData(): Promise<void> {
-  const file = join(directory, 'nothing.jsonl')
-  writeFileSync(file, '')
-  expect((await panda('relay', 'import', file, '--data', data)).exitCode).toBe(0)
-}
 
 /** Starts the service on the data directory, as `panda start` does. */
 async function serve(settings: object = {}): Promise<void> {
@@ -82,6 +79,8 @@ describe('panda relay sync', () => {
     [['ws://a.example/', '--dir', 'left'], /up, down or both/],
     [['ws://a.example/', '--filter', '[]'], /JSON object/],
     [['ws://a.example/', '--filter', '{'], /JSON object/],
+    [['ws://a.example/', '--filter', '{"limit":5}'], /neither limit nor search/],
+    [['ws://a.example/', '--filter', '{"kind":1}'], /the filter cannot be used: kind: /],
   ])('refuses to be asked the wrong way: %o', async (args, complaint) => {
     const { exitCode, err } = await sync(...args, '--data', data)
     expect(exitCode).toBe(2)
@@ -104,8 +103,7 @@ describe('panda relay sync', () => {
   })
 
   it.each(['offline', 'beside the running service'])('executes nothing and leaves the log alone, %s', async how => {
-    if (how === 'offline') await makeData()
-    else await serve({ relay: { policy: 'open' } })
+    if (how !== 'offline') await serve({ relay: { policy: 'open' } })
     const service = ofService({}).pubkey
     const command = bob.sign({
       kind: kinds.command,
@@ -132,12 +130,22 @@ describe('panda relay sync', () => {
     await store(remote, [alice.sign({ content: 'mine', created_at: now, tags: [['-']] })])
     const { out } = await sync(remote.url, '--data', data)
     expect(out).toMatch(/1 {2}not received: auth-required: a protected event/)
-    const { exitCode, out: refused } = await sync(remote.url, '--filter', '{"limit":5}', '--data', data)
-    expect(exitCode).toBe(1)
-    expect(refused).toBe('')
     const gone = await sync('ws://127.0.0.1:1/', '--filter', '{"kinds":[1]}', '--data', data)
     expect(gone.exitCode).toBe(1)
     expect(gone.out).toMatch(/Not to the end: the connection: .*ECONNREFUSED/)
+  })
+
+  it.each(['both', 'up', 'down'])('says that the other side does not know NIP-77 when asked to go %s', async way => {
+    const script = await serveScript(([verb, id], answer) => {
+      if (verb === 'NEG-OPEN') answer('NOTICE', 'ERROR: bad msg: unknown command')
+      if (verb === 'REQ') answer('EOSE', id)
+    })
+    closing.push(script.close)
+    const { exitCode, out } = await sync(script.url, '--dir', way, '--data', data)
+    expect(out).toMatch(/does not know NIP-77/)
+    expect(out).toContain(' 0 skipped')
+    expect(exitCode).toBe(way === 'down' ? 0 : 1)
+    expect(out.includes('Nothing was sent')).toBe(way === 'both')
   })
 
   it('asks the policies, also offline, and needs the service for a policy program', async () => {

@@ -1,4 +1,16 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -11,9 +23,11 @@ import { loadOrCreateKey } from '../../../src/service-key.ts'
 import { openEnvironment } from '../../../src/store/environment.ts'
 import { lockDirectory } from '../../../src/store/lock.ts'
 import { author } from '../../relay/authors.ts'
+import { makeNewData } from './new-data.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'panda-tools-'))
 const [alice, bob] = [author(1), author(2)]
+const program = join(import.meta.dirname, '../../../src/cli/panda.ts')
 const now = Math.floor(Date.now() / 1_000)
 let number = 0
 
@@ -38,7 +52,14 @@ async function panda(args: string[], { input = '', pages = Number.POSITIVE_INFIN
   return { exitCode, out: out.join(''), err: err.join('\n') }
 }
 
-const newData = () => join(directory, `data-${number++}`)
+const newPath = () => join(directory, `data-${number++}`)
+/** A data directory with nothing in it. */
+async function newData(): Promise<string> {
+  const data = newPath()
+  mkdirSync(data)
+  await makeNewData(data)
+  return data
+}
 const jsonLines = (events: readonly unknown[]) => events.map(event => `${JSON.stringify(event)}\n`).join('')
 const eventsOf = (text: string) =>
   text
@@ -48,7 +69,7 @@ const eventsOf = (text: string) =>
 
 /** A data directory with events. */
 async function dataWith(events: readonly NostrEvent[]): Promise<string> {
-  const data = newData()
+  const data = await newData()
   const { exitCode, err } = await panda(['relay', 'import', '--data', data], { input: jsonLines(events) })
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' })
   return data
@@ -103,11 +124,35 @@ describe('panda relay', () => {
     [['scan', '{}'], /there is no data in/],
     [['stats'], /there is no data in/],
     [['compact', join(directory, 'copy.mdb')], /there is no data in/],
-    [['import', join(directory, 'no such file')], /no such file/],
-  ])('says what is missing: %o', async (args, complaint) => {
-    const { exitCode, err } = await panda(['relay', ...args, '--data', newData()])
-    expect(exitCode).toBe(1)
+    [['import'], /there is no data in/],
+    [['delete', '--age', '5'], /there is no data in/],
+    [['sync', 'ws://127.0.0.1:1/'], /there is no data in/],
+    [['import', join(directory, 'no such file')], /cannot read .*no such file/],
+  ])('says what is missing, and makes nothing: %o', async (args, complaint) => {
+    const path = newPath()
+    const { exitCode, out, err } = await panda(['relay', ...args, '--data', path])
+    expect([exitCode, out]).toEqual([1, ''])
     expect(err).toMatch(complaint)
+    expect(err).toContain(args.at(-1)?.includes('no such') ? 'no such file' : path)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it.each([
+    ['export', []],
+    ['scan', ['{}', '--count']],
+  ])('says in a line that %s cannot write', async (command, args) => {
+    const full = openSync('/dev/full', 'w')
+    const line = ['--import', 'tsx', program, 'relay', command, ...args, '--data', data]
+    const child = spawn(process.execPath, line, { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    let err = ''
+    child.stderr?.on('data', chunk => {
+      err += chunk
+    })
+    const [exitCode] = await once(child, 'close')
+    expect(exitCode).toBe(1)
+    expect(err).toMatch(/^panda: .*the disk is full.*\n$/m)
+    expect(err).not.toMatch(/^ +at /m)
   })
 })
 
@@ -116,11 +161,17 @@ describe('panda relay import', () => {
     const file = join(directory, 'events.jsonl')
     const forged = { ...alice.sign({ content: 'mine' }), content: 'yours' }
     writeFileSync(file, `${jsonLines([...notes.slice(0, 3), notes[0], forged])}garbage\n${JSON.stringify(bob.sign())}`)
-    const { exitCode, out } = await panda(['relay', 'import', file, '--data', newData()])
+    const { exitCode, out } = await panda(['relay', 'import', file, '--data', await newData()])
     expect(exitCode).toBe(0)
     expect(out).toMatch(/^7 lines \(\d+\/s\): 4 added, 1 here already, 2 skipped\n/)
     expect(out).toContain('1  invalid: the id is not the hash of this event (line 5)')
     expect(out).toContain('1  the line is not JSON (line 6)')
+  })
+
+  it('says in a line that a file cannot be read', async () => {
+    const { exitCode, out, err } = await panda(['relay', 'import', directory, '--data', await newData()])
+    expect([exitCode, out]).toEqual([1, ''])
+    expect(err).toMatch(/^panda: the import ended: .*directory.*$/)
   })
 
   it('executes no command, and believes in no event of the service’s key', async () => {
@@ -151,7 +202,7 @@ describe('panda relay import', () => {
   it('ends when the disk has no room, and says where', async () => {
     const config = join(directory, 'small.yaml')
     writeFileSync(config, 'storage: { diskReserveBytes: 1099511627776 }\n')
-    const args = ['relay', 'import', '--config', config, '--data', newData()]
+    const args = ['relay', 'import', '--config', config, '--data', await newData()]
     const { exitCode, out } = await panda(args, { input: jsonLines(notes) })
     expect(exitCode).toBe(1)
     expect(out).toMatch(/Not imported to the end: line \d+: error: the disk is short of space/)
@@ -163,7 +214,8 @@ describe('panda relay import', () => {
     const { exitCode, err } = await panda(['relay', 'import', '--data', place], { input: jsonLines(notes) })
     lock?.release()
     expect(exitCode).toBe(1)
-    expect(err).toMatch(/nothing answers/)
+    expect(err).toMatch(/^panda: the import ended: another program .* has the data in .* open: try again/)
+    expect(err).toContain(place)
   })
 })
 
@@ -198,7 +250,8 @@ describe('panda relay export and scan', () => {
   })
 
   it('say that data of an older version has to be brought up to date first', async () => {
-    const place = newData()
+    const place = newPath()
+    mkdirSync(place)
     const old = openEnvironment({ directory: place, mapSizeBytes: 2 ** 26 })
     await old.close()
     const { exitCode, err } = await panda(['relay', 'export', '--data', place])

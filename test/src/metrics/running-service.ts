@@ -9,6 +9,8 @@ import { type Panda, startPanda } from '../../../src/main.ts'
 /** A service that runs in this process, on a port and in a directory of its own. */
 export type RunningService = {
   readonly panda: Panda
+  /** Its data directory. */
+  readonly data: string
   /** What it has logged at the level of warnings and above. */
   readonly log: string[]
   get(path: string, headers?: Record<string, string>): Promise<{ status: number; body: string }>
@@ -20,7 +22,8 @@ export type RunningService = {
 export async function runService(settings: Record<string, unknown> = {}): Promise<RunningService> {
   const directory = mkdtempSync(join(tmpdir(), 'panda-run-'))
   const file = join(directory, 'panda.json')
-  writeFileSync(file, JSON.stringify({ data: join(directory, 'data'), ...settings }))
+  const data = join(directory, 'data')
+  writeFileSync(file, JSON.stringify({ data, ...settings }))
   const loaded = loadConfig({ file, env: {}, flags: { port: '0' } })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   const log: string[] = []
@@ -43,6 +46,7 @@ export async function runService(settings: Record<string, unknown> = {}): Promis
     })
   return {
     panda,
+    data,
     log,
     get: (path, headers = {}) => ask('GET', path, headers),
     post: (path, body) => ask('POST', path, { 'content-type': 'application/json' }, JSON.stringify(body)),
