@@ -1,3 +1,4 @@
+import { encodeEvent } from './event.ts'
 import type { Limits } from './limits.ts'
 import { openHost } from './open-host.ts'
 import { noRequirements, type Requirements } from './policies/requirements.ts'
@@ -8,6 +9,8 @@ export type RelayIdentity = {
   readonly description: string
   readonly publicKey: string
   readonly contact: string | null
+  /** Of a person whom users may write to. The relay's own key is nobody's to read for. */
+  readonly adminKey?: string | null
   readonly version: string
   /** Whether only some may write, which clients show. */
   readonly restrictedWrites: boolean
@@ -47,14 +50,13 @@ export function informationDocument(
     if (nip === 50) return searchedKinds.size > 0
     if (nip === 4) return restrictedKinds.has(4)
     if (nip === 17 || nip === 59) return restrictedKinds.has(1_059)
-    return nip !== 13 || requirements.minPowDifficulty > 0
+    return nip !== 13 || requirements.asksForWork
   }
   return {
     name,
     description,
-    pubkey: publicKey,
     self: publicKey,
-    ...present({ contact, icon, banner, software }),
+    ...present({ pubkey: identity.adminKey, contact, icon, banner, software }),
     supported_nips: [...supportedNips.filter(isOn), ...(identity.alsoNips ?? [])].sort((a, b) => a - b),
     version,
     ...present({
@@ -69,7 +71,7 @@ export function informationDocument(
       default_limit: limits.maxLimit,
       max_subid_length: 64,
       max_event_tags: limits.maxTags,
-      max_content_length: limits.maxEventBytes,
+      max_content_length: limits.maxEventBytes - bytesBesideContent,
       min_pow_difficulty: requirements.minPowDifficulty,
       auth_required: identity.restrictedReads ?? false,
       payment_required: false,
@@ -79,6 +81,17 @@ export function informationDocument(
     },
   }
 }
+
+/** Of an event without tags. */
+const bytesBesideContent = encodeEvent({
+  id: '0'.repeat(64),
+  pubkey: '0'.repeat(64),
+  created_at: 1e9,
+  kind: 1,
+  tags: [],
+  content: '',
+  sig: '0'.repeat(128),
+}).length
 
 const noLinks = { icon: null, banner: null, postingPolicy: null, privacyPolicy: null, termsOfService: null }
 

@@ -25,6 +25,8 @@ export type Ingester = {
 
 /** Events whose signature is still to be checked; a check takes 60 µs. */
 const maxUnverified = 8_192
+/** Events that are stored and still to be handed to live subscriptions. */
+const maxUndelivered = 1_000
 
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
 export function createIngester(options: {
@@ -47,10 +49,22 @@ export function createIngester(options: {
   now(): number
   onError(error: unknown): void
 }): Ingester {
-  const { store, writer, verifier, host, limits, vanishing, barred = none, policy = none, program, metrics } = options
+  const {
+    store,
+    subscriptions,
+    writer,
+    verifier,
+    host,
+    limits,
+    vanishing,
+    barred = none,
+    policy = none,
+    program,
+    metrics,
+  } = options
   const { admitFirst = () => undefined, now, onError } = options
   const inFlight = createInFlight()
-  const keeping = createKeeping({ ...options, inFlight })
+  const keeping = createKeeping({ ...options, inFlight, barred })
   const faultOf = createAcceptance({ limits, vanishing, barred, policy, now })
   const refusal = (message: string) => refuse(metrics, message)
 
@@ -59,9 +73,10 @@ export function createIngester(options: {
     if (!parsed.ok) return done(refusal(`invalid: ${parsed.reason}`))
     const wire = wireEvent(parsed.event)
     if (wire === null) return done(refusal('invalid: the id is not the hash of this event'))
-    if (isKnown(wire, done)) return
+    // An import tells of every line what is wrong with it: what is here already may be given with a wrong signature.
+    if (origin.source !== 'import' && isKnown(wire, done)) return
     if (wire.event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
-    if (verifier.pending() >= maxUnverified) return done(refusal(tooBusy))
+    if (verifier.pending() >= maxUnverified || subscriptions.waiting() >= maxUndelivered) return done(refusal(tooBusy))
     metrics.verifications++
     verifier.verify(wire, verified => {
       if (verified === null) {

@@ -1,4 +1,5 @@
 import { wholeSpan } from './connection/page.ts'
+import { createDeleting, type Deleted } from './deleting.ts'
 import { encodeEvent, kindClass, type NostrEvent } from './event.ts'
 import type { Applied, Host } from './host.ts'
 import type { InFlight } from './in-flight.ts'
@@ -29,6 +30,7 @@ export type Keeping = {
 }
 
 type StoredEvent = { readonly event: NostrEvent; readonly seq: number; readonly record: RecordView }
+/** What a transaction did for an event: the answer, and what is to be delivered. */
 type Written = { readonly applied: Applied; readonly stored: readonly StoredEvent[] }
 
 /** Makes it, over the one writer. */
@@ -40,12 +42,16 @@ export function createKeeping(options: {
   limits: Limits
   vanishing: Vanishing
   inFlight: InFlight
+  /** Why an event may not come in whose author has been banned since it came, or `null`. */
+  barred(event: NostrEvent): string | null
   /** Told when a request to vanish is durable. */
   onVanish(): void
   metrics: RelayMetrics
   onError(error: unknown): void
 }): Keeping {
-  const { store, subscriptions, writer, host, limits, vanishing, inFlight, onVanish, metrics, onError } = options
+  const { store, subscriptions, writer, host, limits, vanishing, inFlight, barred, onVanish, metrics, onError } =
+    options
+  const deleting = createDeleting({ store, writer, isProtected: host.isProtected, barred })
   let pendingBytes = 0
 
   const reserve = (bytes: number): boolean => {
@@ -76,13 +82,17 @@ export function createKeeping(options: {
       if (event.kind === vanishKind) onVanish()
       done(outcome)
     })
-    writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
+    if (event.kind !== 5) {
+      return writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
+    }
+    deleting(prepared, outcome => {
+      written(outcome.ok ? { ok: true, value: writtenAs(prepared, outcome.value) } : outcome)
+    })
   }
 
   const storeOrdinary = (prepared: Prepared): Written => {
     const { event } = prepared
     const put = store.putPrepared(prepared)
-    if (put.status === 'stored' && event.kind === 5) store.applyDeletion(event, host.isProtected)
     if (put.status === 'stored' && vanishing.isRequest(event)) vanishing.apply(prepared)
     return writtenAs(prepared, put)
   }
@@ -170,9 +180,10 @@ export function countOutcome(
   else metrics.events[done]++
 }
 
-function writtenAs({ event }: Prepared, put: Stored): Written {
+function writtenAs({ event }: Prepared, put: Deleted): Written {
   const accepted = put.status === 'stored' || put.status === 'duplicate'
-  const applied: Applied = { accepted, message: messages[put.status], store: [], deliver: [] }
+  const message = put.status === 'barred' ? put.message : messages[put.status]
+  const applied: Applied = { accepted, message, store: [], deliver: [] }
   return { applied, stored: put.status === 'stored' ? [{ event, seq: put.seq, record: put.record }] : [] }
 }
 

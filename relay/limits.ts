@@ -8,7 +8,7 @@ export const defaultLimits = {
   maxTags: 2_000,
   maxTagValueLength: 1_024,
   maxSubscriptions: 64,
-  /** Values in the filters of all subscriptions of a connection; each takes memory while it is open. */
+  /** Values in the filters of all subscriptions of a connection; a filter counts as 32 more, and a long value as several. */
   maxSubscribedValues: 10_000,
   maxFilters: 20,
   maxFilterValues: 1_000,
@@ -24,7 +24,7 @@ export const defaultLimits = {
   handshakesPerMinute: 120,
   handshakesBurst: 120,
   maxConnections: 20_000,
-  /** A large event counts as several: one more for each 2 KiB. */
+  /** A large event counts as several: one more for each 2 KiB (512 bytes of a searched kind) or each 20 tags, whichever is more. */
   eventsPerSecond: 200,
   eventsBurst: 2_000,
   requestsPerSecond: 100,

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RootDatabase } from 'lmdb'
-import { type WebSocket, WebSocketServer } from 'ws'
 import { createBacklog } from './connection/backlog.ts'
-import { type Connection, openConnection, type Traffic } from './connection/connection.ts'
-import { createConnectionCounter, networkOf } from './connection/connection-counter.ts'
+import { openConnection, type Traffic } from './connection/connection.ts'
+import { createCrowd } from './connection/crowd.ts'
 import { createFlushes } from './connection/flushes.ts'
-import { createPace } from './connection/pace.ts'
-import { createRounds } from './connection/rounds.ts'
+import { createRota } from './connection/rota.ts'
 import type { EventTemplate, NostrEvent } from './event.ts'
 import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
@@ -19,9 +17,8 @@ import type { MembershipSettings } from './membership/membership.ts'
 import { createRelayMetrics, type RelayMetrics } from './metrics/metrics.ts'
 import { createNegentropyMemory } from './negentropy/negentropy-memory.ts'
 import { openHost } from './open-host.ts'
-import { createBuckets } from './policies/buckets.ts'
 import type { Policy } from './policies/policy.ts'
-import type { PolicyProgram } from './policies/program.ts'
+import type { PolicyProgram, ProgramState } from './policies/program.ts'
 import type { Requirements } from './policies/requirements.ts'
 import { parseFilter } from './query/filter.ts'
 import { openScan } from './query/query.ts'
@@ -29,8 +26,9 @@ import { createTurns } from './query/turns.ts'
 import { startIndexing } from './search/search-index.ts'
 import type { Secp256k1 } from './signatures/secp256k1.ts'
 import { createVerifier } from './signatures/verifier.ts'
+import { startHousekeeping } from './store/housekeeping.ts'
 import { recordEvent } from './store/record.ts'
-import { type RetentionRule, startRetention } from './store/retention.ts'
+import type { RetentionRule } from './store/retention.ts'
 import { type EventStore, openEventStore } from './store/store.ts'
 import type { Outcome, Writer } from './store/writer.ts'
 import type { Submitted } from './submitted.ts'
@@ -49,6 +47,10 @@ export type RelayStats = {
   readonly reconciled: number
   /** Whether the index of words is still being made. */
   readonly isIndexing: boolean
+  /** Keys that have vanished or are banned and whose events are still being removed. */
+  readonly removalsPending: number
+  /** `null`: there is none. */
+  readonly program: ProgramState | null
 }
 
 /** A relay that runs. */
@@ -79,12 +81,6 @@ export type Relay = {
 const never = () => false
 /** For the messages of all clients on one turn of the event loop. */
 const messagesMs = 2
-const maxFragments = 64
-const maxBufferedChunks = 1_024
-const sweepEveryMs = 10_000
-const retentionEveryMs = 600_000
-/** So many removals take a few milliseconds. */
-const sweepAtOnce = 50
 
 /** Makes a relay in an environment that it shares with its application. `now` is in Unix seconds. */
 export function createRelay(options: {
@@ -116,6 +112,8 @@ export function createRelay(options: {
   isClockTrusted?: () => boolean
   /** Kinds that `search` finds (NIP-50), by default those that it found before; without any it is not offered. */
   searchedKinds?: readonly number[]
+  /** Told when the index of words begins to be made, or goes on being made, and when it is whole. */
+  onIndexing?: (isUnderWay: boolean) => void
   /** Where to count; see `exposeRelay`. */
   metrics?: RelayMetrics
 }): Relay {
@@ -123,7 +121,15 @@ export function createRelay(options: {
   const { metrics = createRelayMetrics() } = options
   const store = openEventStore(root, limits.recordCacheBytes)
   const indexing = startIndexing({ store, writer, kinds: options.searchedKinds ?? [...store.searchedKinds()], onError })
-  const subscriptions = createSubscriptions()
+  const { onIndexing = () => undefined } = options
+  let isClosing = false
+  if (indexing.isUnderWay()) {
+    onIndexing(true)
+    void indexing.done.then(() => {
+      if (!isClosing && !writer.isBroken()) onIndexing(false)
+    })
+  }
+  const subscriptions = createSubscriptions({ onError })
   const { requirements, program } = options
   const verifier = createVerifier({ secp, onError })
   const find: Relay['find'] = wanted => {
@@ -138,9 +144,6 @@ export function createRelay(options: {
     const events: NostrEvent[] = []
     for (let found = scan.next(never); found; found = scan.next(never)) events.push(recordEvent(found))
     return events
-  }
-  const endIf = (isOver: (connection: Connection) => boolean, reason: string) => {
-    for (const connection of connections) if (isOver(connection)) connection.end(reason)
   }
   const governance = createGovernance({
     store,
@@ -158,8 +161,8 @@ export function createRelay(options: {
     applyLocally: (apply, done) => ingester.applyLocally(apply, done),
     // Once the OK to its request to leave is on its way.
     endConnectionsOf: pubkey =>
-      void setImmediate(() => endIf(({ isOf }) => isOf(pubkey), 'restricted: you are no longer a member')),
-    endBlocked: () => endIf(({ ip }) => governance.isBlocked(ip), 'blocked: your address is blocked here'),
+      void setImmediate(() => crowd.endIf(({ isOf }) => isOf(pubkey), 'restricted: you are no longer a member')),
+    endBlocked: () => crowd.endIf(({ ip }) => governance.isBlocked(ip), 'blocked: your address is blocked here'),
     removed: count => {
       metrics.removed += count
     },
@@ -183,114 +186,53 @@ export function createRelay(options: {
     now,
     onError,
   })
-  const connections = new Set<Connection>()
-  const pinging = createRounds<Connection>(limits.pingSeconds * 1_000, connection => connection.check())
   const turns = createTurns(metrics)
-  const isOver = createPace(messagesMs)
+  const rota = createRota(messagesMs)
   const negentropyMemory = createNegentropyMemory(limits)
   const backlog = createBacklog(limits.maxUnreadBytes)
   const flushes = createFlushes(onError)
-  const counter = createConnectionCounter(limits)
-  const mayShakeHands = createBuckets({ perSecond: limits.handshakesPerMinute / 60, burst: limits.handshakesBurst })
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: limits.maxMessageBytes,
-    // Each part of a message that has not come in full keeps all that was read with it.
-    maxFragments,
-    maxBufferedChunks,
-    perMessageDeflate: false,
-    clientTracking: false,
+  const crowd = createCrowd({
+    limits,
+    metrics,
+    isBlocked: governance.isBlocked,
+    open: (socket, stream, ip) =>
+      openConnection({
+        socket,
+        stream,
+        ip,
+        store,
+        subscriptions,
+        ingester,
+        secp,
+        host,
+        membership: governance.membership,
+        limits,
+        metrics,
+        urls,
+        turns: turns.join(),
+        rota,
+        backlog,
+        flushes,
+        negentropyMemory,
+        now,
+        onError,
+      }),
   })
 
-  const onOpen = (socket: WebSocket, stream: Duplex, ip: string) => {
-    const connection = openConnection({
-      socket,
-      stream,
-      ip,
-      store,
-      subscriptions,
-      ingester,
-      secp,
-      host,
-      membership: governance.membership,
-      limits,
-      metrics,
-      urls,
-      turns: turns.join(),
-      isOver,
-      backlog,
-      flushes,
-      negentropyMemory,
-      now,
-      onError,
-    })
-    connections.add(connection)
-    pinging.add(connection)
-    metrics.connections.opened++
-    socket.once('close', () => {
-      connections.delete(connection)
-      pinging.remove(connection)
-      const { bytesIn, bytesOut } = connection.traffic()
-      metrics.bytesIn += bytesIn
-      metrics.bytesOut += bytesOut
-      counter.leave(ip)
-    })
-  }
-
-  const isClockTrusted = options.isClockTrusted ?? (() => true)
-  const sweep = () => {
-    // A look costs a read; the writer is asked only when something has expired.
-    if (!store.hasExpired(now()) || !isClockTrusted()) return
-    writer.submit({
-      lane: 'events',
-      run: () => store.sweepExpired(now(), sweepAtOnce),
-      done: outcome => {
-        if (!outcome.ok) return onError(outcome.error)
-        metrics.expired += outcome.value
-        if (outcome.value === sweepAtOnce) sweep()
-      },
-    })
-  }
-  const sweeping = setInterval(() => {
-    sweep()
-    governance.look()
-  }, sweepEveryMs)
-  governance.look()
-  sweeping.unref()
-  const retention = startRetention({
+  const housekeeping = startHousekeeping({
+    store,
+    writer,
+    host,
     rules: options.retention ?? [],
-    remover: { store, writer, isProtected: host.isProtected, now },
-    everyMs: retentionEveryMs,
-    mayRemove: isClockTrusted,
-    onRemoved: count => {
-      metrics.expired += count
-    },
+    mayRemove: options.isClockTrusted ?? (() => true),
+    look: governance.look,
+    metrics,
+    now,
     onError,
   })
 
   return {
-    handleUpgrade: (request, socket, head) => {
-      const ip = clientIp(request)
-      const comesTooOften = !mayShakeHands(networkOf(ip))
-      const tooMany = comesTooOften ? '429 Too Many Requests' : null
-      const refusal = governance.isBlocked(ip) ? '403 Forbidden' : (tooMany ?? counter.enter(ip))
-      if (refusal !== null) {
-        const [status] = refusal.split(' ')
-        metrics.connections.refused[status === '403' ? 403 : status === '429' ? 429 : 503]++
-        // The HTTP server has let go of the socket: a reset would be uncaught, and a peer that never closes would stay.
-        socket.on('error', () => undefined)
-        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
-        return
-      }
-      let opened = false
-      socket.once('close', () => {
-        if (!opened) counter.leave(ip)
-      })
-      server.handleUpgrade(request, socket, head, websocket => {
-        opened = true
-        onOpen(websocket, socket, ip)
-      })
-    },
+    handleUpgrade: (request, socket, head) => crowd.enter(request, socket, head, clientIp(request)),
     document: () =>
       informationDocument(governance.identity(), limits, requirements, host.restrictedKinds, store.searchedKinds()),
     submit: (event, origin, done) => {
@@ -302,34 +244,24 @@ export function createRelay(options: {
     applyLocally: ingester.applyLocally,
     find,
     stats: () => ({
-      connections: connections.size,
+      connections: crowd.size(),
       subscriptions: subscriptions.count(),
       queued: writer.queued(),
       unverified: verifier.pending(),
-      unjudged: program?.waiting() ?? 0,
+      unjudged: program?.state().waiting ?? 0,
       reconciled: negentropyMemory.events(),
       isIndexing: indexing.isUnderWay(),
+      removalsPending: (store.databases.removals.getStats() as { entryCount: number }).entryCount,
+      program: program?.state() ?? null,
     }),
     store,
-    traffic: () => {
-      let { bytesIn, bytesOut } = metrics
-      let unreadBytes = 0
-      for (const connection of connections) {
-        const traffic = connection.traffic()
-        bytesIn += traffic.bytesIn
-        bytesOut += traffic.bytesOut
-        unreadBytes += traffic.unreadBytes
-      }
-      return { bytesIn, bytesOut, unreadBytes }
-    },
+    traffic: crowd.traffic,
     close: async () => {
-      pinging.stop()
-      clearInterval(sweeping)
+      isClosing = true
       governance.stop()
       indexing.stop()
-      await retention.stop()
-      await new Promise<void>(done => server.close(() => done()))
-      await Promise.all([...connections].map(connection => connection.close()))
+      await housekeeping.stop()
+      await crowd.close()
       await verifier.close()
     },
   }

@@ -13,25 +13,36 @@ export type Subscription = {
 export type Subscriptions = {
   add(subscription: Subscription): void
   remove(subscription: Subscription): void
-  /** Hands an event to every subscription that asks for it, once each. */
+  /**
+   * Hands an event to every subscription there is now that asks for it, once each, and events in their order: at once as far
+   * as this turn of the event loop has time, since thousands of filters may stand under one key.
+   */
   publish(event: NostrEvent, json: Span): void
   count(): number
+  /** How many events have not been handed to all. */
+  waiting(): number
 }
 
 type Entry = {
   readonly subscription: Subscription
   readonly keys: readonly string[]
   readonly tests: readonly ((event: NostrEvent) => boolean)[]
-  /** The last publishing that came upon it: it stands under a key for each of its values, and is told once. */
+  /** The last publishing that came upon it: it stands under a key for each of its values, and is told once. At first the last before it. */
   offeredIn: number
 }
 
+const budgetMs = 3
+const offersBetweenLooks = 64
+
 /** Makes the index of live subscriptions. */
-export function createSubscriptions(): Subscriptions {
+export function createSubscriptions(options: { onError(error: unknown): void; nowMs?: () => number }): Subscriptions {
+  const { onError, nowMs = () => performance.now() } = options
   const entries = new Map<Subscription, Entry>()
   /** Most keys have one subscription, and a set for it would take longer to make than everything else here. */
   const byKey = new Map<string, Entry | Set<Entry>>()
-  let publishing = 0
+  let published = 0
+  /** Events under way, the first of them handed to some. */
+  const underWay: Generator<void, void>[] = []
 
   const addTo = (key: string, entry: Entry) => {
     const found = byKey.get(key)
@@ -48,17 +59,46 @@ export function createSubscriptions(): Subscriptions {
     } else if (found === entry) byKey.delete(key)
   }
 
-  const offer = (key: string, event: NostrEvent, json: Span) => {
-    const found = byKey.get(key)
-    if (found === undefined) return
-    if (!(found instanceof Set)) return offerTo(found, event, json)
-    for (const entry of found) offerTo(entry, event, json)
+  /** Goes over all whom an event might concern, in steps. */
+  function* offer(event: NostrEvent, json: Span, number: number): Generator<void, void> {
+    let offers = 0
+    for (const key of keysUnder(event)) {
+      const found = byKey.get(key)
+      if (found === undefined) continue
+      for (const entry of found instanceof Set ? found : [found]) {
+        offerTo(entry, event, json, number)
+        offers += entry.tests.length
+        if (offers < offersBetweenLooks) continue
+        offers = 0
+        yield
+      }
+    }
   }
 
-  const offerTo = (entry: Entry, event: NostrEvent, json: Span) => {
-    if (entry.offeredIn === publishing) return
-    entry.offeredIn = publishing
+  /** One that has come since the event was published has it from the store. */
+  const offerTo = (entry: Entry, event: NostrEvent, json: Span, number: number) => {
+    if (entry.offeredIn >= number) return
+    entry.offeredIn = number
     for (const test of entry.tests) if (test(event)) return entry.subscription.deliver(event, json)
+  }
+
+  /** Goes on until all are done, or the time is over and a later turn goes on. */
+  const goOn = () => {
+    const endMs = nowMs() + budgetMs
+    for (let [first] = underWay; first !== undefined; [first] = underWay) {
+      if (isThrough(first)) underWay.shift()
+      if (nowMs() >= endMs) break
+    }
+    if (underWay.length > 0) setImmediate(goOn)
+  }
+
+  const isThrough = (offering: Generator<void, void>): boolean => {
+    try {
+      return offering.next().done === true
+    } catch (error) {
+      onError(error)
+      return true
+    }
   }
 
   return {
@@ -66,7 +106,7 @@ export function createSubscriptions(): Subscriptions {
       const { filters } = subscription
       const [only] = filters
       const keys = filters.length === 1 && only !== undefined ? keysOf(only) : filters.flatMap(keysOf)
-      const entry = { subscription, keys, tests: filters.map(eventTest), offeredIn: 0 }
+      const entry = { subscription, keys, tests: filters.map(eventTest), offeredIn: published }
       entries.set(subscription, entry)
       for (const key of keys) addTo(key, entry)
     },
@@ -78,15 +118,20 @@ export function createSubscriptions(): Subscriptions {
     },
     publish: (event, json) => {
       if (entries.size === 0) return
-      publishing++
-      offer(`i${event.id}`, event, json)
-      offer(`a${event.pubkey}`, event, json)
-      offer(`k${event.kind}`, event, json)
-      for (const [letter, value] of event.tags) if (letter?.length === 1) offer(`#${letter}${value ?? ''}`, event, json)
-      offer('*', event, json)
+      if (underWay.push(offer(event, json, ++published)) === 1) goOn()
     },
     count: () => entries.size,
+    waiting: () => underWay.length,
   }
+}
+
+/** Under which keys those stand whom an event might concern. */
+function* keysUnder({ id, pubkey, kind, tags }: NostrEvent): Generator<string, void> {
+  yield `i${id}`
+  yield `a${pubkey}`
+  yield `k${kind}`
+  for (const [letter, value] of tags) if (letter?.length === 1) yield `#${letter}${value ?? ''}`
+  yield '*'
 }
 
 /** Under which keys a filter stands: ids, else the tag with fewest values, else authors, else kinds, else all events. */

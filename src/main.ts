@@ -13,7 +13,7 @@ import { checkKeys } from './check-keys.ts'
 import { clockHandlers } from './cli/clock-handlers.ts'
 import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
 import { devWalletHandlers } from './cli/dev.ts'
-import { createRelayWork, relayStreams } from './cli/relay-handlers.ts'
+import { countStreams, createRelayWork, relayStreams } from './cli/relay-handlers.ts'
 import { syncStream } from './cli/relay-sync-stream.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
@@ -22,6 +22,7 @@ import { createAddressList, createClientIp } from './http/client-ip.ts'
 import { limitConnections, openConnections } from './http/connections.ts'
 import { createInsiderCheck } from './http/insider.ts'
 import { listen, ownUrls, publicUrls, stopListening } from './http/listen.ts'
+import { watchReaders } from './http/readers.ts'
 import { createHttpServer, serveHttp } from './http/server.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
 import { keepHouse, lastSeen } from './jobs/housekeeping.ts'
@@ -70,6 +71,7 @@ export type Panda = {
 
 const sweepEveryMs = 300_000
 const announceEveryMs = 10_000
+const lookAtReadersEveryMs = 1_000
 /** Domains on the page for browsers. */
 const maxListed = 100
 
@@ -97,11 +99,19 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   if (lock === null) throw new Error(`another process is using the data directory ${config.data}`)
   closing.push(() => lock.release())
   const metrics = createServiceMetrics()
-  const server = createHttpServer(metrics.replies.count)
+  const server = createHttpServer(metrics.replies.count, metrics.connectionsEnded.count)
   const isProxy = createAddressList(config.trustedProxies)
   const { maxConnections, connectionsPerIp } = config.http
   const perAddress = createConnectionCounter({ maxConnections, connectionsPerIp })
   limitConnections(server, { maxConnections, perAddress, isProxy, refused: metrics.connectionsRefused.count })
+  const monotonicMs = () => performance.now()
+  const readers = watchReaders(server, {
+    limits: config.http,
+    nowMs: monotonicMs,
+    ended: metrics.connectionsEnded.count,
+  })
+  const lookingAtReaders = setInterval(readers.look, lookAtReadersEveryMs)
+  closing.push(() => clearInterval(lookingAtReaders))
   const { host: address, port } = await listen(server, config.listen)
   closing.push(() => stopListening(server))
   const urls = publicUrls(config, port)
@@ -123,7 +133,6 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const writer = createWriter({ root: environment.root, onError: onError('writer.failed'), metrics: metrics.writer })
   closing.push(() => writer.close())
 
-  const monotonicMs = () => performance.now()
   const onJump = (seconds: number) => log.warn({ event: 'clock.jump', seconds, confirmWith: 'panda clock confirm' })
   const clock = createLogClock({ wallSeconds, monotonicMs, lastSeen: lastSeen(environment), onJump })
   const waiters = createResultWaiters()
@@ -183,6 +192,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     },
     now: wallSeconds,
     clientIp,
+    onIndexing: isUnderWay => log.info({ event: isUnderWay ? 'search.indexing' : 'search.indexed' }),
     metrics: metrics.relay,
     onError: onError('relay.failed'),
   })
@@ -204,6 +214,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     const started = await startBridge({
       config: config.bridge,
       environment,
+      secp,
       signer,
       relay,
       outbound,
@@ -212,6 +223,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       now: wallSeconds,
       nowMs: monotonicMs,
       onLost: count => log.warn({ event: 'bridge.queue-full', lost: count }),
+      onNews: ({ kind, ...fields }) => log[kind === 'back' ? 'info' : 'warn']({ event: `bridge.${kind}`, ...fields }),
       onError: onError('bridge.failed'),
     })
     closing.push(() => started.stop())
@@ -287,7 +299,13 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   closing.push(scrape.stop)
   const app = createHttpApp({
     resolveNip05,
-    gateway: createGateway({ submit: relay.submit, waiters, findResult, postsPerIp: rations.postsPerIp }),
+    gateway: createGateway({
+      service: signer.publicKey,
+      submit: relay.submit,
+      waiters,
+      findResult,
+      postsPerIp: rations.postsPerIp,
+    }),
     relayDocument: relay.document,
     manage: relay.manage,
     mayPost: ip => rations.postsPerIp(networkOf(ip)),
@@ -297,12 +315,18 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     mayReadMetrics: createInsiderCheck({ ...config.metrics, isProxy, clientIp, publicUrls: config.publicUrls }),
     metricsText: scrape.text,
     onReply: metrics.replies.count,
+    nowMs: monotonicMs,
     clientIp,
     onError: onError('http.failed'),
   })
   serveHttp(server, app, {
-    onUpgrade: relay.handleUpgrade,
+    onUpgrade: (request, socket, head) => {
+      readers.forget(socket)
+      relay.handleUpgrade(request, socket, head)
+    },
     resolveNip05,
+    mayAsk: request => rations.requestsPerIp(networkOf(clientIp(request))),
+    ended: metrics.connectionsEnded.count,
     onReply: metrics.replies.count,
     onError: onError('http.failed'),
   })
@@ -310,15 +334,25 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const control = await createControlServer({
     path: controlSocketPath(directory),
     handlers: { ...devWalletHandlers(wallet), ...clockHandlers(clock, log) },
-    streams: {
-      ...relayStreams(
-        createRelayWork(
-          { relay, writer, isProtected: host.isProtected },
-          { maxEventBytes: config.relay.limits.maxEventBytes, share: modestShare, now: wallSeconds },
+    streams: countStreams(
+      {
+        ...relayStreams(
+          createRelayWork(
+            { relay, writer, isProtected: host.isProtected },
+            {
+              maxEventBytes: config.relay.limits.maxEventBytes,
+              share: modestShare,
+              now: wallSeconds,
+              removed: count => {
+                metrics.relay.deleted += count
+              },
+            },
+          ),
         ),
-      ),
-      'relay.sync': syncStream(relay, { limits: config.relay.limits, share: modestShare, now: wallSeconds }),
-    },
+        'relay.sync': syncStream(relay, { limits: config.relay.limits, share: modestShare, now: wallSeconds }),
+      },
+      metrics.tools,
+    ),
     report: onError('control.failed'),
   })
   closing.push(() => control.close())

@@ -20,6 +20,7 @@ export function relayFromConfig({ relay }: Config, { publicKey, host }: { public
       name: relay.name,
       description: relay.description,
       contact: relay.contact,
+      adminKey: relay.adminKey,
       publicKey,
       version: packageVersion(),
       restrictedWrites: relay.policy !== 'open',

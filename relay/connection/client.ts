@@ -6,4 +6,6 @@ export type Client = {
   /** The keys that have authenticated so far (NIP-42). */
   readonly authenticated: ReadonlySet<string>
   sendChallenge(): void
+  /** The same, unless it has been sent before: for a client that may want to sign in, and need not. */
+  offerAuth(): void
 }

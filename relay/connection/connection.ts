@@ -1,19 +1,18 @@
 import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
-import { authFault, newChallenge } from '../auth.ts'
 import type { Host, Origin } from '../host.ts'
 import type { Ingester } from '../ingest.ts'
 import type { Limits } from '../limits.ts'
 import type { Membership } from '../membership/membership.ts'
-import { countMessage, countRefusal, type RelayMetrics } from '../metrics/metrics.ts'
+import { countMessage, type RelayMetrics } from '../metrics/metrics.ts'
 import { createReconciliations, type Reconciliations } from '../negentropy/negentropy.ts'
 import type { NegentropyMemory } from '../negentropy/negentropy-memory.ts'
 import type { Turns } from '../query/turns.ts'
 import type { Secp256k1 } from '../signatures/secp256k1.ts'
-import { hasRightId, parseEvent, verifySignature } from '../signatures/verify.ts'
 import type { EventStore } from '../store/store.ts'
 import { wrongSignature } from '../submitted.ts'
 import type { Subscriptions } from '../subscriptions.ts'
+import { createAuthentication } from './authentication.ts'
 import type { Backlog } from './backlog.ts'
 import { createBucket } from './bucket.ts'
 import type { Client } from './client.ts'
@@ -22,9 +21,9 @@ import { createIdleness } from './idleness.ts'
 import { createInbox } from './inbox.ts'
 import { createInflow } from './inflow.ts'
 import { createOutlet } from './outlet.ts'
-import type { Pace } from './pace.ts'
 import { createReading } from './reading.ts'
 import { createRequests } from './requests.ts'
+import type { Rota } from './rota.ts'
 
 /** A client on a websocket. */
 export type Connection = {
@@ -60,7 +59,7 @@ export type ConnectionContext = {
   urls: readonly string[]
   turns: Turns
   /** Shared by all connections, as is the backlog. */
-  isOver: Pace
+  rota: Rota
   backlog: Backlog
   flushes: Flushes
   negentropyMemory: NegentropyMemory
@@ -68,13 +67,15 @@ export type ConnectionContext = {
   onError(error: unknown): void
 }
 
-/** An event of so many bytes counts as one more, since its tags have to be indexed, and sooner when its words have to be. */
+/** An event of so many bytes counts as one more, and sooner when its words have to be indexed ... */
 const bytesPerToken = 2_048
 const searchedBytesPerToken = 512
+/** ... or one of so many tags, whichever costs more: each tag is a row to write, and to remove one day. */
+const tagsPerToken = 20
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
-  const { socket, stream, ip, store, ingester, secp, limits, metrics, urls, isOver, now, onError } = context
+  const { socket, stream, ip, store, ingester, limits, metrics, rota, onError } = context
   const authenticated = new Set<string>()
   const origin: Origin = { source: 'client', ip, authenticated }
   const eventBucket = createBucket({ perSecond: limits.eventsPerSecond, burst: limits.eventsBurst })
@@ -84,14 +85,27 @@ export function openConnection(context: ConnectionContext): Connection {
   const outlet = createOutlet(context, reading)
   const isIdle = createIdleness(limits.idleSeconds)
   const { send } = outlet
-  let challenge: string | null = null
   let wasHeard = false
 
-  const sendChallenge = () => {
-    challenge ??= newChallenge()
-    send(['AUTH', challenge])
+  const onBadMessage = (notice: string) => {
+    send(['NOTICE', notice])
+    countMistake()
   }
-  const client: Client = { outlet, authenticated, sendChallenge }
+
+  const countMistake = () => {
+    if (mistakes()) return
+    outlet.blame('nonsense')
+    outlet.end(1008, 'too many invalid messages')
+  }
+
+  const { sendChallenge, offerAuth, onAuth } = createAuthentication(context, {
+    authenticated,
+    send,
+    mayTry: () => eventBucket(),
+    onBadMessage,
+    countMistake,
+  })
+  const client: Client = { outlet, authenticated, sendChallenge, offerAuth }
   const requests = createRequests(context, client, () => reconciliations?.count() ?? 0)
   /** Few clients reconcile, and what it takes would be a fifth of an idle connection's memory. */
   let reconciliations: Reconciliations | null = null
@@ -151,22 +165,12 @@ export function openConnection(context: ConnectionContext): Connection {
     return false
   }
 
-  const onBadMessage = (notice: string) => {
-    send(['NOTICE', notice])
-    countMistake()
-  }
-
-  const countMistake = () => {
-    if (mistakes()) return
-    outlet.blame('nonsense')
-    outlet.end(1008, 'too many invalid messages')
-  }
-
   const onEvent = (value: unknown, bytes: number) => {
     const id = idOf(value)
     if (id === null) return onBadMessage('invalid: an EVENT carries an event with an id of 64 lower-case hex digits')
     const isSearched = store.searchedKinds().has((value as { kind: number }).kind)
-    const cost = 1 + Math.floor(bytes / (isSearched ? searchedBytesPerToken : bytesPerToken))
+    const byBytes = bytes / (isSearched ? searchedBytesPerToken : bytesPerToken)
+    const cost = 1 + Math.floor(Math.max(byBytes, tagCount(value) / tagsPerToken))
     if (!eventBucket(cost)) {
       metrics.eventsRefused['rate-limited']++
       return send(['OK', id, false, 'rate-limited: too many events, slow down'])
@@ -179,38 +183,11 @@ export function openConnection(context: ConnectionContext): Connection {
     })
   }
 
-  const onAuth = (value: unknown) => {
-    const parsed = parseEvent(value, limits)
-    if (!parsed.ok) {
-      if (parsed.id === null) return onBadMessage(`invalid: ${parsed.reason}`)
-      metrics.authRefused.invalid++
-      return send(['OK', parsed.id, false, `invalid: ${parsed.reason}`])
-    }
-    const { event } = parsed
-    const refuse = (message: string) => {
-      countRefusal(metrics.authRefused, message)
-      send(['OK', event.id, false, message])
-    }
-    if (!eventBucket()) return refuse('rate-limited: too many events, slow down')
-    const expected = { challenge: challenge ?? '', urls, now: now(), windowSeconds: limits.authWindowSeconds }
-    const fault = challenge === null ? 'invalid: no challenge was sent on this connection' : authFault(event, expected)
-    if (fault !== null) return refuse(fault)
-    if (!hasRightId(event)) return refuse(wrongProof)
-    metrics.verifications++
-    if (verifySignature(event, secp) === null) {
-      metrics.badSignatures++
-      refuse(wrongProof)
-      return countMistake()
-    }
-    if (authenticated.size >= maxKeys) return refuse(`restricted: at most ${maxKeys} keys on a connection`)
-    authenticated.add(event.pubkey)
-    send(['OK', event.id, true, ''])
-  }
-
   const inbox = createInbox({
     reading,
     outlet,
-    isOver,
+    rota,
+    metrics,
     handle: (data, isBinary) => {
       // After our closing frame the client's may be long in coming; what else it sends does not count.
       if (!outlet.isOpen()) return
@@ -273,13 +250,8 @@ export function openConnection(context: ConnectionContext): Connection {
   }
 }
 
-const wrongProof = 'invalid: id or signature is wrong'
-
 /** What asks for stored events. */
 const asking: ReadonlySet<unknown> = new Set(['REQ', 'COUNT', 'NEG-OPEN'])
-
-/** How many keys may authenticate on one connection. */
-const maxKeys = 32
 
 /** Sockets count by themselves; what waits in memory is no traffic yet. Other streams tell nothing. */
 function trafficOf(stream: Duplex & { bytesRead?: number; bytesWritten?: number }): Traffic {
@@ -302,6 +274,12 @@ function sizeOf(data: RawData): number {
 
 function isSubscriptionId(value: unknown): value is string {
   return typeof value === 'string' && value.length >= 1 && value.length <= 64
+}
+
+/** Of something that may not be an event at all. */
+function tagCount(value: unknown): number {
+  const { tags } = value as { tags?: unknown }
+  return Array.isArray(tags) ? tags.length : 0
 }
 
 function idOf(value: unknown): string | null {

@@ -1,40 +1,45 @@
 import type { RawData } from 'ws'
+import type { RelayMetrics } from '../metrics/metrics.ts'
 import type { Outlet } from './outlet.ts'
-import type { Pace } from './pace.ts'
 import type { Reading } from './reading.ts'
+import type { Rota } from './rota.ts'
 
 /** Takes a message of a client. */
 export type Inbox = (data: RawData, isBinary: boolean) => void
 
 /**
- * Hands on the messages of a connection in their order, on later turns of the event loop when this one's time is over: one
- * read of a socket may bring hundreds of events, and each costs a verification. Meanwhile nothing more is read from it.
+ * Hands on the messages of a connection in their order: at once where there is time, else in turn with other connections,
+ * one message each, since one read of a socket may bring hundreds. Meanwhile nothing more is read from it.
  */
 export function createInbox(context: {
   reading: Reading
   outlet: Pick<Outlet, 'holdWhileBehind'>
   /** Shared by all connections. */
-  isOver: Pace
+  rota: Rota
+  metrics: Pick<RelayMetrics, 'messagesWaiting'>
   handle: Inbox
 }): Inbox {
-  const { reading, outlet, isOver, handle } = context
+  const { reading, outlet, rota, metrics, handle } = context
   const waiting: [RawData, boolean][] = []
 
-  const drain = () => {
-    while (waiting.length > 0 && !isOver()) {
-      const next = waiting.shift()
-      if (next !== undefined) handle(...next)
+  const handleNext = (): boolean => {
+    const next = waiting.shift()
+    if (next !== undefined) {
+      metrics.messagesWaiting--
+      handle(...next)
     }
-    if (waiting.length > 0) return void setImmediate(drain)
+    if (waiting.length > 0) return true
     outlet.holdWhileBehind()
     reading.resume()
+    return false
   }
 
   return (data, isBinary) => {
-    if (waiting.length === 0 && !isOver()) return handle(data, isBinary)
+    if (waiting.length === 0 && rota.isFree()) return handle(data, isBinary)
     waiting.push([data, isBinary])
+    metrics.messagesWaiting++
     if (waiting.length > 1) return
     reading.pause()
-    setImmediate(drain)
+    rota.join(handleNext)
   }
 }

@@ -107,6 +107,7 @@ export function createOutlet(
     send: message => {
       if (!isOpen()) return
       if (message[0] === 'CLOSED' || message[0] === 'NEG-ERR') countRefusal(metrics.requestsRefused, message[2])
+      else if (message[0] === 'NOTICE') metrics.notices++
       pages.message(Buffer.from(JSON.stringify(message)), null)
       flushLater()
     },

@@ -3,9 +3,9 @@ import type { Limits } from '../limits.ts'
 import type { RelayMetrics } from '../metrics/metrics.ts'
 import { broadness } from '../query/broad.ts'
 import { type Counts, createCounts, takesTooLong } from '../query/counts.ts'
-import { type Filter, parseFilter, valuesIn } from '../query/filter.ts'
-import { openScan, type Visible } from '../query/query.ts'
-import { isPartyTo, visibleTo } from '../query/readers.ts'
+import { type Filter, parseFilter, weightOf } from '../query/filter.ts'
+import { openScan } from '../query/query.ts'
+import { isPartyTo, openEyes } from '../query/readers.ts'
 import type { Turns } from '../query/turns.ts'
 import { recordJson } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
@@ -31,10 +31,13 @@ export type Requests = {
 type Slice = { endMs: number; workedMs: number }
 
 /** A subscription; `held` are live events that came before the stored ones were all sent. */
-type Open = { readonly subscription: Subscription; held: Span[] | null; closed: boolean }
+type Open = { readonly subscription: Subscription; readonly weight: number; held: Span[] | null; closed: boolean }
 
 const sliceMs = 3
-const maxHeld = 1_000
+/** Of live events that a connection's subscriptions hold; nobody counts them among what waits for it. */
+const maxHeldBytes = 1_048_576
+/** A small event may be all that is left of a page of memory. */
+const leastHeldBytes = 1_024
 
 /** Serves the REQs and COUNTs of a connection. */
 export function createRequests(
@@ -54,9 +57,11 @@ export function createRequests(
   openReconciliations: () => number,
 ): Requests {
   const { store, subscriptions, host, limits, metrics, turns, now, onError } = context
-  const { outlet, authenticated, sendChallenge } = client
+  const { outlet, authenticated, sendChallenge, offerAuth } = client
   const open = new Map<string, Open>()
   let counts: Counts | null = null
+  let underWay = 0
+  let heldBytes = 0
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
 
   const count = () => open.size + (counts?.size() ?? 0)
@@ -106,9 +111,9 @@ export function createRequests(
     if (count() + openReconciliations() >= limits.maxSubscriptions) {
       return refuse(`rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
     }
-    let listed = valuesIn(filters) + (counts?.listed() ?? 0)
-    for (const { subscription } of open.values()) listed += valuesIn(subscription.filters)
-    if (listed > limits.maxSubscribedValues) {
+    let weight = weightOf(filters) + (counts?.listed() ?? 0)
+    for (const other of open.values()) weight += other.weight
+    if (weight > limits.maxSubscribedValues) {
       return refuse(`rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`)
     }
     return filters
@@ -120,6 +125,7 @@ export function createRequests(
   const startSubscription = (id: string, filters: readonly Filter[]) => {
     const prefix = Buffer.from(`["EVENT",${JSON.stringify(id)},`)
     const entry: Open = {
+      weight: weightOf(filters),
       held: [],
       closed: false,
       subscription: {
@@ -127,8 +133,7 @@ export function createRequests(
         deliver: (event, json) => {
           if (host.restrictedKinds.has(event.kind) && !isPartyTo(event, authenticated)) return
           metrics.delivered++
-          if (entry.held !== null && entry.held.length < maxHeld) entry.held.push(json)
-          else outlet.add(prefix, json)
+          if (!hold(entry, json)) outlet.add(prefix, json)
         },
       },
     }
@@ -142,9 +147,31 @@ export function createRequests(
     }
     const slice: Slice = { endMs: startMs + sliceMs, workedMs: 0 }
     const sending = sendStored(id, entry, prefix, slice)
-    // Most are answered in one slice, for which no promise is made.
-    if (isSent(id, entry, sending)) finish()
-    else goOn(id, entry, sending, slice).catch(onError).finally(finish)
+    // Most are answered in one slice, for which no promise is made. Who has others under way has that in their turn.
+    if (underWay === 0 && isSent(id, entry, sending)) return finish()
+    underWay++
+    goOn(id, entry, sending, slice)
+      .catch(onError)
+      .finally(() => {
+        underWay--
+        finish()
+      })
+  }
+
+  /** Keeps a live event until the stored ones are sent, if there is room for it. */
+  const hold = ({ held }: Open, json: Span): boolean => {
+    const bytes = heldBytesOf(json)
+    if (held === null || heldBytes + bytes > maxHeldBytes) return false
+    heldBytes += bytes
+    held.push(json)
+    return true
+  }
+
+  const takeHeld = (entry: Open): readonly Span[] => {
+    const held = entry.held ?? []
+    entry.held = null
+    for (const json of held) heldBytes -= heldBytesOf(json)
+    return held
   }
 
   /** Lets a query have its next slice; `true` when there is nothing more to do for it. */
@@ -179,12 +206,12 @@ export function createRequests(
   /** Sends what is stored, then EOSE, then what came meanwhile. Yields when the slice is over or the client is behind. */
   function* sendStored(id: string, entry: Open, prefix: Buffer, slice: Slice): Generator<void, void> {
     const latest = store.latestSeq()
-    const visible: Visible = visibleTo(host.restrictedKinds, authenticated)
+    const { visible, mayMiss } = openEyes(host.restrictedKinds, authenticated)
     const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
     let hasMore: boolean | undefined = false
     const isOver = () => performance.now() > slice.endMs
     for (const filter of entry.subscription.filters) {
-      const scan = openScan(store, filter, { now: now(), latest, visible, seen })
+      const scan = openScan(store, filter, { now: now(), latest, visible, seen, ties: limits.maxLimit })
       for (;;) {
         const record = scan.next(isOver)
         if (record === null) break
@@ -200,10 +227,12 @@ export function createRequests(
       hasMore = hasMore === true || scan.hasMore() === true || (hasMore === false ? scan.hasMore() : undefined)
       if (isOver()) yield
     }
+    if (mayMiss()) {
+      offerAuth()
+      if (hasMore === false) hasMore = undefined
+    }
     outlet.send(hasMore === undefined ? ['EOSE', id] : ['EOSE', id, [hasMore ? 'more' : 'finish']])
-    const held = entry.held ?? []
-    entry.held = null
-    for (const json of held) outlet.add(prefix, json)
+    for (const json of takeHeld(entry)) outlet.add(prefix, json)
   }
 
   const close = (id: unknown) => {
@@ -215,6 +244,7 @@ export function createRequests(
     const entry = typeof id === 'string' ? open.get(id) : undefined
     if (typeof id !== 'string' || entry === undefined) return
     entry.closed = true
+    takeHeld(entry)
     open.delete(id)
     subscriptions.remove(entry.subscription)
   }
@@ -229,4 +259,8 @@ export function createRequests(
     },
     count,
   }
+}
+
+function heldBytesOf({ start, end }: Span): number {
+  return Math.max(leastHeldBytes, end - start)
 }

@@ -29,18 +29,21 @@ export function parseIpNetwork(text: string): IpNetwork | null {
 
 /** Makes the test whether an address is in one of some networks. */
 export function createIpTest(networks: Iterable<string>): (ip: string) => boolean {
-  const list = new BlockList()
+  // In one list, IPv6 networks around `::` would take in all of IPv4, which is mapped into them.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
   let isAny = false
   for (const text of networks) {
     const network = parseIpNetwork(text)
     if (network === null) continue
-    list.addSubnet(network.address, network.prefix, network.family)
+    lists[network.family].addSubnet(network.address, network.prefix, network.family)
     isAny = true
   }
   if (!isAny) return () => false
   return ip => {
     const address = canonical(ip)
-    return address !== null && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+    if (address === null) return false
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    return lists[family].check(address, family)
   }
 }
 

@@ -10,10 +10,9 @@ export type Loaded =
   | { readonly kind: 'too big' }
   | { readonly kind: 'no room' }
 
-const recordsPerStep = 32
 /** Room is asked for by so many events at once. */
 const eventsPerTake = 4_096
-/** Ends a step of a scan at its first look. */
+/** Ends a step of a scan at its first look, which comes after some records, found or not. */
 const always = () => true
 
 /**
@@ -54,7 +53,6 @@ export function* loadVector(
       taken += more
     }
     builder.add(recordCreatedAt(record), recordId(record), 0)
-    if (size % recordsPerStep === 0) yield
   }
   giveBack(taken - builder.size())
   return { kind: 'vector', vector: yield* builder.seal() }

@@ -2,6 +2,7 @@ import { createBucket } from '../connection/bucket.ts'
 import type { Client } from '../connection/client.ts'
 import type { Host } from '../host.ts'
 import type { Limits } from '../limits.ts'
+import type { RelayMetrics } from '../metrics/metrics.ts'
 import { broadness } from '../query/broad.ts'
 import { takesTooLong } from '../query/counts.ts'
 import { type Filter, parseFilter } from '../query/filter.ts'
@@ -52,6 +53,7 @@ export function createReconciliations(
     /** Shared by all connections, as is the memory. */
     turns: Turns
     negentropyMemory: NegentropyMemory
+    metrics: Pick<RelayMetrics, 'reconciliations'>
     now(): number
     onError(error: unknown): void
   },
@@ -59,7 +61,7 @@ export function createReconciliations(
   /** REQs and reconciliations count together. */
   openSubscriptions: () => number,
 ): Reconciliations {
-  const { ip, store, host, limits, turns, negentropyMemory: memory, now, onError } = context
+  const { ip, store, host, limits, turns, negentropyMemory: memory, metrics, now, onError } = context
   const sessions = new Map<string, Session>()
   const bucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
   const frameBytes = frameLimit(limits)
@@ -94,6 +96,7 @@ export function createReconciliations(
     }
     const session = { vector: null, heldEvents: 0, isBusy: false, isClosed: false, lastMs: performance.now() }
     sessions.set(id, session)
+    metrics.reconciliations++
     enqueue(id, session, message, parsed.filter)
   }
 
@@ -174,6 +177,7 @@ export function createReconciliations(
     const session = typeof id === 'string' ? sessions.get(id) : undefined
     if (typeof id !== 'string' || session === undefined) return
     sessions.delete(id)
+    metrics.reconciliations--
     session.isClosed = true
     session.vector = null
     memory.giveBack(ip, session.heldEvents)

@@ -1,4 +1,5 @@
 import type { Client } from '../connection/client.ts'
+import { wholeSpan } from '../connection/page.ts'
 import type { Host } from '../host.ts'
 import type { Limits } from '../limits.ts'
 import type { RelayMetrics } from '../metrics/metrics.ts'
@@ -6,12 +7,13 @@ import { standsUnder } from '../search/search-scan.ts'
 import { rowsByRelevance } from '../search/searched-text.ts'
 import { type RecordView, recordId, recordPubkey } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
-import { type Filter, valuesIn } from './filter.ts'
+import { type Filter, weightOf } from './filter.ts'
 import { addAuthor, offsetFor, registerCount } from './hyperloglog.ts'
 import { openScan } from './query.ts'
 import { recordTest } from './query-test.ts'
-import { visibleTo } from './readers.ts'
+import { openEyes } from './readers.ts'
 import type { Turns } from './turns.ts'
+import { isTimeUp, type Work, workOn } from './work.ts'
 
 /** The counts under way on one connection. */
 export type Counts = {
@@ -29,7 +31,6 @@ type Entry = { readonly id: string; readonly filters: readonly Filter[]; stopped
 /** What is said of a query that is given up. */
 export const takesTooLong = 'blocked: this takes too long, ask for less'
 const sliceMs = 5
-const stepsBetweenLooks = 32
 
 /** Makes the counts of a connection. Each goes over the events in slices, as queries do, and keeps none of them in mind. */
 export function createCounts(
@@ -42,7 +43,7 @@ export function createCounts(
     now(): number
     onError(error: unknown): void
   },
-  { outlet, authenticated }: Client,
+  { outlet, authenticated, offerAuth }: Client,
 ): Counts {
   const { store, host, limits, metrics, turns, now, onError } = context
   const underWay = new Map<string, Entry>()
@@ -74,17 +75,28 @@ export function createCounts(
 
   /** The answer, or `null` when the count was stopped. */
   const count = async (entry: Entry): Promise<object | null> => {
+    const { visible, mayMiss } = openEyes(host.restrictedKinds, authenticated)
     const options = {
       now: now(),
       latest: store.latestSeq(),
-      visible: visibleTo(host.restrictedKinds, authenticated),
+      visible,
       seen: null,
       unordered: true,
     }
     const [first] = entry.filters
     const offset = entry.filters.length === 1 && first !== undefined ? offsetFor(first) : null
     const registers = offset === null ? null : new Uint8Array(registerCount)
-    const earlier: ((record: RecordView) => boolean)[] = []
+    const earlier: { readonly test: (record: RecordView) => boolean; readonly passes: number }[] = []
+    const work: Work = { done: 0 }
+    // A search reads more, and what was read before is then no longer valid.
+    const readsMore = entry.filters.some(({ search }) => search !== undefined)
+    const isCounted = (found: RecordView): boolean => {
+      const record = readsMore && earlier.length > 0 ? copyOf(found) : found
+      return earlier.some(({ test, passes }) => {
+        work.done += 1 + workOn(record, passes)
+        return test(record)
+      })
+    }
     let found = 0
     let endMs = 0
     const isOver = () => performance.now() > endMs
@@ -105,23 +117,25 @@ export function createCounts(
     for (const asked of entry.filters) {
       const filter = { ...asked, limit: Number.POSITIVE_INFINITY }
       const scan = openScan(store, filter, options)
-      for (let step = 1; ; step++) {
+      for (;;) {
         const record = scan.next(isOver)
         if (record === null) break
-        if (record !== undefined && !earlier.some(test => test(record))) {
+        if (record !== undefined && !isCounted(record)) {
           if (found === limits.maxCounted) return { count: found, approximate: true }
           found++
           if (registers !== null && offset !== null) addAuthor(registers, recordPubkey(record), offset)
         }
-        const mayBeOver = record === undefined || step % stepsBetweenLooks === 0
-        if (mayBeOver && (record === undefined || isOver()) && !(await nextSlice())) return null
+        if ((record === undefined || isTimeUp(work, isOver)) && !(await nextSlice())) return null
       }
       // A search for common words does not look at all events.
       if (scan.hasMore() !== false) return { count: found, approximate: true }
-      earlier.push(wholeTest(store, filter))
+      earlier.push({ test: wholeTest(store, filter), passes: filter.tags.size })
       if (isOver() && !(await nextSlice())) return null
     }
-    return registers === null ? { count: found } : { count: found, hll: Buffer.from(registers).toString('hex') }
+    const answer = registers === null ? { count: found } : { count: found, hll: Buffer.from(registers).toString('hex') }
+    if (!mayMiss()) return answer
+    offerAuth()
+    return { ...answer, approximate: true }
   }
 
   return {
@@ -133,10 +147,14 @@ export function createCounts(
     size: () => underWay.size,
     listed: () => {
       let listed = 0
-      for (const { filters } of underWay.values()) listed += valuesIn(filters)
+      for (const { filters } of underWay.values()) listed += weightOf(filters)
       return listed
     },
   }
+}
+
+function copyOf({ bytes, start, end }: RecordView): RecordView {
+  return wholeSpan(Buffer.from(bytes.subarray(start, end)))
 }
 
 /** Whether a filter has counted a record: all that it asks for, ids and words included. */

@@ -1,6 +1,7 @@
 import type { NostrEvent } from '../event.ts'
 import { maxSearchLength, maxSearchWords, parseSearch, type Search } from '../search/search.ts'
 import { hasWords } from '../search/searched-text.ts'
+import { isWellFormed } from '../text.ts'
 
 /** A subscription filter (NIP-01), checked. Absent fields do not restrict. */
 export type Filter = {
@@ -14,6 +15,8 @@ export type Filter = {
   /** Words that the event has (NIP-50); `kinds` are then among those that are searched. */
   readonly search?: Search
   readonly limit: number
+  /** Whether it is ours: the client would take more. */
+  readonly isCapped?: boolean
 }
 
 /** Bounds on what a filter may ask. */
@@ -39,7 +42,11 @@ const nothingSearched: ReadonlySet<number> = new Set()
 /** Checks a filter as a client sent it. Unknown fields are refused, so that nobody takes their absence from the answer for an answer. */
 export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return no('a filter is an object')
-  const filter: { -readonly [K in keyof Filter]: Filter[K] } = { tags: new Map(), limit: limits.maxLimit }
+  const filter: { -readonly [K in keyof Filter]: Filter[K] } = {
+    tags: new Map(),
+    limit: limits.maxLimit,
+    isCapped: true,
+  }
   const tags = new Map<string, readonly string[]>()
   const { searchedKinds = nothingSearched } = limits
   for (const [key, field] of Object.entries(value)) {
@@ -57,13 +64,16 @@ export function parseFilter(value: unknown, limits: FilterLimits): ParsedFilter 
     } else if (key === 'limit') {
       if (!isTime(field)) return no('limit: an integer that is not negative')
       filter.limit = Math.min(field, limits.maxLimit)
+      filter.isCapped = field > limits.maxLimit
     } else if (key === 'search' && searchedKinds.size > 0) {
       const search = typeof field === 'string' ? parseSearch(field) : 'too-long'
-      if (search === 'too-long') return no(`search: up to ${maxSearchLength} characters and ${maxSearchWords} words`)
+      if (search === 'too-long')
+        return no(`search: a text of up to ${maxSearchLength} characters and ${maxSearchWords} words`)
       if (search !== null) filter.search = search
     } else if (tagKey.test(key)) {
       const isValue = hexTags.has(key) ? isHex64 : isText
-      if (!isListOf(field, isValue, limits.maxValues)) return no(`${key}: up to ${limits.maxValues} tag values`)
+      const what = hexTags.has(key) ? 'of 64 lower-case hex digits' : 'texts of up to 1024 characters'
+      if (!isListOf(field, isValue, limits.maxValues)) return no(`${key}: up to ${limits.maxValues} ${what}`)
       tags.set(key.slice(1), field)
     } else {
       return { ok: false, reason: `${key.slice(0, 32)}: this filter field is not known here`, isUnknown: true }
@@ -102,8 +112,38 @@ function kindsToSearch({ kinds }: Pick<Filter, 'kinds'>, search: Search, searche
   return kinds === undefined ? [...searched] : kinds.filter(kind => searched.has(kind))
 }
 
+/** Few tags are looked through sooner than looked up. */
+const fewTags = 16
+
 function hasTag(event: Filtered, letter: string, values: ReadonlySet<string>): boolean {
+  if (event.tags.length > fewTags) return hasCommon(tagValuesOf(event, letter), values)
   for (const [name, value] of event.tags) if (name === letter && value !== undefined && values.has(value)) return true
+  return false
+}
+
+/** Of events that thousands of filters are tried on. */
+const sorted = new WeakMap<Filtered, ReadonlyMap<string, ReadonlySet<string>>>()
+const noValues: ReadonlySet<string> = new Set()
+
+function tagValuesOf(event: Filtered, letter: string): ReadonlySet<string> {
+  let values = sorted.get(event)
+  if (values === undefined) {
+    const byName = new Map<string, Set<string>>()
+    for (const [name, value] of event.tags) {
+      if (name?.length !== 1 || value === undefined) continue
+      const former = byName.get(name)
+      if (former === undefined) byName.set(name, new Set([value]))
+      else former.add(value)
+    }
+    values = byName
+    sorted.set(event, values)
+  }
+  return values.get(letter) ?? noValues
+}
+
+function hasCommon(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  const [few, many] = one.size < other.size ? [one, other] : [other, one]
+  for (const value of few) if (many.has(value)) return true
   return false
 }
 
@@ -124,7 +164,8 @@ function isHex64(value: unknown): value is string {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= 1_024
+  // Bytes could not tell a lone surrogate from the character that stands for it.
+  return typeof value === 'string' && value.length <= 1_024 && isWellFormed(value)
 }
 
 function isKind(value: unknown): value is number {
@@ -135,11 +176,19 @@ function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maxTime
 }
 
-/** How many values filters list, which is what they take of memory. */
-export function valuesIn(filters: readonly Filter[]): number {
-  let count = 0
+/** A filter is tried on events that its values have nothing to do with. */
+const valuesPerFilter = 32
+/** A longer value counts as several. */
+const charactersPerValue = 64
+
+/** What filters take of memory, and of time for each event, while they are open: in values of usual length. */
+export function weightOf(filters: readonly Filter[]): number {
+  let weight = filters.length * valuesPerFilter
   for (const { ids, authors, kinds, tags, search } of filters) {
-    for (const list of [ids, authors, kinds, search?.words, ...tags.values()]) count += list?.length ?? 0
+    for (const list of [ids, authors, kinds]) weight += list?.length ?? 0
+    for (const list of [search?.words ?? [], ...tags.values()]) {
+      for (const value of list) weight += Math.max(1, Math.ceil(value.length / charactersPerValue))
+    }
   }
-  return count
+  return weight
 }

@@ -4,6 +4,7 @@ import { recordCreatedAt } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Filter } from './filter.ts'
 import type { Index } from './query-index.ts'
+import type { Work } from './work.ts'
 
 /** Gives the numbers of events that may match, in order, and then `null`. */
 export type Candidates = () => number | null
@@ -12,6 +13,8 @@ const maxTime = 2 ** 48 - 2
 const looksBetweenYields = 16
 const smallestPage = 4
 const largestPage = 512
+/** Cursors may all come to the end of their pages at once. */
+const positionsPerUnit = 8
 const nowhere: Position = { time: 0, idHigh: 0, idLow: 0, seq: 0 }
 
 /** One prefix of an index, read a page of positions at a time; cursors are ordered by that on which they stand. */
@@ -42,8 +45,12 @@ export function* listIds(store: EventStore, ids: readonly string[]): Generator<v
   return () => found[index++]?.seq ?? null
 }
 
-/** The numbers of candidate events from an index, merged from one cursor per prefix. */
-export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>): Generator<void, Candidates> {
+/** The numbers of candidate events from an index, merged from one cursor per prefix. What is read is added to `work`. */
+export function* mergeCursors(
+  filter: Filter,
+  choosing: Generator<void, Index>,
+  work: Work,
+): Generator<void, Candidates> {
   const { since = 0, until = maxTime, limit } = filter
   const { index, prefixes } = yield* choosing
   const heap: Cursor[] = []
@@ -60,7 +67,7 @@ export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>):
       isLast: false,
       position: nowhere,
     }
-    if (refill(cursor)) heap.push(cursor)
+    if (refill(cursor, work)) heap.push(cursor)
     if (prefixes.length > 1) yield
   }
   if (heap.length > 1) heap.sort((a, b) => (isBefore(a, b) ? -1 : 1))
@@ -68,7 +75,7 @@ export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>):
     const top = heap[0]
     if (top === undefined) return null
     const { seq } = top.position
-    if (!advance(top)) {
+    if (!advance(top, work)) {
       const last = heap.pop()
       if (last !== undefined && last !== top) heap[0] = last
     }
@@ -78,18 +85,19 @@ export function* mergeCursors(filter: Filter, choosing: Generator<void, Index>):
 }
 
 /** Goes on to the cursor's next position; `false` at its end. */
-function advance(cursor: Cursor): boolean {
+function advance(cursor: Cursor, work: Work): boolean {
   const next = cursor.page[++cursor.at]
-  if (next === undefined) return refill(cursor)
+  if (next === undefined) return refill(cursor, work)
   cursor.position = next
   return true
 }
 
 /** Reads the cursor's next page; `false` at its end. */
-function refill(cursor: Cursor): boolean {
+function refill(cursor: Cursor, work: Work): boolean {
   if (cursor.isLast) return false
   const { index, start, end, pageSize } = cursor
   cursor.page = index.read(start, end, pageSize)
+  work.done += Math.ceil(cursor.page.length / positionsPerUnit)
   cursor.at = 0
   cursor.isLast = cursor.page.length < pageSize
   cursor.pageSize = Math.min(largestPage, pageSize * 4)

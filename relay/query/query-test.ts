@@ -2,9 +2,9 @@ import {
   type RecordView,
   recordAuthorNumber,
   recordCreatedAt,
-  recordHasTag,
   recordIsBy,
   recordKind,
+  recordTagTest,
 } from '../store/record.ts'
 import type { Filter } from './filter.ts'
 
@@ -20,9 +20,8 @@ export function recordTest(filter: Filter): (record: RecordView) => boolean {
   if (kinds !== undefined) tests.push(kindTest(kinds))
   if (authors !== undefined) tests.push(authorTest(authors))
   for (const [letter, values] of filter.tags) {
-    const code = letter.charCodeAt(0)
     const wanted = values.map(value => Buffer.from(value))
-    tests.push(record => recordHasTag(record, code, wanted))
+    tests.push(recordTagTest(letter.charCodeAt(0), wanted))
   }
   return record => {
     for (const test of tests) if (!test(record)) return false

@@ -1,11 +1,13 @@
+import { isIndexFilled } from '../search/search-index.ts'
 import { chainScans, chooseRow, standsUnder } from '../search/search-scan.ts'
 import { rowsByRelevance } from '../search/searched-text.ts'
-import { type RecordView, recordExpiration } from '../store/record.ts'
+import { type RecordView, recordCreatedAt, recordExpiration } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Filter } from './filter.ts'
 import { type Candidates, listIds, mergeCursors } from './query-cursors.ts'
 import { chooseIndex } from './query-index.ts'
 import { recordTest } from './query-test.ts'
+import { isTimeUp, type Work, workOn } from './work.ts'
 
 /** A query under way. It holds no read transaction between steps: it resumes by key. */
 export type Scan = {
@@ -21,7 +23,6 @@ export type Scan = {
 /** Which records a reader may see, beyond the filter. */
 export type Visible = (record: RecordView) => boolean
 
-const stepsBetweenLooks = 32
 /** How many candidates beyond the limit are looked at to tell whether there is more. */
 const looksBeyond = 64
 
@@ -37,6 +38,11 @@ type ScanOptions = {
   readonly seen: Set<number> | null
   /** Whether the order of what a search finds does not matter; finding all of it then takes no memory. */
   readonly unordered?: boolean
+  /**
+   * Whether so many more may be found as are of the same second as the last, where the limit is ours: who asks again with
+   * `until` could get no further (NIP-67).
+   */
+  readonly ties?: number
 }
 
 /**
@@ -45,7 +51,18 @@ type ScanOptions = {
  */
 export function openScan(store: EventStore, filter: Filter, options: ScanOptions): Scan {
   if (filter.search === undefined) return openIndexScan(store, filter, options, [])
-  const tiers = rowsByRelevance(filter.search)
+  const scan = openSearch(store, filter, rowsByRelevance(filter.search), options)
+  if (isIndexFilled(store.databases.words)) return scan
+  // There may be events that it does not know yet.
+  return { next: scan.next, hasMore: () => scan.hasMore() || undefined }
+}
+
+function openSearch(
+  store: EventStore,
+  filter: Filter,
+  tiers: readonly (readonly Buffer[])[],
+  options: ScanOptions,
+): Scan {
   if (options.unordered) return openIndexScan(store, filter, options, tiers.at(-1) ?? [])
   const seen = options.seen ?? new Set()
   return chainScans(tiers, filter.limit, (rows, limit) =>
@@ -57,9 +74,14 @@ export function openScan(store: EventStore, filter: Filter, options: ScanOptions
 function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, rows: readonly Buffer[]): Scan {
   const { now, latest, visible, seen } = options
   const test = recordTest(filter)
+  // Each letter is looked for in all tags; and the record is copied from the store, and may be looked through by `visible`.
+  const passes = filter.tags.size + 1
+  const work: Work = { done: 0 }
   let opening: Generator<void, Candidates> | undefined
   let candidates: Candidates | undefined
   let left = filter.limit
+  let ties = filter.isCapped === true && rows.length === 0 && filter.ids === undefined ? (options.ties ?? 0) : 0
+  let lastTime = 0
   let previous = -1
   let searched = 0
   let hasMore: boolean | undefined
@@ -68,7 +90,7 @@ function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, 
   else if (filter.ids !== undefined) opening = listIds(store, filter.ids)
   else {
     const choosing = rows.length === 0 ? chooseIndex(store, filter) : chooseRow(store, filter, rows)
-    opening = mergeCursors(filter, choosing)
+    opening = mergeCursors(filter, choosing, work)
   }
 
   const isAsked = (record: RecordView): boolean => {
@@ -83,16 +105,20 @@ function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, 
       if (opened?.done) candidates = opened.value
       else if (isOver()) return undefined
     }
-    for (let taken = 1; taken <= steps; taken++) {
-      if (taken % stepsBetweenLooks === 0 && isOver()) return undefined
+    for (let taken = 0; taken < steps; taken++) {
+      if (isTimeUp(work, isOver)) return undefined
       const seq = candidates()
+      work.done++
       if (seq === null || (rows.length > 0 && ++searched > maxSearched)) return null
       // An event with several of the values asked for stands in several cursors, at one position.
       if (seq > latest || seq === previous || seen?.has(seq)) continue
       previous = seq
       let record = store.record(seq)
-      if (record === undefined || !isAsked(record)) continue
+      if (record === undefined) continue
+      work.done += workOn(record, passes)
+      if (!isAsked(record)) continue
       if (rows.length > 0) {
+        work.done += rows.length
         if (!standsUnder(store, rows, seq, record)) continue
         record = store.record(seq)
         if (record === undefined) continue
@@ -103,11 +129,12 @@ function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, 
     return undefined
   }
 
-  /** Whether one more would have been found, which clients like to know (NIP-67); a look at a few candidates has to do. */
-  const lookBeyond = (isOver: () => boolean): boolean | undefined => {
+  /** One more than the limit, of which clients like to know (NIP-67); a look at a few candidates has to do. */
+  const lookBeyond = (isOver: () => boolean): RecordView | null | undefined => {
     if (filter.limit === 0) return undefined
+    work.done = 0
     const found = step(looksBeyond, isOver)
-    return found === undefined || searched > maxSearched ? undefined : found !== null
+    return searched > maxSearched ? undefined : found
   }
 
   return {
@@ -118,13 +145,20 @@ function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, 
         if (record !== null) {
           if (record !== undefined) {
             left--
+            lastTime = recordCreatedAt(record)
             seen?.add(previous)
           }
           return record
         }
         hasMore = searched > maxSearched ? undefined : false
       } else {
-        hasMore = lookBeyond(isOver)
+        const record = lookBeyond(isOver)
+        if (record && ties > 0 && recordCreatedAt(record) === lastTime) {
+          ties--
+          seen?.add(previous)
+          return record
+        }
+        hasMore = record === undefined ? undefined : record !== null
       }
       isDone = true
       return null

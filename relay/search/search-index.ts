@@ -16,7 +16,7 @@ type State = {
 }
 
 /** To be raised when words are told apart in another way: rows made before would not be found. */
-const version = 1
+const version = 2
 
 const stateKey = Buffer.alloc(1)
 const firstRow = Buffer.from([1])
@@ -31,6 +31,11 @@ const retryMs = 60_000
 /** The kinds whose words are indexed in this database, whoever opens it. */
 export function indexedKinds(words: Database<Buffer, Buffer>): ReadonlySet<number> {
   return new Set(readState(words)?.kinds)
+}
+
+/** Whether everything stored is in the index, and not only what has come since it was begun. */
+export function isIndexFilled(words: Database<Buffer, Buffer>): boolean {
+  return readState(words)?.phase === 'filled'
 }
 
 /** An index that is brought up to what it should be of. */

@@ -1,6 +1,6 @@
 import { foldText } from '../policies/fold-text.ts'
 
-/** Words shorter than this are not looked for, except in scripts that put no spaces between words. */
+/** Words shorter than this are not looked for, except digits and in scripts that put no spaces between words. */
 const shortestWord = 2
 /** Longer words count as equal when they begin alike for so long (UTF-16 units). */
 const longestWord = 32
@@ -32,4 +32,4 @@ const unparted = `[${scripts.map(script => String.raw`\p{scx=${script}}`).join('
 // The sign that makes a vowel long says nothing alone.
 const lone = String.raw`[[${unparted}&&[\p{L}\p{N}]]--ー]`
 const wordForm = new RegExp(String.raw`${lone}|[[\p{L}\p{N}]--${unparted}][[\p{L}\p{M}\p{N}]--${unparted}]*`, 'gv')
-const loneForm = new RegExp(`^${lone}$`, 'v')
+const loneForm = new RegExp(String.raw`^(?:${lone}|\p{N})$`, 'v')

@@ -17,6 +17,13 @@ export function seqKey(seq: number): Buffer {
   return key
 }
 
+/** Unix seconds, as a value or at the beginning of a key. */
+export function timeValue(seconds: number): Buffer {
+  const value = Buffer.allocUnsafe(6)
+  value.writeUIntBE(seconds, 0, 6)
+  return value
+}
+
 /** An index key: prefix and position of one event. */
 export function indexKey(prefix: Buffer, createdAt: number, id: Buffer, seq: number): Buffer {
   const key = Buffer.allocUnsafe(prefix.length + positionBytes)

@@ -1,6 +1,7 @@
 import type { Span } from '../connection/page.ts'
 import type { NostrEvent } from '../event.ts'
 import type { WireEvent } from '../signatures/wire-event.ts'
+import { growValueTree, likeliestValue } from './value-tree.ts'
 
 /**
  * A stored event: `kind (2) | created_at (6) | expiration (6, 0: none) | id (32) | pubkey (32) | length of tags (4) |
@@ -104,7 +105,33 @@ export function recordEvent(record: RecordView): NostrEvent {
   return JSON.parse(record.bytes.toString('utf8', tagsEnd(record), record.end)) as NostrEvent
 }
 
-/** Whether a one-letter tag has one of these values, given as bytes. */
+/** So many values are compared one after another: that is faster than a look into a tree. */
+const fewValues = 4
+
+/**
+ * Makes the test whether a one-letter tag has one of these values, given as bytes. It takes time for each tag of the
+ * record, however many values there are.
+ */
+export function recordTagTest(letter: number, values: readonly Buffer[]): (record: RecordView) => boolean {
+  if (values.length <= fewValues) return record => recordHasTag(record, letter, values)
+  const tree = growValueTree(values)
+  return record => {
+    const { bytes } = record
+    const end = tagsEnd(record)
+    let offset = record.start + tagsAt
+    while (offset < end) {
+      const length = bytes.readUInt16BE(offset + 1)
+      if (bytes[offset] === letter) {
+        const value = likeliestValue(tree, bytes, offset + 3, length)
+        if (value !== undefined && sameBytes(bytes, offset + 3, value)) return true
+      }
+      offset += 3 + length
+    }
+    return false
+  }
+}
+
+/** Whether a one-letter tag has one of these few values, given as bytes. */
 export function recordHasTag(record: RecordView, letter: number, values: readonly Buffer[]): boolean {
   const { bytes } = record
   const end = tagsEnd(record)

@@ -1,6 +1,7 @@
 import type { Database } from 'lmdb'
 import { authorPrefix, maxUint48, positionBytes, seqOfKey, startKey, tagPrefix } from './keys.ts'
 import { type RecordView, recordHasTag, recordIsBy, recordKind, recordPubkey } from './record.ts'
+import { rowsPerTask } from './rows-per-task.ts'
 import type { EventStore } from './store.ts'
 import { vanishKind, wrapKinds } from './vanished.ts'
 
@@ -15,8 +16,8 @@ export type Removals = {
   cancel(reason: RemovalReason, pubkey: Buffer): void
   isAny(): boolean
   /**
-   * Removes some, which takes a few milliseconds, and says how many; `null` when there is nothing to do. Protected events
-   * and requests to vanish stay.
+   * Removes some, up to about so many rows, and says how many events; `null` when there is nothing to do. Protected events and
+   * requests to vanish stay.
    */
   step(isProtected: (event: { kind: number; pubkey: string }) => boolean): number | null
 }
@@ -27,7 +28,6 @@ type Job = { readonly upTo: number; readonly walking: number; readonly place: Pl
 type Place = 0 | 1
 type Progress = { readonly removed: number; readonly cursor: Buffer | null }
 
-const removedAtOnce = 50
 const looksAtOnce = 400
 const pageSize = 64
 const codes = { vanish: 118, ban: 98 } as const satisfies Record<RemovalReason, number>
@@ -63,8 +63,8 @@ export function createRemovals(store: EventStore, database: Database<Buffer, Buf
     const end = Buffer.concat([prefix, beyond])
     let start = cursor.length === 0 ? prefix : cursor
     let removed = 0
-    let looks = 0
-    while (looks < looksAtOnce && removed < removedAtOnce) {
+    let [looks, rows] = [0, 0]
+    while (looks < looksAtOnce && rows < rowsPerTask) {
       const page = [...index.getKeys({ start, end, limit: pageSize })].map(key => Buffer.from(key))
       if (page.length === 0) return { removed, cursor: null }
       for (const key of page) {
@@ -78,8 +78,9 @@ export function createRemovals(store: EventStore, database: Database<Buffer, Buf
         const seq = seqOfKey(key)
         const record = store.record(seq)
         if (record === undefined || !isWanted(record)) continue
-        store.remove(seq)
-        if (++removed === removedAtOnce) break
+        rows += store.remove(seq)
+        removed++
+        if (rows >= rowsPerTask) break
       }
     }
     return { removed, cursor: start }

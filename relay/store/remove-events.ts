@@ -3,6 +3,7 @@ import { createPace } from '../connection/pace.ts'
 import type { Filter } from '../query/filter.ts'
 import { openScan } from '../query/query.ts'
 import { recordId, recordKind, recordPubkey } from './record.ts'
+import { rowsPerTask } from './rows-per-task.ts'
 import type { EventStore } from './store.ts'
 import type { Outcome, Writer } from './writer.ts'
 
@@ -23,16 +24,16 @@ export type Remover = {
 
 /** Of a turn of the event loop. */
 const turnMs = 2
-/** So many removals take a few milliseconds. */
-const atOnce = 50
-/** Of these; a transaction takes several, since its flush costs more than they do. */
+/** Looked for before they are removed, by one task or, if they have many rows, by several. */
+const batchSize = 50
+/** Batches; a transaction takes tasks of several, since its flush costs more than they do. */
 const maxUnderWay = 8
 /** With more than this in the writer's queue, others go first. */
 const maxQueued = 100
 const restMs = 5
 
 /**
- * Removes what a filter asks for, a few in each transaction, as an operator may: it can come again, and nothing is
+ * Removes what a filter asks for, a few in each task of the writer, as an operator may: it can come again, and nothing is
  * remembered. What is protected stays. With `dryRun` it only counts. Throws when the storage fails.
  */
 export async function removeEvents(
@@ -47,25 +48,20 @@ export async function removeEvents(
   let ids: Buffer[] = []
 
   const removeAll = async (batch: readonly Buffer[]): Promise<void> => {
-    const removed = await inTransaction(writer, () => {
-      let removed = 0
-      for (const id of batch) {
-        const seq = store.seqOf(id)
-        if (seq === undefined) continue
-        store.remove(seq)
-        removed++
-      }
-      return removed
-    })
-    // Only now: others have counted meanwhile.
-    count.removed += removed
-    store.forgetRemoved()
-    progress?.(count)
+    let next = 0
+    do {
+      while (writer.queued() > maxQueued && !signal?.aborted) await delay(restMs)
+      const part = await inTransaction(writer, () => removeSome(store, batch, next))
+      next = part.next
+      // Only now: others have counted meanwhile.
+      count.removed += part.removed
+      store.forgetRemoved()
+      progress?.(count)
+    } while (next < batch.length && !signal?.aborted)
   }
 
   /** Resolves when more may be looked for. */
   const begin = async (): Promise<void> => {
-    while (writer.queued() > maxQueued && !signal?.aborted) await delay(restMs)
     const removing = removeAll(ids)
     ids = []
     // Its failure is for whoever waits for it below.
@@ -82,11 +78,25 @@ export async function removeEvents(
     if (record === undefined) continue
     if (isProtected({ kind: recordKind(record), pubkey: recordPubkey(record).toString('hex') })) count.protected++
     else if (dryRun) count.removed++
-    else if (ids.push(recordId(record)) === atOnce) await begin()
+    else if (ids.push(recordId(record)) === batchSize) await begin()
   }
   if (ids.length > 0 && !signal?.aborted) await begin()
   await Promise.all(underWay)
   return count
+}
+
+/** Removes those that are still there, from one on: at least one, and more up to about so many rows. */
+function removeSome(store: EventStore, ids: readonly Buffer[], from: number): { removed: number; next: number } {
+  let [removed, rows, next] = [0, 0, from]
+  for (const id of ids.slice(from)) {
+    if (rows >= rowsPerTask) break
+    next++
+    const seq = store.seqOf(id)
+    if (seq === undefined) continue
+    rows += store.remove(seq)
+    removed++
+  }
+  return { removed, next }
 }
 
 function inTransaction<T>(writer: Writer, run: () => T): Promise<T> {

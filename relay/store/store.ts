@@ -1,26 +1,18 @@
 import type { RootDatabase } from 'lmdb'
 import { wholeSpan } from '../connection/page.ts'
-import { kindClass, type NostrEvent } from '../event.ts'
+import type { NostrEvent } from '../event.ts'
 import { defaultLimits } from '../limits.ts'
 import { indexedKinds } from '../search/search-index.ts'
 import { ownWireEvent } from '../signatures/wire-event.ts'
 import { openDatabases, type RelayDatabases } from './databases.ts'
-import { addressKey, seqBytes, seqKey, writeBytes } from './keys.ts'
+import { createDeletions, type Deletions } from './deletions.ts'
+import { seqBytes, seqKey, timeValue } from './keys.ts'
 import { openPositions, type Positions } from './positions.ts'
 import { addressOf, type IndexKey, indexKeysOf, type Prepared, prepare } from './prepared.ts'
-import {
-  indexedTags,
-  type RecordView,
-  recordEvent,
-  recordExpiration,
-  recordHasTag,
-  recordId,
-  recordIsBy,
-  recordKind,
-  recordPubkey,
-} from './record.ts'
+import { indexedTags, type RecordView, recordEvent, recordExpiration, recordId, recordPubkey } from './record.ts'
 import { createRecordCache } from './record-cache.ts'
-import { createVanished, type Vanished, vanishKind, wrapKinds } from './vanished.ts'
+import { rowsPerTask } from './rows-per-task.ts'
+import { createVanished, type Vanished } from './vanished.ts'
 
 /** What became of an event that was to be stored. */
 export type Stored =
@@ -41,14 +33,16 @@ export type EventStore = {
   put(event: NostrEvent, kept?: boolean): Stored
   /** The same for what `prepare` has made ready before the transaction. */
   putPrepared(prepared: Prepared): Stored
-  /** Does what a deletion request (NIP-09) asks, and remembers it for what is still to come. */
-  applyDeletion(request: NostrEvent, isProtected: (event: { kind: number; pubkey: string }) => boolean): void
-  /** Takes an event out of every index, if it is there. */
-  remove(seq: number): void
+  /** Why `putPrepared` would not take a deletion request, or `null`: nothing that it asks is to be done then. */
+  deletionFault(request: Prepared): (Stored & { status: 'duplicate' | 'vanished' }) | null
+  /** Does what a deletion request (NIP-09) asks, a part after the other, and remembers it for what is still to come. */
+  applyDeletion: Deletions['apply']
+  /** Takes an event out of every index, if it is there; says how many rows it had. */
+  remove(seq: number): number
   /** Whether anything has expired by now. */
   hasExpired(now: number): boolean
-  /** Removes events that have expired (NIP-40), at most `limit`; says how many. */
-  sweepExpired(now: number, limit: number): number
+  /** Removes events that have expired (NIP-40), at least one and more up to about so many rows; says how many events. */
+  sweepExpired(now: number, maxRows?: number): number
   has(id: string): boolean
   /** The kinds whose words are indexed (NIP-50). */
   searchedKinds(): ReadonlySet<number>
@@ -70,10 +64,6 @@ export type EventStore = {
 const nothing = Buffer.alloc(0)
 /** Numbers grow: pages are filled to their end and not split in halves. */
 const atEnd = { append: true }
-const hex64 = /^[0-9a-f]{64}$/
-const letterP = 'p'.charCodeAt(0)
-const letterE = 'e'.charCodeAt(0)
-const addressForm = /^([0-9]{1,5}):([0-9a-f]{64}):(.*)$/s
 
 /** Opens the store in an environment that others may use too, with a cache of so many bytes. */
 export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {
@@ -106,16 +96,17 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     return { bytes: lastRead, start: 0, end: read.length }
   }
 
-  const putPrepared = (prepared: Prepared): Stored => {
-    const { event, kept, id, pubkey, address } = prepared
+  const faultOf: EventStore['deletionFault'] = ({ event, kept, id, pubkey }) => {
     if (db.ids.getBinaryFast(id) !== undefined) return { status: 'duplicate' }
-    if (!kept && vanished.covers(event, pubkey)) return { status: 'vanished' }
-    // A deletion of a deletion has no effect (NIP-09), whichever comes first.
-    const canBeDeleted = !kept && !isUndeletable(event.kind)
-    if (canBeDeleted && isDeletedById(prepared)) return { status: 'deleted' }
+    return !kept && vanished.covers(event, pubkey) ? { status: 'vanished' } : null
+  }
+
+  const putPrepared = (prepared: Prepared): Stored => {
+    const { event, id, address } = prepared
+    const fault = faultOf(prepared)
+    if (fault !== null) return fault
+    if (deletions.covers(prepared)) return { status: 'deleted' }
     if (address !== null) {
-      const deletedUpTo = db.deletions.get(deletedAddressKey(address))?.readUIntBE(0, 6) ?? -1
-      if (canBeDeleted && event.created_at <= deletedUpTo) return { status: 'deleted' }
       const current = db.addresses.get(address)
       if (current !== undefined) {
         if (!isNewer(event.created_at, id, current)) return { status: 'superseded' }
@@ -123,16 +114,6 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
       }
     }
     return putRows(prepared)
-  }
-
-  /** Deleted by its author; a gift wrap also by one whom it is for, since nobody has its author's key (NIP-59). */
-  const isDeletedById = ({ event, id, pubkey }: Prepared): boolean => {
-    if (db.deletions.getBinaryFast(deletedIdKey(id, pubkey)) !== undefined) return true
-    if (!wrapKinds.has(event.kind)) return false
-    return event.tags.some(([name, value]) => {
-      if (name !== 'p' || value === undefined || !hex64.test(value)) return false
-      return db.deletions.getBinaryFast(deletedIdKey(id, Buffer.from(value, 'hex'))) !== undefined
-    })
   }
 
   const putRows = (prepared: Prepared): Stored & { status: 'stored' } => {
@@ -148,17 +129,16 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
   }
 
   /** Takes an event out of every index. Its number is never used again. */
-  const remove = (seq: number): void => {
+  const remove = (seq: number): number => {
     const seqValue = seqKey(seq)
     const record = recordOf(seq)
-    if (record === undefined) return
+    if (record === undefined) return 0
     const id = recordId(record)
     const pubkey = recordPubkey(record)
     const expiration = recordExpiration(record)
     const event = recordEvent(record)
-    for (const key of indexKeysOf(event, id, pubkey, indexedTags(event), searched)) {
-      positions[key.index].remove(withSeq(key, seq))
-    }
+    const indexKeys = indexKeysOf(event, id, pubkey, indexedTags(event), searched)
+    for (const key of indexKeys) positions[key.index].remove(withSeq(key, seq))
     if (expiration > 0) db.expirations.removeSync(expirationKey(expiration, seqValue))
     const address = addressOf(event, pubkey)
     if (address !== null && db.addresses.get(address)?.compare(seqValue, 0, seqBytes, 0, seqBytes) === 0) {
@@ -167,54 +147,10 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     db.ids.removeSync(id)
     db.events.removeSync(seqValue)
     removed.push(seq)
+    return indexKeys.length + 2
   }
 
-  const applyDeletion: EventStore['applyDeletion'] = (request, isProtected) => {
-    const author = Buffer.from(request.pubkey, 'hex')
-    for (const [name, value] of request.tags) {
-      if (value === undefined) continue
-      if (name === 'e' && hex64.test(value)) deleteById(Buffer.from(value, 'hex'), author, isProtected)
-      if (name === 'a') deleteByAddress(value, request, author, isProtected)
-    }
-  }
-
-  const deleteById = (
-    id: Buffer,
-    author: Buffer,
-    isProtected: (event: { kind: number; pubkey: string }) => boolean,
-  ) => {
-    const seq = seqOf(id)
-    const record = seq === undefined ? undefined : recordOf(seq)
-    if (seq !== undefined && record !== undefined) {
-      const kind = recordKind(record)
-      const isForAuthor = wrapKinds.has(kind) && recordHasTag(record, letterP, [Buffer.from(author.toString('hex'))])
-      if (!recordIsBy(record, author) && !isForAuthor) return
-      // A deletion of a deletion has no effect (NIP-09), nor one of a request to vanish (NIP-62).
-      if (isUndeletable(kind) || isProtected({ kind, pubkey: recordPubkey(record).toString('hex') })) return
-      remove(seq)
-    }
-    db.deletions.putSync(deletedIdKey(id, author), nothing)
-  }
-
-  const deleteByAddress = (
-    value: string,
-    request: NostrEvent,
-    author: Buffer,
-    isProtected: (event: { kind: number; pubkey: string }) => boolean,
-  ) => {
-    const [, kindText, pubkey, identifier] = addressForm.exec(value) ?? []
-    const kind = Number(kindText)
-    if (pubkey !== request.pubkey || identifier === undefined || isProtected({ kind, pubkey })) return
-    const storage = kindClass(kind)
-    if (storage !== 'replaceable' && storage !== 'addressable') return
-    const address = addressKey(kind, author, storage === 'replaceable' ? '' : identifier)
-    const current = db.addresses.get(address)
-    if (current !== undefined && current.readUIntBE(seqBytes, 6) <= request.created_at) {
-      remove(current.readUIntBE(0, seqBytes))
-    }
-    const before = db.deletions.get(deletedAddressKey(address))?.readUIntBE(0, 6) ?? 0
-    db.deletions.putSync(deletedAddressKey(address), timeValue(Math.max(before, request.created_at)))
-  }
+  const deletions = createDeletions(db, { seqOf, record: recordOf, remove })
 
   return {
     databases: db,
@@ -222,16 +158,20 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     vanished,
     put: (event, kept) => putPrepared(prepare(ownWireEvent(event), searched, kept)),
     putPrepared,
-    applyDeletion,
+    deletionFault: faultOf,
+    applyDeletion: deletions.apply,
     remove,
     hasExpired: now => [...db.expirations.getKeys({ end: timeValue(now + 1), limit: 1 })].length > 0,
-    sweepExpired: (now, limit) => {
-      const over = [...db.expirations.getKeys({ end: timeValue(now + 1), limit })].map(key => Buffer.from(key))
+    sweepExpired: (now, maxRows = rowsPerTask) => {
+      const over = [...db.expirations.getKeys({ end: timeValue(now + 1), limit: maxRows })].map(key => Buffer.from(key))
+      let [events, rows] = [0, 0]
       for (const key of over) {
+        if (rows >= maxRows) break
+        events++
         db.expirations.removeSync(key)
-        remove(key.readUIntBE(6, seqBytes))
+        rows += 1 + remove(key.readUIntBE(6, seqBytes))
       }
-      return over.length
+      return events
     },
     searchedKinds: () => searched,
     searchKinds: kinds => {
@@ -254,11 +194,6 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
   }
 }
 
-/** Deletions and requests to vanish. */
-function isUndeletable(kind: number): boolean {
-  return kind === 5 || kind === vanishKind
-}
-
 /** Later wins; in the same second the lower id (NIP-01). */
 function isNewer(createdAt: number, id: Buffer, current: Buffer): boolean {
   const currentCreatedAt = current.readUIntBE(seqBytes, 6)
@@ -275,23 +210,6 @@ function withSeq(key: IndexKey, seq: number): IndexKey {
   return key
 }
 
-function timeValue(seconds: number): Buffer {
-  const value = Buffer.allocUnsafe(6)
-  value.writeUIntBE(seconds, 0, 6)
-  return value
-}
-
 function expirationKey(expiration: number, seqValue: Buffer): Buffer {
   return Buffer.concat([timeValue(expiration), seqValue])
-}
-
-function deletedIdKey(id: Buffer, author: Buffer): Buffer {
-  const key = Buffer.allocUnsafe(1 + id.length + author.length)
-  key[0] = letterE
-  writeBytes(key, writeBytes(key, 1, id), author)
-  return key
-}
-
-function deletedAddressKey(address: Buffer): Buffer {
-  return Buffer.concat([Buffer.from('a'), address])
 }

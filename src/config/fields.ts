@@ -25,16 +25,20 @@ export function line(maxLength: number, expected: string) {
     .max(maxLength, `${expected}, of at most ${maxLength} characters`)
 }
 
-/** Public keys as npub or hex; becomes hex, each once. */
-export function keys(max: number) {
+/** A public key as npub or hex; becomes hex. */
+export function key() {
   const expected = 'a public key as npub or 64 hex digits'
-  const key = z.string(expected).transform((text, context) => {
+  return z.string(expected).transform((text, context) => {
     const hex = toHexKey(text.toLowerCase())
     if (hex === null) context.addIssue({ code: 'custom', message: expected })
     return hex ?? z.NEVER
   })
+}
+
+/** Public keys, each once. */
+export function keys(max: number) {
   return z
-    .array(key, 'a list of public keys')
+    .array(key(), 'a list of public keys')
     .max(max, `at most ${max} keys`)
     .transform(list => [...new Set(list)])
 }

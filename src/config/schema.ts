@@ -3,7 +3,7 @@ import { parseNetwork } from '../http/network.ts'
 import { isUrlOf } from '../protocol/fields.ts'
 import { domainFault, nameFault } from '../protocol/names.ts'
 import { bridgeSection } from './bridge.ts'
-import { choice, keys, line, section, whole } from './fields.ts'
+import { choice, key, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
 import { relayPolicies, relayProgram } from './policies.ts'
 import { relayRetention } from './retention.ts'
@@ -100,6 +100,7 @@ export const configSchema = section({
     decryptionsPerConnectionPerMinute: whole(1, 1_000_000).default(120),
     decryptionsPerIpPerMinute: whole(1, 1_000_000).default(600),
     decryptionsPerSecond: whole(1, 1_000_000).default(1_000),
+    requestsPerIpPerMinute: whole(1, 1_000_000).default(6_000),
     postsPerIpPerMinute: whole(1, 1_000_000).default(1_200),
     storedBytesPerKeyPerDay: whole(mebibyte, 1_024 * gibibyte).default(10 * mebibyte),
     storedBytesPerIpPerDay: whole(mebibyte, 1_024 * gibibyte).default(200 * mebibyte),
@@ -107,6 +108,8 @@ export const configSchema = section({
   http: section({
     maxConnections: whole(1, 1_000_000).default(25_000),
     connectionsPerIp: whole(1, 1_000_000).default(200),
+    drainSeconds: whole(1, 3_600).default(30),
+    maxUnreadBytes: whole(mebibyte, 64 * gibibyte).default(64 * mebibyte),
   }).prefault({}),
   identifiers: section({
     minLength: whole(1, 64).default(1),
@@ -125,6 +128,7 @@ export const configSchema = section({
     name: line(64, 'a short name').default('Panda'),
     description: line(1_000, 'a sentence').default('Names on Nostr, sold and hosted by a Panda name service.'),
     contact: line(256, 'a way to reach the operator, or null').nullable().default(null),
+    adminKey: key().nullable().default(null),
     icon: webLink(),
     banner: webLink(),
     postingPolicy: webLink(),

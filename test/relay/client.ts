@@ -61,6 +61,8 @@ export async function connectClient(url: string, options: ClientOptions = {}): P
       const events: NostrEvent[] = []
       for (;;) {
         const [verb, id, event] = await next()
+        // Something was withheld, for which one might sign in.
+        if (verb === 'AUTH') continue
         if (id !== subscription) throw new Error(`${String(verb)} ${String(id)} came in ${subscription}`)
         if (verb === 'EOSE') break
         if (verb !== 'EVENT') throw new Error(`${String(verb)} ${String(event)} came for an EVENT`)

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { informationDocument, supportedNips } from '../../relay/info.ts'
 import { defaultLimits } from '../../relay/limits.ts'
+import { parseEvent } from '../../relay/signatures/verify.ts'
+import { author } from './authors.ts'
 
 const identity = {
   name: 'Panda',
@@ -34,6 +36,20 @@ describe('the information document (NIP-11)', () => {
     for (const field of ['banner', 'privacy_policy', 'contact']) expect(document).not.toHaveProperty(field)
   })
 
+  it('has its own key, and that of a person only where one is named', () => {
+    expect(documentOf()).toMatchObject({ self: 'a'.repeat(64) })
+    expect(documentOf()).not.toHaveProperty('pubkey')
+    expect(documentOf({ adminKey: 'b'.repeat(64) })).toMatchObject({ pubkey: 'b'.repeat(64) })
+  })
+
+  it('promises no more content than an event may have', () => {
+    const { max_content_length } = documentOf().limitation
+    const sign = (length: number) => author(1).sign({ content: 'x'.repeat(length) })
+    const limits = { ...defaultLimits, maxTags: 10, maxTagValueLength: 10 }
+    expect(parseEvent(sign(Number(max_content_length)), limits).ok).toBe(true)
+    expect(parseEvent(sign(Number(max_content_length) + 1), limits).ok).toBe(false)
+  })
+
   it('names software by URL or not at all', () => {
     expect(documentOf()).not.toHaveProperty('software')
   })
@@ -50,17 +66,19 @@ describe('the information document (NIP-11)', () => {
   })
 
   it('lists private messages only where their kinds are for their parties', () => {
-    const work = { minPowDifficulty: 0, restrictedWrites: false }
+    const work = { minPowDifficulty: 0, asksForWork: false, restrictedWrites: false }
     expect(documentOf({}, work, new Set([4, 1059])).supported_nips).toEqual(expect.arrayContaining([4, 17, 59]))
     const open = documentOf({}, work, new Set()).supported_nips
     for (const nip of [4, 17, 59]) expect(open).not.toContain(nip)
   })
 
   it('lists work (NIP-13) when it is required', () => {
-    const { supported_nips, limitation } = documentOf({}, { minPowDifficulty: 20, restrictedWrites: true })
+    const work = { minPowDifficulty: 20, asksForWork: true, restrictedWrites: true }
+    const { supported_nips, limitation } = documentOf({}, work)
     expect(supported_nips).toContain(13)
     expect(limitation).toMatchObject({ min_pow_difficulty: 20, restricted_writes: true })
     expect(documentOf().supported_nips).not.toContain(13)
+    expect(documentOf({}, { ...work, minPowDifficulty: 0 }).supported_nips).toContain(13)
   })
 
   it('promises nothing about stored events where none are stored', () => {

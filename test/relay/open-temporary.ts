@@ -36,7 +36,8 @@ export type TemporaryStore = {
   put(event: NostrEvent, kept?: boolean): Stored['status']
   /** A store opened anew on the same data. */
   reopen(): EventStore
-  sweep(now: number, limit?: number): number
+  /** Removes what has expired, up to about so many rows; says how many events. */
+  sweep(now: number, maxRows?: number): number
   /** Empties the store, which is cheaper than opening another. */
   clear(): void
   close(): Promise<void>
@@ -54,7 +55,8 @@ export function openTemporaryStore(
     put: (event, kept) => {
       const stored = root.transactionSync(() => {
         const outcome = store.put(event, kept)
-        if (outcome.status === 'stored' && event.kind === 5) store.applyDeletion(event, isProtected)
+        if (outcome.status !== 'stored' || event.kind !== 5) return outcome
+        for (let next = 0; next < event.tags.length; ) next = store.applyDeletion(event, isProtected, next).next
         return outcome
       })
       if (stored.status === 'stored') store.markDelivered(stored.seq, stored.record)
@@ -62,7 +64,7 @@ export function openTemporaryStore(
       return stored.status
     },
     reopen: () => openEventStore(root),
-    sweep: (now, limit = 1_000) => root.transactionSync(() => store.sweepExpired(now, limit)),
+    sweep: (now, maxRows) => root.transactionSync(() => store.sweepExpired(now, maxRows)),
     clear: () =>
       root.transactionSync(() => {
         for (const database of Object.values(store.databases))

@@ -14,6 +14,7 @@ import {
 import type { Policy } from '../../relay/policies/policy.ts'
 import type { PolicyProgram } from '../../relay/policies/program.ts'
 import { createRelay, type Relay } from '../../relay/relay.ts'
+import type { RetentionRule } from '../../relay/store/retention.ts'
 import { createWriter, type Writer } from '../../relay/store/writer.ts'
 import { type Author, anySecp256k1, startTime } from './authors.ts'
 import { type Client, connectClient } from './client.ts'
@@ -55,6 +56,8 @@ export async function serveRelay(
     /** Data that outlives the relay. */
     data?: { root: RootDatabase }
     searchedKinds?: readonly number[]
+    onIndexing?: (isUnderWay: boolean) => void
+    retention?: readonly RetentionRule[]
     isClockTrusted?: () => boolean
   } = {},
 ): Promise<Served> {
@@ -75,6 +78,8 @@ export async function serveRelay(
     management: options.management,
     sign: options.self?.sign,
     searchedKinds: options.searchedKinds ?? [],
+    onIndexing: options.onIndexing ?? (() => undefined),
+    retention: options.retention ?? [],
     isClockTrusted: options.isClockTrusted ?? (() => true),
     // Most tests open many connections from one address.
     limits: { ...defaultLimits, handshakesBurst: 1_000_000, ...options.limits },

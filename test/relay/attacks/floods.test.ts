@@ -4,7 +4,7 @@ import { createReading } from '../../../relay/connection/reading.ts'
 import { author } from '../authors.ts'
 import { relayUrl, type Served, serveRelay } from '../serve-relay.ts'
 import { connectInMemory, frames } from './memory-client.ts'
-import { turns, until } from './stored.ts'
+import { storeMany, turns, until } from './stored.ts'
 
 const [alice, mallory] = [author(1), author(2)]
 let served: Served | undefined
@@ -160,10 +160,35 @@ describe('REQs', () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => index.toString(16).padStart(64, '0'))
     for (let index = 0; index < 60; index++) client.send('REQ', `s${index}`, { authors: ids })
     await until(() => client.messages.filter(([verb]) => verb === 'EOSE' || verb === 'CLOSED').length === 60)
-    expect(relay.stats().subscriptions).toBe(10)
+    // A filter counts as 32 values more.
+    expect(relay.stats().subscriptions).toBe(9)
     const refusals = client.messages.filter(([verb]) => verb === 'CLOSED')
     expect(new Set(refusals.map(([, , text]) => text))).toEqual(
       new Set(['rate-limited: at most 10000 filter values on a connection']),
     )
+  })
+
+  it.each<[string, object[], number]>([
+    ['long values', [{ '#t': Array.from({ length: 125 }, (_, index) => `${index}`.padEnd(1_024, 'x')) }], 4],
+    ['many filters', Array.from({ length: 20 }, () => ({ '#t': ['x'] })), 15],
+  ])('of %s are few', async (_case, filters, expected) => {
+    served = await serveRelay()
+    const { relay } = served
+    const client = connectInMemory(relay)
+    for (let index = 0; index < 30; index++) client.send('REQ', `s${index}`, ...filters)
+    await until(() => client.messages.filter(([verb]) => verb === 'EOSE' || verb === 'CLOSED').length === 30)
+    expect(relay.stats().subscriptions).toBe(expected)
+  })
+
+  it('that come by the thousand let others have theirs in between', async () => {
+    served = await serveRelay()
+    const { relay, metrics } = served
+    await storeMany(served, 900, () => ({ tags: [['t', 'x']] }))
+    const [mallory, honest] = [connectInMemory(relay, '203.0.113.1'), connectInMemory(relay)]
+    for (let index = 0; index < 1_000; index++) mallory.send('REQ', 'x', { kinds: [2], '#t': ['x'] })
+    honest.send('REQ', 'mine', { limit: 1 })
+    await until(() => honest.messages.some(([verb]) => verb === 'EOSE'))
+    expect(metrics.messages.REQ).toBeLessThan(500)
+    mallory.leave()
   })
 })

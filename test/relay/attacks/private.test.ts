@@ -60,7 +60,8 @@ async function authenticate(asking: Client, who: typeof alice): Promise<void> {
 
 const countOf = async (asking: Client, filter: object) => {
   asking.send('COUNT', 'count', filter)
-  const [verb, , answer] = await asking.next()
+  let [verb, , answer] = await asking.next()
+  if (verb === 'AUTH') [verb, , answer] = await asking.next()
   expect(verb).toBe('COUNT')
   return (answer as { count: number }).count
 }
@@ -114,6 +115,39 @@ describe('to nobody', () => {
     client.send(verb, 'x', { kinds: [4, 1_059] }, ...more)
     expect((await client.next())[0]).toBe('AUTH')
     expect(await client.next()).toEqual([answer, 'x', expect.stringMatching(/^auth-required: /)])
+  })
+})
+
+describe('to who has not signed in', () => {
+  it.each([
+    ['everything', {}],
+    ['kinds, one of them open', { kinds: [1, 4] }],
+  ])('it is said that there may be more, and how to see it, once: by %s', async (_by, filter) => {
+    const answersTo = async (id: string) => {
+      client.send('REQ', id, filter)
+      const messages = [await client.next()]
+      while (messages.at(-1)?.[0] !== 'EOSE') messages.push(await client.next())
+      return messages.filter(([verb]) => verb !== 'EVENT')
+    }
+    expect(await answersTo('a')).toEqual([
+      ['AUTH', expect.stringMatching(/^[0-9a-f]{32}$/)],
+      ['EOSE', 'a'],
+    ])
+    expect(await answersTo('b')).toEqual([['EOSE', 'b']])
+    await authenticate(client, bob)
+    expect(await answersTo('c')).toEqual([['EOSE', 'c', ['finish']]])
+  })
+
+  it('it is said of a count that there may be more', async () => {
+    client.send('COUNT', 'a', {})
+    expect((await client.next())[0]).toBe('AUTH')
+    expect(await client.next()).toEqual(['COUNT', 'a', { count: 1, approximate: true }])
+  })
+
+  it('nothing is said where nothing is withheld', async () => {
+    client.send('REQ', 'a', { kinds: [1] })
+    expect((await client.next())[0]).toBe('EVENT')
+    expect(await client.next()).toEqual(['EOSE', 'a', ['finish']])
   })
 })
 

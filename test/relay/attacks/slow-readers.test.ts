@@ -82,6 +82,24 @@ describe('clients that subscribe and do not read', () => {
     expect(honest.socket.readyState).toBe(honest.socket.OPEN)
   })
 
+  it('are ended as well when what comes live is held back for stored events that they do not read', async () => {
+    served = await serveRelay({
+      limits: { eventsBurst: 1_000_000, maxUnreadBytes: 3_000_000, terminateAtBytes: 2_000_000, pauseAtBytes: 500_000 },
+    })
+    const { relay, metrics } = served
+    await storeMany(served, 40, index => ({ content: 'x'.repeat(60_000) + index }))
+    const client = connectInMemory(relay)
+    client.read(false)
+    client.send('REQ', 'all', { kinds: [1] }, { kinds: [20_001] })
+    await until(() => metrics.readersPaused === 1)
+    const publisher = await served.connect()
+    for (let index = 0; index < 60 && !client.isClosed(); index++) {
+      await publisher.publish(alice.sign({ kind: 20_001, content: 'x'.repeat(60_000) + index }))
+    }
+    expect(client.isClosed()).toBe(true)
+    expect(metrics.connections.closed['unread-bytes']).toBe(1)
+  })
+
   it('are not counted once they have read', async () => {
     served = await serveRelay({ limits: { connectionsPerIp: 1_000, maxUnreadBytes: 300_000, eventsBurst: 1_000_000 } })
     const { relay, metrics } = served

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createInbox, type Inbox } from '../../../relay/connection/inbox.ts'
-import { createPace } from '../../../relay/connection/pace.ts'
+import { createRota } from '../../../relay/connection/rota.ts'
 
 let timeMs: number
 let turn: number
@@ -8,21 +8,24 @@ let handled: { text: string; turn: number }[]
 let reading: string[]
 let isBehind: boolean
 let inbox: Inbox
+let metrics: { messagesWaiting: number }
 beforeEach(() => {
   timeMs = 0
   turn = 0
   handled = []
   reading = []
   isBehind = false
+  metrics = { messagesWaiting: 0 }
   inbox = open()
 })
 
-/** A connection whose messages take a millisecond each, on a pace of 4. */
-function open(isOver = createPace(4, () => timeMs)): Inbox {
+/** A connection whose messages take a millisecond each, four on a turn. */
+function open(rota = createRota(4, () => timeMs)): Inbox {
   return createInbox({
     reading: { pause: () => reading.push('pause'), resume: () => reading.push('resume') },
     outlet: { holdWhileBehind: () => isBehind && reading.push('hold') },
-    isOver,
+    rota,
+    metrics,
     handle: data => {
       timeMs++
       handled.push({ text: String(data), turn })
@@ -54,6 +57,7 @@ describe('the messages of a connection', () => {
     send(inbox, ...'abcdefghij')
     expect(handled).toHaveLength(4)
     expect(reading).toEqual(['pause'])
+    expect(metrics.messagesWaiting).toBe(6)
     await turns(1)
     send(inbox, 'k')
     await turns(3)
@@ -62,16 +66,30 @@ describe('the messages of a connection', () => {
     for (const one of handled) ofTurn.set(one.turn, (ofTurn.get(one.turn) ?? 0) + 1)
     expect(Math.max(...ofTurn.values())).toBe(4)
     expect(reading).toEqual(['pause', 'resume'])
+    expect(metrics.messagesWaiting).toBe(0)
   })
 
-  it('share the turn with those of other connections', async () => {
-    const isOver = createPace(4, () => timeMs)
-    const [one, other] = [open(isOver), open(isOver)]
-    send(one, '1', '1', '1')
-    send(other, '2', '2', '2')
-    expect(handled.map(({ text }) => text).join('')).toBe('1112')
-    await turns(2)
-    expect(handled.map(({ text }) => text).join('')).toBe('111222')
+  it('take turns with those of other connections, however many one has sent', async () => {
+    const rota = createRota(4, () => timeMs)
+    const [one, other, third] = [open(rota), open(rota), open(rota)]
+    send(one, ...'1'.repeat(12))
+    send(other, '2', '2')
+    send(third, '3', '3', '3')
+    expect(handled.map(({ text }) => text).join('')).toBe('1111')
+    await turns(1)
+    expect(handled.map(({ text }) => text).join('')).toBe('11111231')
+    await turns(3)
+    expect(handled.map(({ text }) => text).join('')).toBe('11111231231311111')
+  })
+
+  it('come after those of others who wait already', async () => {
+    const rota = createRota(4, () => timeMs)
+    const [one, other] = [open(rota), open(rota)]
+    send(one, ...'1'.repeat(9))
+    await turns(1)
+    send(other, '2')
+    await turns(1)
+    expect(handled.map(({ text }) => text).join('')).toBe('1111111112')
   })
 
   it('of a client that does not read are not read on', async () => {

@@ -90,6 +90,22 @@ describe('too many', () => {
     expect(oks[2]?.[3]).toMatch(/^rate-limited: /)
   })
 
+  it('tags of events take what events may take, as do bytes where they are more', async () => {
+    // Each costs 11: one for itself, and one for each 20 tags or 2 KiB.
+    const many = { tags: Array.from({ length: 200 }, (_, index) => ['t', String(index)]) }
+    const long = { content: 'x'.repeat(19_400), tags: many.tags.slice(0, 190) }
+    const client = await serve({ eventsBurst: 22, eventsPerSecond: 0.001 })
+    const answers: unknown[] = []
+    for (const template of [many, long, {}]) answers.push((await client.publish(alice.sign(template)))[0])
+    expect(answers).toEqual([true, true, false])
+    const another = await served.connect('192.0.2.2')
+    expect(await another.publish(alice.sign({ content: 'few', tags: many.tags.slice(1) }))).toEqual([true, ''])
+    for (let index = 0; index < 12; index++) {
+      expect(await another.publish(alice.sign({ kind: 20_001, content: String(index) }))).toEqual([true, ''])
+    }
+    expect((await another.publish(alice.sign({ kind: 20_001 })))[0]).toBe(false)
+  })
+
   it('values in filters are refused', async () => {
     const client = await serve({ maxFilterValues: 2 })
     client.send('REQ', 'x', { kinds: [1, 2, 3] })

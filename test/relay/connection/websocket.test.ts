@@ -119,6 +119,21 @@ describe('REQ', () => {
     }
   })
 
+  it('whose limit is ours gives all of the last second, since asking again by time could get no further (NIP-67)', async () => {
+    await served.close()
+    served = await serveRelay({ limits: { maxLimit: 2 } })
+    client = await served.connect()
+    const same = Array.from({ length: 3 }, (_, index) => alice.sign({ content: String(index) }))
+    for (const event of [...same, alice.sign({ created_at: startTime - 1 })]) await client.publish(event)
+    expect(await client.query({ kinds: [1] })).toHaveLength(3)
+    expect(await client.query({ kinds: [1], limit: 9 })).toHaveLength(3)
+    expect(await client.query({ kinds: [1], limit: 2 })).toHaveLength(2)
+    expect(await client.query({ kinds: [1], until: startTime - 1 })).toHaveLength(1)
+    for (let index = 3; index < 9; index++) await client.publish(alice.sign({ content: String(index) }))
+    // At most as many more.
+    expect(await client.query({ kinds: [1] })).toHaveLength(4)
+  })
+
   it('with several filters gives an event once, stored and live', async () => {
     const event = alice.sign()
     await client.publish(event)

@@ -36,5 +36,11 @@ describe('a list of networks', () => {
     expect(isListed(ip)).toBe(false),
   )
 
+  it('of IPv6 around nothing leaves IPv4 alone, and the other way round', () => {
+    const isListed = createIpTest(['::1', '::/16', '10.0.0.0/8'])
+    expect(['127.0.0.1', '192.0.2.1', '::ffff:192.0.2.1'].filter(isListed)).toEqual([])
+    expect(['::1', '::ffff:10.0.0.1'].filter(isListed)).toEqual(['::1', '::ffff:10.0.0.1'])
+  })
+
   it('may be empty', () => expect(createIpTest([])('192.0.2.1')).toBe(false))
 })

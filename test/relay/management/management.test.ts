@@ -88,7 +88,7 @@ it('bans what a policy program is still thinking about', async () => {
   const asked: ((verdict: { action: 'accept' }) => void)[] = []
   const program: PolicyProgram = {
     ask: (_event, _origin, answer) => void asked.push(answer),
-    waiting: () => asked.length,
+    state: () => ({ isUp: true, waiting: asked.length, timeouts: 0, restarts: 0 }),
     close: async () => undefined,
   }
   const relay = await serveRelay({ host, management, program })

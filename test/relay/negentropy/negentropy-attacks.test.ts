@@ -144,12 +144,25 @@ describe('a client that asks for too much', () => {
     expect((await client.next())[0]).toBe('NEG-MSG')
   })
 
-  it('is held to a rate', async () => {
+  it.each([
+    ['NEG-MSG', ['61']],
+    ['NEG-OPEN', [{ limit: 1 }, '61']],
+  ])('is held to a rate: %s', async (verb, parts) => {
     const client = await serve({ requestsBurst: 3, requestsPerSecond: 1 })
-    for (let index = 0; index < 50; index++) client.send('NEG-MSG', 'none', '61')
+    for (let index = 0; index < 50; index++) client.send(verb, `n${index}`, ...parts)
     const answers: unknown[] = []
     for (let index = 0; index < 50; index++) answers.push((await client.next())[2])
     expect(answers.filter(text => String(text).startsWith('rate-limited:')).length).toBeGreaterThan(40)
+  })
+
+  it('has only so much waiting to be worked on', async () => {
+    const client = await serve({ maxMessageBytes: 400_000 }, 10)
+    for (let index = 0; index < 20; index++) client.send('NEG-OPEN', `n${index}`, {}, `61${filler(150_000)}`)
+    const answers: unknown[] = []
+    for (let index = 0; index < 20; index++) answers.push((await client.next())[2])
+    expect(answers.filter(text => String(text).startsWith('rate-limited: too much is waiting')).length).toBeGreaterThan(
+      5,
+    )
   })
 
   it('does not get ahead of the answers', async () => {

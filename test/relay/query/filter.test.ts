@@ -50,6 +50,7 @@ describe('a filter off the wire', () => {
     ['a limit below nothing', { limit: -1 }, /limit/],
     ['a limit that is null', { limit: null }, /limit/],
     ['tag values that are numbers', { '#t': [1] }, /#t/],
+    ['a tag value with a lone surrogate, which no event has', { '#t': ['\ud800'] }, /#t/],
     ['a tag value that is too long', { '#t': ['x'.repeat(1_025)] }, /#t/],
     ['event tags that are no ids', { '#e': ['x'] }, /#e/],
     ['key tags that are no keys', { '#p': [id.toUpperCase()] }, /#p/],

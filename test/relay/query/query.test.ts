@@ -32,6 +32,16 @@ describe('a scan', () => {
     expect(find(temporary.store, middle)).toEqual(newestFirst.slice(100, 301))
   })
 
+  it('says that there is more although its slice is over at the end', () => {
+    temporary = openTemporaryStore()
+    for (let index = 0; index < 41; index++) temporary.put(alice.sign({ content: String(index) }))
+    for (let limit = 1; limit <= 41; limit++) {
+      const scan = beginScan(temporary.store, { kinds: [1], limit })
+      while (scan.next(() => true) !== null);
+      expect(scan.hasMore()).toBe(limit < 41)
+    }
+  })
+
   it('does not look at what is not delivered yet', () => {
     temporary = openTemporaryStore()
     const { root, store } = temporary

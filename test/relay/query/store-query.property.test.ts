@@ -265,7 +265,7 @@ describe('a live subscription', () => {
         fc.array(fc.array(filter, { minLength: 1, maxLength: 3 }), { maxLength: 6 }),
         fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
         (events, requests, removed) => {
-          const subscriptions = createSubscriptions()
+          const subscriptions = createSubscriptions({ onError: rethrow, nowMs: () => 0 })
           const delivered = requests.map(() => [] as string[])
           const all = requests.map((filters, index) => ({
             filters: filters.map(filterOf),
@@ -293,3 +293,7 @@ describe('a live subscription', () => {
     )
   })
 })
+
+function rethrow(error: unknown): never {
+  throw error
+}

@@ -23,7 +23,9 @@ afterEach(async () => {
 
 async function count(...filters: object[]): Promise<unknown> {
   client.send('COUNT', 'c', ...filters)
-  const [verb, id, answer] = await client.next()
+  let [verb, id, answer] = await client.next()
+  // Once, when something is withheld.
+  if (verb === 'AUTH') [verb, id, answer] = await client.next()
   expect([verb, id]).toEqual(['COUNT', 'c'])
   return answer
 }
@@ -125,9 +127,10 @@ describe('private events', () => {
 
   it('are counted for their parties only', async () => {
     await publishAll([toAlice(), bob.sign({ kind: 4, tags: [['p', author(3).pubkey]] }), bob.sign()])
-    expect(await count({})).toEqual({ count: 1 })
-    expect(await count({ '#p': [alice.pubkey] })).toEqual({ count: 0, hll: '00'.repeat(256) })
-    expect(await count({ authors: [bob.pubkey] }, { kinds: [4] })).toEqual({ count: 1 })
+    const approximate = true
+    expect(await count({})).toEqual({ count: 1, approximate })
+    expect(await count({ '#p': [alice.pubkey] })).toEqual({ count: 0, approximate, hll: '00'.repeat(256) })
+    expect(await count({ authors: [bob.pubkey] }, { kinds: [4] })).toEqual({ count: 1, approximate })
     client.send('COUNT', 'c', { kinds: [4] })
     const [verb, challenge] = await client.next()
     expect(verb).toBe('AUTH')
@@ -186,12 +189,12 @@ describe('a count under way', () => {
 
   it('counts what its filters list', async () => {
     await served.close()
-    await serve({ maxSubscribedValues: 20 })
+    await serve({ maxSubscribedValues: 60 })
     const kinds = Array.from({ length: 15 }, (_, index) => index)
     client.send('COUNT', 'a', { kinds })
     client.send('COUNT', 'b', { kinds })
     const answers = [await client.next(), await client.next()]
-    expect(answers).toContainEqual(['CLOSED', 'b', expect.stringMatching(/^rate-limited: at most 20 filter values/)])
+    expect(answers).toContainEqual(['CLOSED', 'b', expect.stringMatching(/^rate-limited: at most 60 filter values/)])
   })
 
   it('is one of the requests that come too fast', async () => {

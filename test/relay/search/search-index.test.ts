@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
+import { openScan } from '../../../relay/query/query.ts'
 import { type Indexing, startIndexing } from '../../../relay/search/search-index.ts'
 import { type EventStore, openEventStore } from '../../../relay/store/store.ts'
 import { createWriter, type Writer } from '../../../relay/store/writer.ts'
@@ -88,6 +89,25 @@ describe('the index of words', () => {
     })
     await start([1], openEventStore(temporary.root)).done
     expect(rowsOf(temporary.store)).toEqual(rows)
+  })
+
+  it('does not say that it knows all as long as it does not', async () => {
+    temporary.put(note(2))
+    await start([1]).done
+    const hasMore = () => {
+      const options = { now: 0, latest: temporary.store.latestSeq(), visible: () => true, seen: null }
+      const search = { words: ['nothing'], phrase: 'nothing' }
+      const scan = openScan(temporary.store, { kinds: [1], tags: new Map(), limit: 5, search }, options)
+      expect(scan.next(() => false)).toBeNull()
+      return scan.hasMore()
+    }
+    expect(hasMore()).toBe(false)
+    const { words } = temporary.store.databases
+    const state = JSON.parse(String(words.get(Buffer.alloc(1)))) as object
+    temporary.root.transactionSync(() => {
+      words.putSync(Buffer.alloc(1), Buffer.from(JSON.stringify({ ...state, phase: 'filling' })))
+    })
+    expect(hasMore()).toBeUndefined()
   })
 
   it('is left alone when it is right', async () => {

@@ -67,7 +67,7 @@ describe('a search (NIP-50)', () => {
     await client.publish(letter)
     expect(await client.query({ search: 'panda' })).toEqual([])
     client.send('COUNT', 'c', { search: 'panda' })
-    expect(await client.next()).toEqual(['COUNT', 'c', { count: 0 }])
+    expect(await client.next()).toEqual(['COUNT', 'c', { count: 0, approximate: true }])
     client.send('REQ', 's', { search: 'panda' })
     expect((await client.next())[0]).toBe('EOSE')
     const other = await served.connect()
@@ -106,7 +106,7 @@ describe('a search (NIP-50)', () => {
     ['a path of keys', '\u0001panda\u0000'],
     ['directions', '\u202epanda\u202c'],
   ])('is text and nothing else: %s', async (_case, search) => {
-    const event = alice.sign({ content: 'panda or 11' })
+    const event = alice.sign({ content: 'panda or 1 11' })
     await client.publish(event)
     expect(await client.query({ search })).toEqual([event])
   })

@@ -46,11 +46,16 @@ describe('an event that expires', () => {
     temporary.put(expiring(startTime + 1))
     const { store } = temporary
     expect([store.hasExpired(startTime - 1), store.hasExpired(startTime)]).toEqual([false, true])
-    expect([temporary.sweep(startTime, 2), temporary.sweep(startTime, 2), temporary.sweep(startTime, 2)]).toEqual([
-      2, 1, 0,
-    ])
+    // Each is in `events`, `ids`, three indexes and `expirations`.
+    expect([7, 7, 7].map(rows => temporary.sweep(startTime, rows))).toEqual([2, 1, 0])
     expect(store.hasExpired(startTime)).toBe(false)
     expect(find(store, {}, { now: 0 })).toEqual([expiring(startTime + 1)])
+  })
+
+  it('is swept even if it has more rows than a task may remove, alone', () => {
+    const tags = [['expiration', String(startTime)], ...Array.from({ length: 400 }, (_, index) => ['t', String(index)])]
+    for (const content of ['a', 'b', 'c']) temporary.put(alice.sign({ content, tags }))
+    expect([1, 2, 3, 4].map(() => temporary.sweep(startTime))).toEqual([1, 1, 1, 0])
   })
 
   it('leaves no trace of its expiration when it is replaced', () => {

@@ -39,7 +39,7 @@ beforeEach(() => {
   ingester = createIngester({
     store,
     barred: createManagedRules(managed).barred,
-    subscriptions: createSubscriptions(),
+    subscriptions: createSubscriptions({ onError: rethrow, nowMs: () => 0 }),
     writer,
     verifier: {
       pending: () => 0,
@@ -120,3 +120,7 @@ it('a ban reaches what was sent before it, and what is sent after it', async () 
   runAll()
   expect(storedKinds()).toEqual([])
 })
+
+function rethrow(error: unknown): never {
+  throw error
+}

@@ -90,6 +90,23 @@ describe('a removal', () => {
     expect(storeStats(store).events).toBe(800 - removed)
   })
 
+  it('of events with many rows takes a task for each, and ends between them when it is told to', async () => {
+    const tags = Array.from({ length: 400 }, (_, index) => ['t', String(index)])
+    const heavy = Array.from({ length: 5 }, (_, index) => alice.sign({ created_at: index, tags }))
+    const { remover, store } = open(heavy)
+    const ending = new AbortController()
+    const steps: number[] = []
+    const progress = ({ removed }: { removed: number }) => {
+      steps.push(removed)
+      if (steps.length === 2) ending.abort()
+    }
+    await removeEvents(all({}), remover, { signal: ending.signal, progress })
+    expect(steps).toEqual([1, 2])
+    expect(find(store, {}).map(({ created_at }) => created_at)).toEqual([2, 1, 0])
+    expect(await removeEvents(all({}), remover)).toEqual({ removed: 3, protected: 0 })
+    expect(store.databases.byTag.getKeysCount({})).toBe(0)
+  })
+
   it('lets others go first while much waits for the writer', async () => {
     const { remover, store } = open([alice.sign()])
     let queued = 1_000
