@@ -66,7 +66,7 @@ export function exposeRelay(
   exposeProgram(exposition, () => relay.stats().program)
   exposition.histogram(metrics.querySeconds)
   exposition.histogram(writerMetrics.tasks)
-  exposition.histogram(writerMetrics.commitSeconds)
+  exposition.histogram(writerMetrics.runSeconds)
   exposition.histogram(writerMetrics.flushSeconds)
 }
 

@@ -57,8 +57,8 @@ export type RelayMetrics = {
 /** What the writer counts. */
 export type WriterMetrics = {
   readonly tasks: Histogram
-  /** Until readers see the transaction, and from there until it is on the disk. */
-  readonly commitSeconds: Histogram
+  /** Until all tasks of a transaction have run, and from there until it is on the disk. */
+  readonly runSeconds: Histogram
   readonly flushSeconds: Histogram
   failures: number
 }
@@ -140,8 +140,8 @@ export function createRelayMetrics(): RelayMetrics {
 export function createWriterMetrics(): WriterMetrics {
   return {
     tasks: histogram('relay_writer_tasks', 'Tasks in a transaction.', [1, 3, 10, 30, 100, 300, 1_000]),
-    commitSeconds: histogram('relay_writer_commit_seconds', 'Until a transaction is visible.', secondsBuckets),
-    flushSeconds: histogram('relay_writer_flush_seconds', 'From visible to on the disk.', secondsBuckets),
+    runSeconds: histogram('relay_writer_run_seconds', 'Until all tasks of a transaction have run.', secondsBuckets),
+    flushSeconds: histogram('relay_writer_flush_seconds', 'From there until it is on the disk.', secondsBuckets),
     failures: 0,
   }
 }

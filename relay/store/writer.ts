@@ -38,19 +38,26 @@ const maxSlices = 32
 /** LMDB may call for several slices on one turn, and all but the first then pass. */
 const callsPerSlice = 4
 const maxTasks = 1_000
+/** Under load events wait for others, since a transaction writes the same upper pages for one as for fifty. */
+const gatherMs = 15
+/** So many in one transaction are a load: one client that waits for each OK need not wait longer. */
+const loadTasks = 4
 /** Of telling what came of tasks, on one turn. */
 const settleMs = 2
 
 const afterFault = 'a sync of the disk failed, nothing more is written'
 
-const visibleKey = Buffer.from('transaction')
+/** One runs its tasks while the former is being committed and flushed. */
+const maxUnderWay = 2
+/** Where each of those under way leaves its number. */
+const visibleKeys = ['transaction', 'transaction-2'].map(name => Buffer.from(name))
 
 type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 
 /**
  * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
- * queued needs; between them, readers see nothing of it. The next transaction begins while the former is still being
- * flushed. A task that throws fails alone and leaves nothing behind: the whole slice is undone and its tasks are run
+ * queued needs; between them, readers see nothing of it. The next transaction is asked for as soon as all tasks of the
+ * former have run, and begins while that is still being flushed. A task that throws fails alone and leaves nothing behind: the whole slice is undone and its tasks are run
  * again, each in a child transaction of its own, which would cost too much to do always. When the transaction or
  * its flush fails, all its tasks fail. The environment has to be open with `strictAsyncOrder`.
  */
@@ -62,12 +69,16 @@ export function createWriter(options: {
 }): Writer {
   const { root, nowMs = () => performance.now(), onError, metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
-  let taking = false
-  let flushing = 0
+  /** The transaction that takes tasks, and how many are not settled yet. */
+  let taking: number | null = null
+  let underWay = 0
+  let gatherUntilMs = 0
+  let gathering: NodeJS.Timeout | undefined
   let closed = false
   let broken = false
   const visible = openWriterDatabase(root)
-  let lastTransaction = visible.get(visibleKey)?.readUIntBE(0, 6) ?? 0
+  const visibleAt = (key: Buffer) => visible.get(key)?.readUIntBE(0, 6) ?? 0
+  let lastTransaction = Math.max(...visibleKeys.map(visibleAt))
   const waiters: (() => void)[] = []
   /** As many as the last full slice took. */
   let tasksPerSlice = 16
@@ -109,26 +120,32 @@ export function createWriter(options: {
     }
   }
 
-  /** Runs slices in one transaction; resolves once it is committed, which is before it is flushed. */
-  const runTransaction = async (number: number, ran: Ran[]): Promise<void> => {
+  /** Runs slices in one transaction, and calls `taken` after the last; resolves once it is flushed. */
+  const runTransaction = async (number: number, ran: Ran[], taken: () => void): Promise<void> => {
     const slices = Math.min(maxSlices, Math.ceil(queued() / tasksPerSlice))
     const calls = slices < 2 ? slices : slices * callsPerSlice
     const mark = numberValue(number)
     const parts: Promise<unknown>[] = []
     for (let call = 0; call < calls; call++) {
       // Callbacks that follow each other are one call; with a put between them LMDB's thread calls for each.
-      if (call > 0) parts.push(visible.put(visibleKey, mark))
+      if (call > 0) parts.push(visible.put(keyOf(number), mark))
       const runPart = () => {
-        if (call === 0) visible.putSync(visibleKey, mark)
+        if (call === 0) visible.putSync(keyOf(number), mark)
         runSlice(ran)
+        if (call === calls - 1) taken()
       }
       parts.push(root.transaction(runPart))
     }
+    // As of now this means these writes; later it would mean the next transaction's.
+    const flushed = root.flushed.then(() => undefined)
+    flushed.catch(() => undefined)
     const failed = (await Promise.allSettled(parts)).find(part => part.status === 'rejected')
+    // Of a transaction that failed nobody is told that it was flushed.
     if (failed !== undefined) throw failed.reason
+    await flushed
   }
 
-  const isIdle = () => queued() === 0 && !taking && flushing === 0 && settling.length() === 0
+  const isIdle = () => queued() === 0 && underWay === 0 && settling.length() === 0
 
   /** In the order of their numbers across transactions, since readers are shown everything up to the last. */
   const settling = createPacedQueue<Ran>({
@@ -154,46 +171,62 @@ export function createWriter(options: {
     wakeWhenIdle()
   }
 
-  const pump = async (): Promise<void> => {
-    if (taking || queued() === 0) return
-    taking = true
-    flushing++
+  /** Begins a transaction, or lets events wait for more of them. What is first never waits. */
+  const pump = (): void => {
+    if (taking !== null || underWay === maxUnderWay || queued() === 0) return
+    const waitMs = lanes.first.length > 0 || queued() >= maxTasks ? 0 : gatherUntilMs - performance.now()
+    if (waitMs > 0) {
+      gathering ??= setTimeout(gathered, waitMs)
+      return
+    }
+    clearTimeout(gathering)
+    gathering = undefined
+    void transact()
+  }
+
+  const gathered = () => {
+    gathering = undefined
+    gatherUntilMs = 0
+    pump()
+  }
+
+  const transact = async (): Promise<void> => {
     const number = ++lastTransaction
+    taking = number
+    underWay++
     const ran: Ran[] = []
     let fault: { error: unknown } | undefined
-    let flushed: Promise<unknown> | undefined
     const startMs = performance.now()
-    let committedMs = startMs
+    let takenMs = startMs
+    const taken = () => {
+      taking = null
+      takenMs = performance.now()
+      gatherUntilMs = ran.length < loadTasks ? 0 : startMs + gatherMs
+      setImmediate(pump)
+    }
     try {
-      await runTransaction(number, ran)
-      flushed = root.flushed
-      committedMs = performance.now()
+      await runTransaction(number, ran, taken)
     } catch (error) {
       fault = { error }
       causeOf(error)?.catch(onError)
       // Where no transaction can begin, tasks that wait for one would wait for ever.
       if (ran.length === 0) ran.push(...[...lanes.first, ...lanes.events].map(notRun))
       dropTaken(lanes, ran)
+      // Not all of its parts need have been called.
+      if (taking === number) taking = null
     }
-    taking = false
-    if (queued() > 0) setImmediate(() => void pump())
-    try {
-      await flushed
-    } catch (error) {
-      fault ??= { error }
-    }
-    flushing--
+    underWay--
+    setImmediate(pump)
     // What follows a slice that was lost may stand on its pages.
     if (broken) fault ??= { error: new Error(afterFault) }
     if (fault === undefined) {
       metrics.tasks.observe(ran.length)
-      metrics.commitSeconds.observe((committedMs - startMs) / 1_000)
-      metrics.flushSeconds.observe((performance.now() - committedMs) / 1_000)
+      metrics.runSeconds.observe((takenMs - startMs) / 1_000)
+      metrics.flushSeconds.observe((performance.now() - takenMs) / 1_000)
     } else {
       metrics.failures++
       onError(fault.error)
-      // What was committed is visible, though a later transaction may have put its own number there since.
-      if (flushed !== undefined || isVisible(number)) fail()
+      if (isVisible(number)) fail()
     }
     settle(ran, fault)
   }
@@ -201,7 +234,7 @@ export function createWriter(options: {
   /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
   const isVisible = (number: number): boolean => {
     try {
-      return visible.get(visibleKey)?.readUIntBE(0, 6) === number
+      return visibleAt(keyOf(number)) === number
     } catch {
       return false
     }
@@ -222,7 +255,7 @@ export function createWriter(options: {
     submit: task => {
       if (closed || broken) return void queueMicrotask(() => task.done(refusal()))
       lanes[task.lane].push(task as Task<unknown>)
-      if (!taking) void pump()
+      pump()
     },
     queued,
     isBroken: () => broken,
@@ -235,6 +268,10 @@ export function createWriter(options: {
       if (!isIdle()) await new Promise<void>(resolve => waiters.push(resolve))
     },
   }
+}
+
+function keyOf(number: number): Buffer {
+  return visibleKeys[number % maxUnderWay] ?? Buffer.alloc(0)
 }
 
 function numberValue(number: number): Buffer {

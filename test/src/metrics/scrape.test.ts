@@ -132,7 +132,7 @@ describe('after some traffic', () => {
     ['relay_bad_signatures_total', {}],
     ['relay_query_seconds_count', {}],
     ['relay_writer_tasks_sum', {}],
-    ['relay_writer_commit_seconds_count', {}],
+    ['relay_writer_run_seconds_count', {}],
     ['relay_writer_flush_seconds_count', {}],
     ['relay_subscriptions', {}],
     ['process_cpu_seconds_total', {}],
