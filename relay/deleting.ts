@@ -1,5 +1,5 @@
 import type { NostrEvent } from './event.ts'
-import type { IsProtected } from './store/deletions.ts'
+import type { IsProtected } from './host.ts'
 import type { Prepared } from './store/prepared.ts'
 import { rowsPerTask } from './store/rows-per-task.ts'
 import type { EventStore, Stored } from './store/store.ts'

@@ -43,6 +43,14 @@ export type Admission =
   /** Answered without writing anything: `OK true`, and these ephemeral events are delivered at once. */
   | { readonly kind: 'answer'; readonly deliver: readonly NostrEvent[] }
 
+/** Says of an event whether it is the application's, so that nobody else may remove it. */
+export type IsProtected = (event: {
+  readonly kind: number
+  readonly pubkey: string
+  /** Whether a `p` tag names this key. */
+  isFor(pubkey: string): boolean
+}) => boolean
+
 /**
  * What an application adds to the relay. A relay without an application uses `openHost`.
  * No method may do I/O other than reading the environment, and none returns a promise.
@@ -60,7 +68,7 @@ export interface Host {
   /** Kinds that everybody may ask for where only members may read (NIP-43); none unless it is said. */
   readonly openKinds?: ReadonlySet<number>
   /** Whether this event may never be removed or hidden on a client's word (deletion, vanish, expiration). */
-  isProtected(event: Pick<NostrEvent, 'kind' | 'pubkey'>): boolean
+  readonly isProtected: IsProtected
   /** Whether a key belongs to a member, for policies that let only members write. Without it nobody is one. */
   isMember?(pubkey: string): boolean
   /** Whether a key is no stranger's, for policies that ask more of strangers. Without it all are strangers. */

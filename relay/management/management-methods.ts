@@ -1,6 +1,7 @@
 import type { NostrEvent } from '../event.ts'
-import type { Applied } from '../host.ts'
+import type { Applied, IsProtected } from '../host.ts'
 import { type Membership, maxMembers } from '../membership/membership.ts'
+import { protectable } from '../store/record.ts'
 import type { Removals } from '../store/removals.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Change, Managed, ManagedList } from './managed.ts'
@@ -27,7 +28,7 @@ export type Managing = {
   readonly store: EventStore
   readonly removals: Removals
   isOperator(pubkey: string): boolean
-  isProtected(event: { kind: number; pubkey: string }): boolean
+  readonly isProtected: IsProtected
   find(filter: object): NostrEvent[]
   /** Runs a change of the members in the writer's next transaction; resolves when it is durable. */
   apply(change: () => Applied): Promise<void>
@@ -71,8 +72,9 @@ export function managementMethods(managing: Managing): Readonly<Record<string, M
     if (seq !== undefined) store.remove(seq)
   }
   const isProtectedId = (id: string): boolean => {
-    const [event] = managing.find({ ids: [id] })
-    return event !== undefined && isProtected(event)
+    const seq = store.seqOf(Buffer.from(id, 'hex'))
+    const record = seq === undefined ? undefined : store.record(seq)
+    return record !== undefined && isProtected(protectable(record))
   }
   const applied = async (made: () => Applied): Promise<MethodOutcome> => {
     await managing.apply(made)
@@ -82,7 +84,7 @@ export function managementMethods(managing: Managing): Readonly<Record<string, M
   const methods: Record<string, Method> = {
     banpubkey: method([hex64, reason], async ([pubkey, why]) => {
       if (isOperator(pubkey)) return { error: 'this is the key of an operator' }
-      if (isProtected({ kind: 1, pubkey })) return { error: 'this is the key of the relay itself' }
+      if (isProtected({ kind: 1, pubkey, isFor: () => false })) return { error: 'this is the key of the relay itself' }
       const key = Buffer.from(pubkey, 'hex')
       const outcome = await change([put('banned-keys', pubkey, why)], () => removals.request('ban', key, always))
       onRemoval()

@@ -1,8 +1,9 @@
 import { kindClass, type NostrEvent } from '../event.ts'
+import type { IsProtected } from '../host.ts'
 import type { RelayDatabases } from './databases.ts'
 import { addressKey, seqBytes, timeValue, writeBytes } from './keys.ts'
 import type { Prepared } from './prepared.ts'
-import { type RecordView, recordHasTag, recordIsBy, recordKind, recordPubkey } from './record.ts'
+import { protectable, type RecordView, recordHasTag, recordIsBy, recordKind } from './record.ts'
 import { rowsPerTask } from './rows-per-task.ts'
 import { vanishKind, wrapKinds } from './vanished.ts'
 
@@ -16,8 +17,6 @@ export type Deletions = {
 
 /** The tag that is next, or the number of tags when all is done, and what was written and removed. */
 export type DeletionPart = { readonly next: number; readonly rows: number }
-
-export type IsProtected = (event: { kind: number; pubkey: string }) => boolean
 
 const nothing = Buffer.alloc(0)
 const hex64 = /^[0-9a-f]{64}$/
@@ -69,7 +68,7 @@ export function createDeletions(
       const isForAuthor = wrapKinds.has(kind) && recordHasTag(record, letterP, [Buffer.from(author.toString('hex'))])
       if (!recordIsBy(record, author) && !isForAuthor) return 0
       // A deletion of a deletion has no effect (NIP-09), nor one of a request to vanish (NIP-62).
-      if (isUndeletable(kind) || isProtected({ kind, pubkey: recordPubkey(record).toString('hex') })) return 0
+      if (isUndeletable(kind) || isProtected(protectable(record))) return 0
       rows = store.remove(seq)
     }
     db.deletions.putSync(deletedIdKey(id, author), nothing)
@@ -79,7 +78,8 @@ export function createDeletions(
   const deleteByAddress = (value: string, request: NostrEvent, author: Buffer, isProtected: IsProtected): number => {
     const [, kindText, pubkey, identifier] = addressForm.exec(value) ?? []
     const kind = Number(kindText)
-    if (pubkey !== request.pubkey || identifier === undefined || isProtected({ kind, pubkey })) return 0
+    if (pubkey !== request.pubkey || identifier === undefined || isProtected({ kind, pubkey, isFor: () => false }))
+      return 0
     const storage = kindClass(kind)
     if (storage !== 'replaceable' && storage !== 'addressable') return 0
     const address = addressKey(kind, author, storage === 'replaceable' ? '' : identifier)

@@ -1,5 +1,6 @@
 import type { Span } from '../connection/page.ts'
 import type { NostrEvent } from '../event.ts'
+import type { IsProtected } from '../host.ts'
 import type { WireEvent } from '../signatures/wire-event.ts'
 import { growValueTree, likeliestValue } from './value-tree.ts'
 
@@ -15,6 +16,7 @@ const idAt = 14
 const pubkeyAt = 46
 const tagsLengthAt = 78
 const tagsAt = 82
+const letterP = 'p'.charCodeAt(0)
 
 /** Filters ask for no longer values, and the length field holds no longer ones. */
 const maxIndexedLength = 1_024
@@ -146,6 +148,15 @@ export function recordHasTag(record: RecordView, letter: number, values: readonl
     offset += 3 + length
   }
   return false
+}
+
+/** What a host is told of a record that is to be removed. */
+export function protectable(record: RecordView): Parameters<IsProtected>[0] {
+  return {
+    kind: recordKind(record),
+    pubkey: recordPubkey(record).toString('hex'),
+    isFor: pubkey => recordHasTag(record, letterP, [Buffer.from(pubkey)]),
+  }
 }
 
 function tagsEnd({ bytes, start }: RecordView): number {

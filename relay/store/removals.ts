@@ -1,6 +1,7 @@
 import type { Database } from 'lmdb'
+import type { IsProtected } from '../host.ts'
 import { authorPrefix, maxUint48, positionBytes, seqOfKey, startKey, tagPrefix } from './keys.ts'
-import { type RecordView, recordHasTag, recordIsBy, recordKind, recordPubkey } from './record.ts'
+import { protectable, type RecordView, recordHasTag, recordIsBy, recordKind } from './record.ts'
 import { rowsPerTask } from './rows-per-task.ts'
 import type { EventStore } from './store.ts'
 import { vanishKind, wrapKinds } from './vanished.ts'
@@ -19,7 +20,7 @@ export type Removals = {
    * Removes some, up to about so many rows, and says how many events; `null` when there is nothing to do. Protected events and
    * requests to vanish stay.
    */
-  step(isProtected: (event: { kind: number; pubkey: string }) => boolean): number | null
+  step(isProtected: IsProtected): number | null
 }
 
 /** `upTo` is what is asked for, `walking` what this walk over the indexes is for, `cursor` where it goes on. */
@@ -86,24 +87,20 @@ export function createRemovals(store: EventStore, database: Database<Buffer, Buf
     return { removed, cursor: start }
   }
 
-  const walkPlace = (
-    pubkey: Buffer,
-    job: Job,
-    isProtected: (event: { kind: number; pubkey: string }) => boolean,
-  ): Progress => {
+  const walkPlace = (pubkey: Buffer, job: Job, isProtected: IsProtected): Progress => {
     const { byAuthorKind, byTag } = store.databases
     const hex = pubkey.toString('hex')
     if (job.place === 0) {
       return walk(byAuthorKind, authorPrefix(pubkey), job, record => {
         const kind = recordKind(record)
-        return kind !== vanishKind && recordIsBy(record, pubkey) && !isProtected({ kind, pubkey: hex })
+        return kind !== vanishKind && recordIsBy(record, pubkey) && !isProtected(protectable(record))
       })
     }
     const recipient = [Buffer.from(hex)]
     return walk(byTag, tagPrefix('p', hex), job, record => {
       const kind = recordKind(record)
       if (!wrapKinds.has(kind) || !recordHasTag(record, letterP, recipient)) return false
-      return !isProtected({ kind, pubkey: recordPubkey(record).toString('hex') })
+      return !isProtected(protectable(record))
     })
   }
 

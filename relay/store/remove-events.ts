@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPace } from '../connection/pace.ts'
+import type { IsProtected } from '../host.ts'
 import type { Filter } from '../query/filter.ts'
 import { openScan } from '../query/query.ts'
-import { recordId, recordKind, recordPubkey } from './record.ts'
+import { protectable, recordId } from './record.ts'
 import { rowsPerTask } from './rows-per-task.ts'
 import type { EventStore } from './store.ts'
 import type { Outcome, Writer } from './writer.ts'
@@ -18,7 +19,7 @@ export type Removed = {
 export type Remover = {
   readonly store: EventStore
   readonly writer: Writer
-  isProtected(event: { readonly kind: number; readonly pubkey: string }): boolean
+  readonly isProtected: IsProtected
   now(): number
 }
 
@@ -76,7 +77,7 @@ export async function removeEvents(
     const record = scan.next(isOver)
     if (record === null) break
     if (record === undefined) continue
-    if (isProtected({ kind: recordKind(record), pubkey: recordPubkey(record).toString('hex') })) count.protected++
+    if (isProtected(protectable(record))) count.protected++
     else if (dryRun) count.removed++
     else if (ids.push(recordId(record)) === batchSize) await begin()
   }

@@ -1,3 +1,4 @@
+import type { IsProtected } from '../host.ts'
 import type { Removals } from './removals.ts'
 import type { EventStore } from './store.ts'
 import type { Writer } from './writer.ts'
@@ -16,7 +17,7 @@ export function createRemoving(options: {
   store: Pick<EventStore, 'forgetRemoved'>
   removals: Removals
   writer: Writer
-  isProtected(event: { kind: number; pubkey: string }): boolean
+  isProtected: IsProtected
   /** Hears how many events were removed. */
   removed(count: number): void
   onError(error: unknown): void

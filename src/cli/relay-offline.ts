@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import type { Host } from '../../relay/host.ts'
+import type { Host, IsProtected } from '../../relay/host.ts'
 import { openHost } from '../../relay/open-host.ts'
 import { policyFrom } from '../../relay/policies/from-settings.ts'
 import { createRelay, type Relay } from '../../relay/relay.ts'
@@ -24,7 +24,7 @@ import { expectData } from './relay-read.ts'
 export type WritableRelay = {
   readonly relay: Pick<Relay, 'submit' | 'stats' | 'store'>
   readonly writer: Writer
-  isProtected(event: { readonly kind: number; readonly pubkey: string }): boolean
+  readonly isProtected: IsProtected
 }
 
 /**

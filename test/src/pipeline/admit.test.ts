@@ -351,9 +351,12 @@ describe('what the host says of events', () => {
 
   it('protects commands and its own events from deletion', () => {
     const { isProtected } = hostOf()
-    expect(isProtected({ kind: 2410, pubkey: alice.publicKey })).toBe(true)
-    expect(isProtected({ kind: 1, pubkey: service.signer.publicKey })).toBe(true)
-    expect(isProtected({ kind: 1, pubkey: alice.publicKey })).toBe(false)
+    const own = service.signer.publicKey
+    const isFor = (recipient: string) => (pubkey: string) => pubkey === recipient
+    expect(isProtected({ kind: 2410, pubkey: alice.publicKey, isFor: isFor(own) })).toBe(true)
+    expect(isProtected({ kind: 2410, pubkey: alice.publicKey, isFor: isFor(keyOf(3).publicKey) })).toBe(false)
+    expect(isProtected({ kind: 1, pubkey: own, isFor: () => false })).toBe(true)
+    expect(isProtected({ kind: 1, pubkey: alice.publicKey, isFor: isFor(own) })).toBe(false)
   })
 })
 

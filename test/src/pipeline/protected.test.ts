@@ -21,6 +21,8 @@ it('retention takes nothing of the service’s own, no command, and nothing of t
   const filling = openEventStore(environment.root)
   const writer = createWriter({ root: environment.root, onError: error => service.errors.push(error) })
   const notes = [1, 2, 3].map(created_at => author(1).sign({ created_at }))
+  // A command to another service is an ordinary event here.
+  notes.push(author(1).sign({ kind: 2_410, created_at: 4, tags: [['p', author(2).pubkey]] }))
   environment.root.transactionSync(() => {
     for (const event of sent) filling.put(event, true)
     for (const event of notes) filling.put(event)
@@ -31,7 +33,7 @@ it('retention takes nothing of the service’s own, no command, and nothing of t
 
   const now = () => startTime + 10 ** 6
   const remover = { store, writer, isProtected: isProtectedBy(signer.publicKey), now }
-  expect(await sweepByAge([{ maxAgeSeconds: 60 }], remover)).toBe(3)
+  expect(await sweepByAge([{ maxAgeSeconds: 60 }], remover)).toBe(4)
   await writer.close()
 
   expect(find(store, { authors: [signer.publicKey] })).toHaveLength(own)
