@@ -126,6 +126,7 @@ export async function startBridge(options: {
       nowMs,
       holdMs: pace.holdMs,
       steadyMs: pace.steadyMs,
+      connected: () => lists.connected(),
       tell: news => {
         // Those that we leave when we stop are not away.
         if (!stopped) options.onNews(news)
@@ -183,7 +184,7 @@ export async function startBridge(options: {
           ? null
           : {
               readRelays: customer => readRelays.of(customer).relays,
-              published: lists.published,
+              published: mirrors.some(({ intake }) => intake !== null) ? lists.published : () => undefined,
               relaysEach: config.relaysPerCustomer,
               mayBePrivate: config.privateCustomerRelays,
               maxQueued: config.maxQueuedPerCustomerRelay,

@@ -27,6 +27,8 @@ export function createMirror(
     nowMs(): number
     holdMs: number
     steadyMs: number
+    /** It may be asked from now on. */
+    connected(): void
     tell(news: BridgeNews): void
   },
 ): Mirror {
@@ -80,6 +82,7 @@ export function createMirror(
     up: connection => {
       standing.up()
       intake?.connected(connection)
+      options.connected()
     },
     down: reason => {
       standing.down(reason)

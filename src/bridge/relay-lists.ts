@@ -9,6 +9,8 @@ import { type ReadRelays, relayListKind } from './read-relays.ts'
 export type RelayLists = {
   /** An event of ours goes out to a customer. */
   published(customer: string, eventId: string): void
+  /** A relay may be asked from now on: customers may have waited for one. */
+  connected(): void
 }
 
 /** How long what a relay said of a customer is believed to be all there is. */
@@ -51,7 +53,7 @@ export function createRelayLists(options: {
     sources().filter(({ key }) => now() - (askedAt.get(`${key} ${customer}`) ?? 0) >= lookAgainSeconds)
 
   const begin = () => {
-    while (underWay < atOnce) {
+    while (underWay < atOnce && sources().length > 0) {
       const customer = waiting.shift()
       if (customer === undefined) return
       underWay++
@@ -115,11 +117,13 @@ export function createRelayLists(options: {
         if (ids.size < maxEventsEach) ids.add(eventId)
         return
       }
-      if (looks.size >= maxCustomers || dueSources(customer).length === 0) return
+      const isAsked = sources().length > 0 && dueSources(customer).length === 0
+      if (looks.size >= maxCustomers || isAsked) return
       looks.set(customer, new Set([eventId]))
       waiting.push(customer)
       begin()
     },
+    connected: begin,
   }
 }
 

@@ -17,7 +17,7 @@ export async function readServiceKey(
 ): Promise<{ readonly ok: true; readonly publicKey: string } | { readonly ok: false; readonly reason: string }> {
   const answered = await ask(url, { headers: { accept: 'application/nostr+json' } })
   if (!answered.ok) return answered
-  const publicKey = field(answered.body, 'pubkey')
+  const publicKey = field(answered.body, 'self')
   if (typeof publicKey === 'string' && /^[0-9a-f]{64}$/.test(publicKey)) return { ok: true, publicKey }
   return { ok: false, reason: `${url} names no service key: is it a Panda service?` }
 }

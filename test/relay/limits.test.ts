@@ -27,7 +27,7 @@ describe('the information document (NIP-11)', () => {
     const limits = { ...defaultLimits, maxSubscriptions: 7, maxLimit: 8, maxMessageBytes: 9_999 }
     expect(informationDocument(identity, limits)).toMatchObject({
       name: 'Panda',
-      pubkey: identity.publicKey,
+      self: identity.publicKey,
       version: '1.2.3',
       supported_nips: expect.arrayContaining([1, 9, 11]),
       limitation: {

@@ -118,7 +118,7 @@ describe('the same test', () => {
           from: 'parts.push(root.transaction(runPart));',
           to: 'parts.push(new Promise(done => void root.transaction(() => done(runPart()))));',
         },
-        { file: 'relay/store/writer.js', from: 'flushed = root.flushed', to: 'flushed = undefined' },
+        { file: 'relay/store/writer.js', from: 'await flushed', to: 'void flushed' },
       ],
     },
     {

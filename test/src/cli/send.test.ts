@@ -44,7 +44,7 @@ afterAll(() => {
 })
 beforeEach(() => {
   posted.length = 0
-  document = { pubkey: service }
+  document = { self: service }
   respond = event => ({ status: 200, body: reply(event, 'ok', { fine: true }) })
 })
 
