@@ -1,40 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
 import { keyOf, startTime } from '../service.ts'
-import { type BridgedService, commandOf, freeName, makeDirectory, openBridgedService } from './bridged-service.ts'
-import { politely, type ScriptedRelay, serveScript } from './scripted-relay.ts'
+import { commandOf, freeName, openBridgedService } from './bridged-service.ts'
+import { politely, serveScript } from './scripted-relay.ts'
+import { setScene } from './scripted-scene.ts'
 
-const alice = keyOf(2)
-
-let data: ReturnType<typeof makeDirectory>
-let panda: BridgedService
-let relay: ScriptedRelay
-beforeEach(() => {
-  data = makeDirectory()
-})
-afterEach(async () => {
-  await panda.close()
-  await relay.close()
-  data.remove()
-})
-
-type Options = Partial<Parameters<typeof openBridgedService>[0]>
-
-async function follow(served: ScriptedRelay, options: Options = {}): Promise<void> {
-  relay = served
-  const config = {
-    relays: [{ url: relay.url, read: true, write: true }],
-    customerRelays: 'never' as const,
-    ...options.config,
-  }
-  panda = await openBridgedService({ directory: data.directory, ...options, config })
-}
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
-const state = () => panda.stateOf(relay.url)
-const register = (name: string) => commandOf(alice, 'identifier.register', freeName(name))
-const namesOf = () => panda.relay.find({ kinds: [32_410] }).map(event => event.tags.find(tag => tag[0] === 'd')?.[1])
-const sentTo = (verb: string) => relay.heard.filter(message => message[0] === verb)
+const scene = setScene()
+const { alice, follow, until, state, register, sentTo } = scene
+const namesOf = () =>
+  scene.panda.relay.find({ kinds: [32_410] }).map(event => event.tags.find(tag => tag[0] === 'd')?.[1])
 
 /** Gives these events to whoever subscribes first, whatever is asked for. */
 const giving =
@@ -56,9 +31,9 @@ describe('a relay that lies', () => {
     const note = { ...register('note'), kind: 1 }
     await follow(await serveScript(giving(forged, altered, elsewhere, note, good)))
     await until(() => expect(namesOf()).toEqual(['good@free.example']))
-    await until(() => expect(panda.isEmpty()).toBe(true))
+    await until(() => expect(scene.panda.isEmpty()).toBe(true))
     // Neither is there an answer to what was never signed.
-    expect(panda.relay.find({ kinds: [2_411] })).toHaveLength(1)
+    expect(scene.panda.relay.find({ kinds: [2_411] })).toHaveLength(1)
   })
 
   it.each([
@@ -76,7 +51,7 @@ describe('a relay that lies', () => {
   ])('and sends %s for an event does no harm', async (_what, value) => {
     await follow(await serveScript(giving(value, register('good'))))
     await until(() => expect(namesOf()).toEqual(['good@free.example']))
-    expect(panda.errors).toEqual([])
+    expect(scene.panda.errors).toEqual([])
   })
 
   it.each([
@@ -105,7 +80,7 @@ describe('a relay that lies', () => {
   ])('and says %s does no harm', async text => {
     await follow(await serveScript(giving(register('good')), socket => socket.send(text)))
     await until(() => expect(namesOf()).toEqual(['good@free.example']))
-    expect(panda.errors).toEqual([])
+    expect(scene.panda.errors).toEqual([])
   })
 
   it('and refuses our signing in, or leaves in the middle of it, does not end the process', async () => {
@@ -117,8 +92,8 @@ describe('a relay that lies', () => {
     }
     await follow(served)
     await until(() => expect(sentTo('AUTH').length).toBeGreaterThan(0))
-    await panda.submit(register('good'))
-    await until(() => expect(panda.isEmpty()).toBe(true))
+    await scene.panda.submit(register('good'))
+    await until(() => expect(scene.panda.isEmpty()).toBe(true))
   })
 
   it('and asks for signatures without end gets a few', async () => {
@@ -132,7 +107,7 @@ describe('a relay that lies', () => {
       }),
     )
     await until(() => expect(state()?.caughtUp).toBe(true))
-    expect(sentTo('AUTH').length / relay.opened()).toBeLessThanOrEqual(5)
+    expect(sentTo('AUTH').length / scene.relay.opened()).toBeLessThanOrEqual(5)
   })
 })
 
@@ -152,13 +127,13 @@ describe('a relay that asks who we are', () => {
     })
     await follow(served)
     await until(() => expect(state()?.caughtUp).toBe(true))
-    await panda.submit(register('good'))
-    await until(() => expect(panda.isEmpty()).toBe(true))
+    await scene.panda.submit(register('good'))
+    await until(() => expect(scene.panda.isEmpty()).toBe(true))
     expect(state()?.dropped).toBe(0)
     const auth = sentTo('AUTH')[0]?.[1] as NostrEvent
     expect(auth).toMatchObject({ kind: 22_242, pubkey: keyOf(1).publicKey, created_at: startTime })
     expect(auth.tags).toEqual([
-      ['relay', relay.url],
+      ['relay', scene.relay.url],
       ['challenge', 'prove it'],
     ])
   })
@@ -178,9 +153,9 @@ describe('a relay that asks who we are only when it is given something', () => {
       say('OK', (first as NostrEvent).id, false, 'auth-required: who are you?')
     })
     await follow(served)
-    await panda.submit(register('good'))
-    await until(() => expect(panda.isEmpty()).toBe(true))
-    expect(relay.opened()).toBe(1)
+    await scene.panda.submit(register('good'))
+    await until(() => expect(scene.panda.isEmpty()).toBe(true))
+    expect(scene.relay.opened()).toBe(1)
   })
 })
 
@@ -188,7 +163,7 @@ describe('a relay that floods', () => {
   it('with huge messages is left, and tried again later', async () => {
     const huge = JSON.stringify(['EVENT', 'live', { content: 'x'.repeat(200_000) }])
     await follow(await serveScript(politely, socket => socket.send(huge)))
-    await until(() => expect(relay.opened()).toBeGreaterThan(1))
+    await until(() => expect(scene.relay.opened()).toBeGreaterThan(1))
     expect(state()?.lastError).toContain('Max payload size exceeded')
   })
 
@@ -207,8 +182,8 @@ describe('a relay that floods', () => {
       sig: randomBytes(64).toString('hex'),
     }))
     await follow(await serveScript(giving(...forged)))
-    await until(() => expect(relay.opened()).toBeGreaterThan(1))
-    expect(panda.relay.find({ kinds: [2_411] })).toEqual([])
+    await until(() => expect(scene.relay.opened()).toBeGreaterThan(1))
+    expect(scene.panda.relay.find({ kinds: [2_411] })).toEqual([])
   })
 
   it('with more than we read is read slowly, and others are served meanwhile', async () => {
@@ -228,7 +203,7 @@ describe('a relay that floods', () => {
     await new Promise(done => setTimeout(done, 500))
     // What is in the buffers of two sockets, and half a second's worth.
     expect(sent - before).toBeLessThan(20_000_000)
-    expect(await panda.submit(register('good'))).toMatchObject({ accepted: true })
+    expect(await scene.panda.submit(register('good'))).toMatchObject({ accepted: true })
   })
 
   it('with one query again and again has it answered once', async () => {
@@ -244,11 +219,11 @@ describe('a relay that floods', () => {
 describe('a relay that does not answer', () => {
   it('is left, and everything is kept for it', async () => {
     await follow(await serveScript(([verb, id], say) => void (verb === 'REQ' && say('EOSE', id))))
-    await panda.submit(register('good'))
-    await until(() => expect(relay.opened()).toBeGreaterThan(2))
-    expect(panda.outbound.queued(relay.url)).toBe(2)
-    relay.script = politely
-    await until(() => expect(panda.outbound.queued(relay.url)).toBe(0))
+    await scene.panda.submit(register('good'))
+    await until(() => expect(scene.relay.opened()).toBeGreaterThan(2))
+    expect(scene.panda.outbound.queued(scene.relay.url)).toBe(2)
+    scene.relay.script = politely
+    await until(() => expect(scene.panda.outbound.queued(scene.relay.url)).toBe(0))
   })
 
   it.each(['rate-limited: slow down', 'error: try again', '', 'what?'])('but with "%s" is tried again', async words => {
@@ -258,12 +233,12 @@ describe('a relay that does not answer', () => {
         if (verb === 'EVENT') say('OK', (id as NostrEvent).id, false, words)
       }),
     )
-    await panda.submit(register('good'))
+    await scene.panda.submit(register('good'))
     await until(() => expect(sentTo('EVENT').length).toBeGreaterThan(4))
-    expect(panda.outbound.queued(relay.url)).toBe(2)
-    expect(relay.opened()).toBe(1)
-    relay.script = politely
-    await until(() => expect(panda.outbound.queued(relay.url)).toBe(0))
+    expect(scene.panda.outbound.queued(scene.relay.url)).toBe(2)
+    expect(scene.relay.opened()).toBe(1)
+    scene.relay.script = politely
+    await until(() => expect(scene.panda.outbound.queued(scene.relay.url)).toBe(0))
     expect(state()?.dropped).toBe(0)
   })
 
@@ -276,8 +251,8 @@ describe('a relay that does not answer', () => {
           if (verb === 'EVENT') say('OK', (id as NostrEvent).id, false, words)
         }),
       )
-      await panda.submit(register('good'))
-      await until(() => expect(panda.isEmpty()).toBe(true))
+      await scene.panda.submit(register('good'))
+      await until(() => expect(scene.panda.isEmpty()).toBe(true))
       await until(() => expect(state()?.dropped).toBe(words.startsWith('duplicate') ? 0 : 2))
       expect(sentTo('EVENT')).toHaveLength(2)
     },
@@ -291,19 +266,19 @@ describe('a relay that does not answer', () => {
       }),
     )
     // More than are sent at once.
-    for (let index = 0; index < 20; index++) await panda.submit(register(`name${index}`))
+    for (let index = 0; index < 20; index++) await scene.panda.submit(register(`name${index}`))
     const isName = (message: unknown[]) => (message[1] as NostrEvent).kind === 32_410
     await until(() => expect(sentTo('EVENT').filter(isName)).toHaveLength(20))
-    await until(() => expect(panda.outbound.queued(relay.url)).toBe(20))
+    await until(() => expect(scene.panda.outbound.queued(scene.relay.url)).toBe(20))
   })
 
   it('to what it is asked is left', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     try {
       await follow(await serveScript(() => undefined))
-      await vi.waitFor(() => expect(relay.heard.length).toBeGreaterThan(1))
+      await vi.waitFor(() => expect(scene.relay.heard.length).toBeGreaterThan(1))
       await vi.advanceTimersByTimeAsync(31_000)
-      await vi.waitFor(() => expect(relay.opened()).toBeGreaterThan(1))
+      await vi.waitFor(() => expect(scene.relay.opened()).toBeGreaterThan(1))
     } finally {
       vi.useRealTimers()
     }
@@ -313,11 +288,11 @@ describe('a relay that does not answer', () => {
 describe('stopping', () => {
   it('is quick whatever the relay does, and leaves no connection', async () => {
     await follow(await serveScript(() => undefined))
-    await until(() => expect(relay.connections()).toBe(1))
+    await until(() => expect(scene.relay.connections()).toBe(1))
     const begun = performance.now()
-    await panda.close()
+    await scene.panda.close()
     expect(performance.now() - begun).toBeLessThan(1_000)
-    await until(() => expect(relay.connections()).toBe(0))
-    panda = await openBridgedService({ directory: data.directory, config: {} })
+    await until(() => expect(scene.relay.connections()).toBe(0))
+    scene.panda = await openBridgedService({ directory: scene.directory(), config: {} })
   })
 })

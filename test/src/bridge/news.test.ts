@@ -1,39 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
-import { keyOf } from '../service.ts'
-import { type BridgedService, commandOf, freeName, makeDirectory, openBridgedService } from './bridged-service.ts'
-import { politely, type ScriptedRelay, serveScript } from './scripted-relay.ts'
+import { politely, serveScript } from './scripted-relay.ts'
+import { setScene } from './scripted-scene.ts'
 
-const alice = keyOf(2)
-
-let data: ReturnType<typeof makeDirectory>
-let panda: BridgedService
-let relay: ScriptedRelay
-beforeEach(() => {
-  data = makeDirectory()
-})
-afterEach(async () => {
-  await panda.close()
-  await relay.close()
-  data.remove()
-})
-
-type Options = Partial<Parameters<typeof openBridgedService>[0]>
-
-async function follow(served: ScriptedRelay, options: Options = {}): Promise<void> {
-  relay = served
-  const config = {
-    relays: [{ url: relay.url, read: true, write: true }],
-    customerRelays: 'never' as const,
-    ...options.config,
-  }
-  panda = await openBridgedService({ directory: data.directory, ...options, config })
-}
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
-const state = () => panda.stateOf(relay.url)
-const register = (name: string) => commandOf(alice, 'identifier.register', freeName(name))
-const sentTo = (verb: string) => relay.heard.filter(message => message[0] === verb)
+const scene = setScene()
+const { follow, until, state, register, sentTo } = scene
 
 describe('the operator', () => {
   const refusing =
@@ -44,28 +16,30 @@ describe('the operator', () => {
     }
 
   it('hears once, and not at each attempt, why a relay is not there, and nothing when it stops', async () => {
-    relay = await serveScript(politely)
-    await relay.close()
-    await follow(relay, { config: { relays: [{ url: `${relay.url}?key=secret`, read: true, write: true }] } })
-    const reason = `connect ECONNREFUSED ${new URL(relay.url).host}`
-    await until(() => expect(panda.news).toEqual([{ kind: 'away', relay: relay.url, reason }]))
+    scene.relay = await serveScript(politely)
+    await scene.relay.close()
+    await follow(scene.relay, {
+      config: { relays: [{ url: `${scene.relay.url}?key=secret`, read: true, write: true }] },
+    })
+    const reason = `connect ECONNREFUSED ${new URL(scene.relay.url).host}`
+    await until(() => expect(scene.panda.news).toEqual([{ kind: 'away', relay: scene.relay.url, reason }]))
     await delay(400)
-    panda.bridge.stop()
-    expect(panda.news).toHaveLength(1)
+    scene.panda.bridge.stop()
+    expect(scene.panda.news).toHaveLength(1)
   })
 
   it('hears when a relay that was away works again, and nothing of one that works', async () => {
     await follow(await serveScript(politely))
     await until(() => expect(state()?.caughtUp).toBe(true))
-    expect(panda.news).toEqual([])
-    relay.script = (_message, _say, socket) => socket.close()
-    await panda.submit(register('good'))
-    await until(() => expect(panda.news).toMatchObject([{ kind: 'away', reason: 'the connection ended' }]))
-    await until(() => expect(relay.opened()).toBeGreaterThan(4))
-    expect(panda.news).toHaveLength(1)
-    relay.script = politely
-    await until(() => expect(panda.news[1]).toEqual({ kind: 'back', relay: relay.url }))
-    expect(panda.news).toHaveLength(2)
+    expect(scene.panda.news).toEqual([])
+    scene.relay.script = (_message, _say, socket) => socket.close()
+    await scene.panda.submit(register('good'))
+    await until(() => expect(scene.panda.news).toMatchObject([{ kind: 'away', reason: 'the connection ended' }]))
+    await until(() => expect(scene.relay.opened()).toBeGreaterThan(4))
+    expect(scene.panda.news).toHaveLength(1)
+    scene.relay.script = politely
+    await until(() => expect(scene.panda.news[1]).toEqual({ kind: 'back', relay: scene.relay.url }))
+    expect(scene.panda.news).toHaveLength(2)
   })
 
   it('hears that our signing in was refused', async () => {
@@ -79,11 +53,11 @@ describe('the operator', () => {
       await vi.waitFor(() => expect(sentTo('AUTH')).toHaveLength(1))
       await vi.waitFor(() => expect(sentTo('REQ')).toHaveLength(2))
       await vi.advanceTimersByTimeAsync(31_000)
-      await vi.waitFor(() => expect(panda.news[0]).toMatchObject({ kind: 'away' }))
+      await vi.waitFor(() => expect(scene.panda.news[0]).toMatchObject({ kind: 'away' }))
     } finally {
       vi.useRealTimers()
     }
-    expect(panda.news[0]).toMatchObject({
+    expect(scene.panda.news[0]).toMatchObject({
       reason: 'it does not give what it has stored for us (it refused our signing in: restricted: we do not know you)',
     })
   })
@@ -93,18 +67,18 @@ describe('the operator', () => {
       await serveScript(([verb, id], say) => void (verb === 'REQ' && say('CLOSED', id, 'restricted: members only'))),
     )
     const reason = 'it ended our subscription: restricted: members only'
-    await until(() => expect(panda.news).toEqual([{ kind: 'away', relay: relay.url, reason }]))
+    await until(() => expect(scene.panda.news).toEqual([{ kind: 'away', relay: scene.relay.url, reason }]))
   })
 
   it('hears once for each kind of refusal that a relay does not take our events', async () => {
     await follow(await serveScript(refusing('blocked: not you')))
-    for (const name of ['one', 'two']) await panda.submit(register(name))
+    for (const name of ['one', 'two']) await scene.panda.submit(register(name))
     await until(() => expect(state()?.dropped).toBe(4))
-    expect(panda.news).toEqual([{ kind: 'refused', relay: relay.url, reason: 'blocked: not you' }])
-    relay.script = refusing('pow: 30 bits')
-    await panda.submit(register('three'))
+    expect(scene.panda.news).toEqual([{ kind: 'refused', relay: scene.relay.url, reason: 'blocked: not you' }])
+    scene.relay.script = refusing('pow: 30 bits')
+    await scene.panda.submit(register('three'))
     await until(() => expect(state()?.dropped).toBe(6))
-    expect(panda.news[1]).toEqual({ kind: 'refused', relay: relay.url, reason: 'pow: 30 bits' })
-    expect(panda.news).toHaveLength(2)
+    expect(scene.panda.news[1]).toEqual({ kind: 'refused', relay: scene.relay.url, reason: 'pow: 30 bits' })
+    expect(scene.panda.news).toHaveLength(2)
   })
 })

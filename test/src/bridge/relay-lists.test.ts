@@ -1,46 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
 import { keyOf, startTime } from '../service.ts'
-import {
-  type BridgedService,
-  commandOf,
-  freeName,
-  makeDirectory,
-  openBridgedService,
-  signed,
-} from './bridged-service.ts'
-import { politely, type ScriptedRelay, serveScript } from './scripted-relay.ts'
+import { commandOf, freeName, signed } from './bridged-service.ts'
+import { politely, serveScript } from './scripted-relay.ts'
+import { setScene } from './scripted-scene.ts'
 
-const alice = keyOf(2)
-
-let data: ReturnType<typeof makeDirectory>
-let panda: BridgedService
-let relay: ScriptedRelay
-beforeEach(() => {
-  data = makeDirectory()
-})
-afterEach(async () => {
-  await panda.close()
-  await relay.close()
-  data.remove()
-})
-
-type Options = Partial<Parameters<typeof openBridgedService>[0]>
-
-async function follow(served: ScriptedRelay, options: Options = {}): Promise<void> {
-  relay = served
-  const config = {
-    relays: [{ url: relay.url, read: true, write: true }],
-    customerRelays: 'never' as const,
-    ...options.config,
-  }
-  panda = await openBridgedService({ directory: data.directory, ...options, config })
-}
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 })
-const state = () => panda.stateOf(relay.url)
-const register = (name: string) => commandOf(alice, 'identifier.register', freeName(name))
-const sentTo = (verb: string) => relay.heard.filter(message => message[0] === verb)
+const scene = setScene()
+const { alice, follow, until, state, register, sentTo } = scene
 
 describe('a relay that is asked where a customer reads', () => {
   const list = (by = alice, created_at = startTime) =>
@@ -55,7 +22,7 @@ describe('a relay that is asked where a customer reads', () => {
       say('EOSE', id)
     }
   const config = () => ({
-    relays: [{ url: relay.url, read: true, write: true }],
+    relays: [{ url: scene.relay.url, read: true, write: true }],
     customerRelays: 'always' as const,
     privateCustomerRelays: true,
   })
@@ -68,36 +35,36 @@ describe('a relay that is asked where a customer reads', () => {
     ['of another kind', { ...register('x') }],
     ['that is none', { kind: 10_002, pubkey: alice.publicKey, tags: 7 }],
   ])('is not believed a list %s', async (_what, value) => {
-    relay = await serveScript(telling(value))
-    await follow(relay, { config: config() })
+    scene.relay = await serveScript(telling(value))
+    await follow(scene.relay, { config: config() })
     await until(() => expect(state()?.caughtUp).toBe(true))
-    await panda.submit(register('good'))
+    await scene.panda.submit(register('good'))
     await until(() => expect(asked()).toHaveLength(1))
-    await until(() => expect(panda.isEmpty()).toBe(true))
-    await panda.submit(register('better'))
-    await until(() => expect(panda.outbound.parcels('', 0, 1)).toEqual([]))
-    expect(panda.stateOf('ws://127.0.0.1:9/')).toBeUndefined()
-    expect(panda.errors).toEqual([])
+    await until(() => expect(scene.panda.isEmpty()).toBe(true))
+    await scene.panda.submit(register('better'))
+    await until(() => expect(scene.panda.outbound.parcels('', 0, 1)).toEqual([]))
+    expect(scene.panda.stateOf('ws://127.0.0.1:9/')).toBeUndefined()
+    expect(scene.panda.errors).toEqual([])
   })
 
   it('is asked once a day for each who gets something', async () => {
     const clock = { time: startTime }
-    relay = await serveScript(politely)
-    await follow(relay, { config: config(), clock })
-    await until(() => expect(panda.stateOf(relay.url)?.caughtUp).toBe(true))
-    for (const name of ['one', 'two']) await panda.submit(register(name))
+    scene.relay = await serveScript(politely)
+    await follow(scene.relay, { config: config(), clock })
+    await until(() => expect(scene.panda.stateOf(scene.relay.url)?.caughtUp).toBe(true))
+    for (const name of ['one', 'two']) await scene.panda.submit(register(name))
     await until(() => expect(sentTo('EVENT')).toHaveLength(4))
     expect(asked().map(message => message[2])).toEqual([{ kinds: [10_002], authors: [alice.publicKey], limit: 1 }])
     clock.time += 86_400
-    await panda.submit(commandOf(alice, 'identifier.register', freeName('three'), { at: clock.time }))
+    await scene.panda.submit(commandOf(alice, 'identifier.register', freeName('three'), { at: clock.time }))
     await until(() => expect(asked()).toHaveLength(2))
   })
 
   it('is asked for nothing when customers’ relays are of no account', async () => {
     await follow(await serveScript(politely))
     await until(() => expect(state()?.caughtUp).toBe(true))
-    await panda.submit(register('good'))
-    await until(() => expect(panda.isEmpty()).toBe(true))
+    await scene.panda.submit(register('good'))
+    await until(() => expect(scene.panda.isEmpty()).toBe(true))
     expect(asked()).toEqual([])
   })
 })

@@ -348,16 +348,6 @@ describe('what the host says of events', () => {
       expect([ask?.(alice.publicKey), ask?.(keyOf(3).publicKey)]).toEqual([true, false])
     }
   })
-
-  it('protects commands and its own events from deletion', () => {
-    const { isProtected } = hostOf()
-    const own = service.signer.publicKey
-    const isFor = (recipient: string) => (pubkey: string) => pubkey === recipient
-    expect(isProtected({ kind: 2410, pubkey: alice.publicKey, isFor: isFor(own) })).toBe(true)
-    expect(isProtected({ kind: 2410, pubkey: alice.publicKey, isFor: isFor(keyOf(3).publicKey) })).toBe(false)
-    expect(isProtected({ kind: 1, pubkey: own, isFor: () => false })).toBe(true)
-    expect(isProtected({ kind: 1, pubkey: alice.publicKey, isFor: isFor(own) })).toBe(false)
-  })
 })
 
 describe('what is refused or answered', () => {
