@@ -57,9 +57,10 @@ type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
 /**
  * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
  * queued needs; between them, readers see nothing of it. The next transaction is asked for as soon as all tasks of the
- * former have run, and begins while that is still being flushed. A task that throws fails alone and leaves nothing behind: the whole slice is undone and its tasks are run
- * again, each in a child transaction of its own, which would cost too much to do always. When the transaction or
- * its flush fails, all its tasks fail. The environment has to be open with `strictAsyncOrder`.
+ * former have run, and begins while that is still being flushed. A task that throws fails alone and leaves nothing behind:
+ * the whole slice is undone and its tasks are run again, each in a child transaction of its own, which would cost too much
+ * to do always. When the transaction or its flush fails, all its tasks fail. The environment has to be open with
+ * `strictAsyncOrder`.
  */
 export function createWriter(options: {
   root: RootDatabase

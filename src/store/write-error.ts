@@ -6,11 +6,18 @@ import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
  */
 const shortFormat = 'Attempting to write page at position %u, size %u, blocks %u'
 
+let isShort = false
+
 /**
- * Shortens this text where the library's constants lie in our memory, so that it always fits; says whether it is short. Only
+ * Shortens this text, once, where the library's constants lie in our memory, so that it always fits; says whether it is short. Only
  * Linux lets a process do so.
  */
 export function shortenWriteError(): boolean {
+  isShort ||= shorten()
+  return isShort
+}
+
+function shorten(): boolean {
   try {
     const memory = openSync('/proc/self/mem', 'r+')
     try {

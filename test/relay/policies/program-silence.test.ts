@@ -1,24 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { Verdict } from '../../../relay/policies/program.ts'
 import { eventOf, originOf } from './events.ts'
-import { answering, idOf, startProgram, type TestProgram } from './programs.ts'
+import { answering, idOf, keepPrograms, type TestProgram } from './programs.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'panda-program-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-let programs: TestProgram[] = []
-afterEach(async () => {
-  await Promise.all(programs.map(program => program.close()))
-  programs = []
-})
-const start = (...args: Parameters<typeof startProgram>) => {
-  const program = startProgram(...args)
-  programs.push(program)
-  return program
-}
+const start = keepPrograms()
 
 const lateMessage = 'error: the policy program of this relay did not answer in time, try again later'
 const refused = (message: string): Verdict => ({ action: 'refuse', message })

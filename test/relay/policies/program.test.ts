@@ -1,19 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Origin } from '../../../relay/host.ts'
 import type { Verdict } from '../../../relay/policies/program.ts'
 import { eventOf, originOf, otherKey, someKey } from './events.ts'
-import { answering, idOf, startProgram, type TestProgram } from './programs.ts'
+import { answering, idOf, keepPrograms, type TestProgram } from './programs.ts'
 
-let programs: TestProgram[] = []
-afterEach(async () => {
-  await Promise.all(programs.map(program => program.close()))
-  programs = []
-})
-const start = (...args: Parameters<typeof startProgram>) => {
-  const program = startProgram(...args)
-  programs.push(program)
-  return program
-}
+const start = keepPrograms()
 
 const downMessage = 'error: the policy program of this relay does not run now, try again later'
 const refused = (message: string): Verdict => ({ action: 'refuse', message })

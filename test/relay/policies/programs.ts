@@ -1,3 +1,4 @@
+import { afterEach } from 'vitest'
 import type { Pauses } from '../../../relay/policies/child.ts'
 import {
   type PolicyProgram,
@@ -76,4 +77,18 @@ export function startProgram(
 
 export function idOf(name: string): string {
   return Buffer.from(name).toString('hex').padEnd(64, '0')
+}
+
+/** Starts programs in a test file, and ends them after each test. */
+export function keepPrograms(): typeof startProgram {
+  let programs: TestProgram[] = []
+  afterEach(async () => {
+    await Promise.all(programs.map(program => program.close()))
+    programs = []
+  })
+  return (...args) => {
+    const program = startProgram(...args)
+    programs.push(program)
+    return program
+  }
 }
