@@ -15,6 +15,8 @@ export type Outlet = {
   send(message: readonly unknown[]): void
   /** Adds a message to the page: `start`, then a JSON value and the closing bracket. It leaves at the end of this turn. */
   add(start: Buffer, json: Span): void
+  /** The same for a value whose bytes stay as they are. */
+  addLasting(start: Buffer, json: Span): void
   isPageFull(): boolean
   flush(): void
   /** Says goodbye, after what was sent before (RFC 6455, section 7.4). */
@@ -108,12 +110,17 @@ export function createOutlet(
       if (!isOpen()) return
       if (message[0] === 'CLOSED' || message[0] === 'NEG-ERR') countRefusal(metrics.requestsRefused, message[2])
       else if (message[0] === 'NOTICE') metrics.notices++
-      pages.message(Buffer.from(JSON.stringify(message)), null)
+      pages.lasting(Buffer.from(JSON.stringify(message)), null)
       flushLater()
     },
     add: (start, json) => {
       if (!isOpen()) return
       pages.message(start, json)
+      flushLater()
+    },
+    addLasting: (start, json) => {
+      if (!isOpen()) return
+      pages.lasting(start, json)
       flushLater()
     },
     isPageFull: pages.isFull,

@@ -6,8 +6,13 @@ export type Span = { readonly bytes: Buffer; readonly start: number; readonly en
 
 /** Gathers messages to a client into pages, each written at once: a write costs more than several messages. */
 export type PageWriter = {
-  /** Adds a text message: `start`, then, unless null, a JSON value and the closing bracket. */
+  /** Adds a text message: `start`, then, unless null, a JSON value and the closing bracket. The value is copied at once. */
   message(start: Buffer, json: Span | null): void
+  /**
+   * The same for bytes that stay as they are. They are copied when the page is flushed, into one of the right size; until
+   * then an event for many is in memory once.
+   */
+  lasting(start: Buffer, json: Span | null): void
   /** Whether the page should be flushed before more is added. */
   isFull(): boolean
   /** How much waits to be flushed. */
@@ -24,6 +29,8 @@ const pageBytes = 65_536
 const slackBytes = 2_048
 const growth = 4
 
+type Part = { readonly start: Buffer; readonly json: Span | null }
+
 /** Makes the page writer of a stream. Its buffer exists only while a page is being filled. */
 export function createPageWriter(stream: Duplex): PageWriter {
   let page: Buffer | null = null
@@ -31,8 +38,10 @@ export function createPageWriter(stream: Duplex): PageWriter {
   /** After a full page the next is likely to become full. */
   let size = 0
   let last = 0
+  let waiting: Part[] | null = null
+  let waitingBytes = 0
 
-  const flush = () => {
+  const write = () => {
     if (page === null) return
     const written = length === page.length ? page : page.subarray(0, length)
     size = length > pageBytes / 2 ? pageBytes : 0
@@ -44,7 +53,7 @@ export function createPageWriter(stream: Duplex): PageWriter {
   /** A page with room for so many bytes more: larger each time, so that a short answer takes a small one. */
   const pageFor = (needed: number): Buffer => {
     if (page !== null && length + needed <= page.length) return page
-    if (page !== null && length + needed > pageBytes) flush()
+    if (page !== null && length + needed > pageBytes) write()
     const former: Buffer | null = page
     const grown = former === null ? size : former.length * growth
     const larger = Buffer.allocUnsafe(Math.max(length + needed, Math.min(pageBytes, grown)))
@@ -53,21 +62,48 @@ export function createPageWriter(stream: Duplex): PageWriter {
     return larger
   }
 
+  const append = (start: Buffer, json: Span | null) => {
+    const payload = payloadLength(start, json)
+    last = frameLength(payload)
+    const target = pageFor(last)
+    let offset = writeHeader(target, length, payload)
+    offset += start.copy(target, offset)
+    if (json !== null) {
+      offset += json.bytes.copy(target, offset, json.start, json.end)
+      target[offset++] = 0x5d
+    }
+    length = offset
+  }
+
+  const appendWaiting = () => {
+    if (waiting === null) return
+    const parts = waiting
+    if (page === null) size = Math.min(pageBytes, waitingBytes)
+    waiting = null
+    waitingBytes = 0
+    for (const { start, json } of parts) append(start, json)
+  }
+
   return {
     message: (start, json) => {
-      const payload = start.length + (json === null ? 0 : json.end - json.start + 1)
-      last = frameLength(payload)
-      const target = pageFor(last)
-      let offset = writeHeader(target, length, payload)
-      offset += start.copy(target, offset)
-      if (json !== null) {
-        offset += json.bytes.copy(target, offset, json.start, json.end)
-        target[offset++] = 0x5d
-      }
-      length = offset
+      appendWaiting()
+      append(start, json)
     },
-    isFull: () => length > pageBytes - Math.max(slackBytes, last),
-    length: () => length,
-    flush,
+    lasting: (start, json) => {
+      waiting ??= []
+      waiting.push({ start, json })
+      waitingBytes += frameLength(payloadLength(start, json))
+      if (waitingBytes > pageBytes) appendWaiting()
+    },
+    isFull: () => length + waitingBytes > pageBytes - Math.max(slackBytes, last),
+    length: () => length + waitingBytes,
+    flush: () => {
+      appendWaiting()
+      write()
+    },
   }
+}
+
+function payloadLength(start: Buffer, json: Span | null): number {
+  return start.length + (json === null ? 0 : json.end - json.start + 1)
 }

@@ -133,7 +133,7 @@ export function createRequests(
         deliver: (event, json) => {
           if (host.restrictedKinds.has(event.kind) && !isPartyTo(event, authenticated)) return
           metrics.delivered++
-          if (!hold(entry, json)) outlet.add(prefix, json)
+          if (!hold(entry, json)) outlet.addLasting(prefix, json)
         },
       },
     }
@@ -232,7 +232,7 @@ export function createRequests(
       if (hasMore === false) hasMore = undefined
     }
     outlet.send(hasMore === undefined ? ['EOSE', id] : ['EOSE', id, [hasMore ? 'more' : 'finish']])
-    for (const json of takeHeld(entry)) outlet.add(prefix, json)
+    for (const json of takeHeld(entry)) outlet.addLasting(prefix, json)
   }
 
   const close = (id: unknown) => {

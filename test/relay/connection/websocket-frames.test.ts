@@ -55,7 +55,7 @@ describe('a page of messages', () => {
   it('has any messages read back in order, whole or in bits, between what the websocket sends itself', async () => {
     const length = fc.oneof(fc.constantFrom(...lengths), fc.integer({ min: 0, max: 3_000 }))
     const action = fc.oneof(
-      fc.record({ kind: fc.constant('page' as const), length, flush: fc.boolean() }),
+      fc.record({ kind: fc.constantFrom('page' as const, 'lasting' as const), length, flush: fc.boolean() }),
       fc.record({ kind: fc.constant('send' as const), length }),
       fc.record({ kind: fc.constant('ping' as const), length: fc.integer({ min: 0, max: 125 }) }),
     )
@@ -65,8 +65,11 @@ describe('a page of messages', () => {
         const expected: string[] = []
         for (const [index, action] of actions.entries()) {
           const text = `${index}:${'x'.repeat(action.length)}`
-          if (action.kind === 'page') {
-            pages.message(Buffer.from('['), wholeSpan(Buffer.from(text)))
+          if (action.kind === 'page' || action.kind === 'lasting') {
+            const bytes = Buffer.from(text)
+            const add = action.kind === 'page' ? pages.message : pages.lasting
+            add(Buffer.from('['), wholeSpan(bytes))
+            if (action.kind === 'page') bytes.fill('y')
             expected.push(`[${text}]`)
             if (action.flush || pages.isFull()) pages.flush()
             continue
@@ -96,6 +99,26 @@ describe('a page of messages', () => {
     expect(writes).toEqual([count * framed])
     expect(writes[0]).toBeGreaterThan(60_000)
     expect(writes[0]).toBeLessThanOrEqual(65_536)
+  })
+
+  it('of messages that last is as large as they are, and leaves early when it is full', () => {
+    const stream = new PassThrough()
+    const writes: Buffer[] = []
+    stream.on('data', (data: Buffer) => writes.push(data))
+    const pages = createPageWriter(stream)
+    const json = wholeSpan(Buffer.alloc(400))
+    for (let count = 0; count < 10; count++) pages.lasting(Buffer.from('['), json)
+    expect(pages.length()).toBe(10 * (402 + 4))
+    pages.flush()
+    expect(writes.map(({ length }) => length)).toEqual([10 * (402 + 4)])
+    // What a stream holds back counts as it is, so that a page of room for more would count for less than it takes.
+    expect(writes[0]?.buffer.byteLength).toBeLessThanOrEqual(8_192)
+    writes.length = 0
+    for (let count = 0; count < 1_000; count++) pages.lasting(Buffer.from('['), json)
+    expect(writes.length).toBeGreaterThan(4)
+    pages.flush()
+    expect(Math.max(...writes.map(({ length }) => length))).toBeLessThanOrEqual(65_536)
+    expect(writes.reduce((sum, { length }) => sum + length, 0)).toBe(1_000 * (402 + 4))
   })
 
   it('for a stream that has ended goes nowhere and harms nothing', async () => {
