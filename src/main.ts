@@ -1,56 +1,40 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { createConnectionCounter, networkOf } from '../relay/connection/connection-counter.ts'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
-import { modestShare } from '../relay/sync/import.ts'
 import { createDevWallet } from './adapters/lightning/dev-wallet.ts'
-import { type Bridge, startBridge } from './bridge/bridge.ts'
+import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
 import { isBridging } from './bridge/settings.ts'
 import { checkKeys } from './check-keys.ts'
-import { clockHandlers } from './cli/clock-handlers.ts'
-import { controlSocketPath, createControlServer } from './cli/control-socket.ts'
-import { devWalletHandlers } from './cli/dev.ts'
-import { countStreams, createRelayWork, relayStreams } from './cli/relay-handlers.ts'
-import { syncStream } from './cli/relay-sync-stream.ts'
 import type { Config } from './config.ts'
 import { makeDataDirectory } from './data-directory.ts'
-import { createHttpApp } from './http/app.ts'
-import { createAddressList, createClientIp } from './http/client-ip.ts'
-import { limitConnections, openConnections } from './http/connections.ts'
-import { createInsiderCheck } from './http/insider.ts'
-import { listen, ownUrls, publicUrls, stopListening } from './http/listen.ts'
-import { watchReaders } from './http/readers.ts'
-import { createHttpServer, serveHttp } from './http/server.ts'
-import { runDueTimer } from './jobs/due-timer.ts'
-import { keepHouse, lastSeen } from './jobs/housekeeping.ts'
-import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
-import { startJobRunner } from './jobs/runner.ts'
-import { followSettlements, sweepRegularly } from './jobs/settlements.ts'
+import { openConnections } from './http/connections.ts'
+import { ownUrls } from './http/listen.ts'
+import { lastSeen } from './jobs/housekeeping.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
 import { operatorsOf } from './operator-key.ts'
 import { createHost } from './pipeline/admit.ts'
-import { announceService, listDomains } from './pipeline/announce.ts'
+import { announceService } from './pipeline/announce.ts'
 import { createApplier } from './pipeline/apply.ts'
-import { commandMethods, queryMethods } from './pipeline/catalog.ts'
 import { currentSettings } from './pipeline/current-settings.ts'
 import { createFactAppender } from './pipeline/facts.ts'
-import { createGateway, createResultWaiters } from './pipeline/gateway.ts'
+import { createResultWaiters } from './pipeline/gateway.ts'
 import { createLogClock } from './pipeline/log-clock.ts'
-import { createNip05Resolver } from './pipeline/nip05.ts'
 import { createRations } from './pipeline/rations.ts'
-import { describeMethods } from './pipeline/service-info.ts'
 import { createUnpaidHolds } from './pipeline/unpaid-holds.ts'
 import { startOperatorsProgram } from './policy-program.ts'
-import { kinds } from './protocol/kinds.ts'
 import { createSigner } from './protocol/signer.ts'
 import { readinessOf } from './readiness.ts'
 import { relayFromConfig } from './relay-from-config.ts'
 import { loadOrCreateKey } from './service-key.ts'
 import { applySettings, settingsFromConfig } from './settings-from-config.ts'
+import { startLoggedBridge } from './start-bridge.ts'
+import { startControl } from './start-control.ts'
+import { startListening } from './start-http.ts'
+import { type Jobs, startJobs } from './start-jobs.ts'
 import { watchDisk } from './store/disk.ts'
 import { openEnvironment } from './store/environment.ts'
 import { lockDirectory } from './store/lock.ts'
@@ -69,11 +53,7 @@ export type Panda = {
   close(): Promise<void>
 }
 
-const sweepEveryMs = 300_000
 const announceEveryMs = 10_000
-const lookAtReadersEveryMs = 1_000
-/** Domains on the page for browsers. */
-const maxListed = 100
 
 /**
  * Opens, wires and listens: the composition root, where nothing is decided that is not written elsewhere.
@@ -99,22 +79,11 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   if (lock === null) throw new Error(`another process is using the data directory ${config.data}`)
   closing.push(() => lock.release())
   const metrics = createServiceMetrics()
-  const server = createHttpServer(metrics.replies.count, metrics.connectionsEnded.count)
-  const isProxy = createAddressList(config.trustedProxies)
-  const { maxConnections, connectionsPerIp } = config.http
-  const perAddress = createConnectionCounter({ maxConnections, connectionsPerIp })
-  limitConnections(server, { maxConnections, perAddress, isProxy, refused: metrics.connectionsRefused.count })
   const monotonicMs = () => performance.now()
-  const readers = watchReaders(server, {
-    limits: config.http,
-    nowMs: monotonicMs,
-    ended: metrics.connectionsEnded.count,
-  })
-  const lookingAtReaders = setInterval(readers.look, lookAtReadersEveryMs)
-  closing.push(() => clearInterval(lookingAtReaders))
-  const { host: address, port } = await listen(server, config.listen)
-  closing.push(() => stopListening(server))
-  const urls = publicUrls(config, port)
+  const listening = await startListening({ config, metrics, nowMs: monotonicMs, log })
+  closing.push(() => listening.close())
+  const { server, address, urls, clientIp } = listening
+  const own = ownUrls(config, urls.websocket, address.port)
 
   const secp = await loadSecp256k1()
   const signer = createSigner(secp, loadOrCreateKey(join(directory, 'service.key')).secretKey)
@@ -136,8 +105,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const onJump = (seconds: number) => log.warn({ event: 'clock.jump', seconds, confirmWith: 'panda clock confirm' })
   const clock = createLogClock({ wallSeconds, monotonicMs, lastSeen: lastSeen(environment), onJump })
   const waiters = createResultWaiters()
-  // The runner needs the relay, and the relay's transactions wake the runner.
-  let wakeJobs = () => {}
+  // Jobs need the relay, and the relay's transactions wake them.
+  let jobs: Jobs | null = null
   let bridge: Bridge | null = null
   const outbound = isBridging(config.bridge)
     ? createOutbound({ environment, service: signer.publicKey, now: wallSeconds })
@@ -149,14 +118,13 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     report: (error, commandId) => log.error({ event: 'command.failed', commandId, error }),
     published: (events, mayAskForWork) => {
       waiters.published(events)
-      if (mayAskForWork) wakeJobs()
+      if (mayAskForWork) jobs?.wake()
       bridge?.wake()
     },
     publishing: outbound?.enqueue,
     counted: metrics.commands.count,
   })
   const rations = createRations(config.rations, monotonicMs, metrics.rations.count)
-  const clientIp = createClientIp(isProxy)
   const host = createHost({
     environment,
     signer,
@@ -183,7 +151,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
       clock.now()
       return clock.unconfirmedJumpSeconds() === null
     },
-    urls: ownUrls(config, urls.websocket, port),
+    urls: own,
     sign: signer.sign,
     management: {
       isOperator: key => currentSettings(environment).operators.includes(key),
@@ -211,78 +179,22 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   closing.push(() => clearInterval(announcing))
 
   if (outbound !== null) {
-    const started = await startBridge({
-      config: config.bridge,
-      environment,
-      secp,
-      signer,
-      relay,
-      outbound,
-      ownUrls: ownUrls(config, urls.websocket, port),
-      maxMessageBytes: config.relay.limits.maxMessageBytes,
-      now: wallSeconds,
-      nowMs: monotonicMs,
-      onLost: count => log.warn({ event: 'bridge.queue-full', lost: count }),
-      onNews: ({ kind, ...fields }) => log[kind === 'back' ? 'info' : 'warn']({ event: `bridge.${kind}`, ...fields }),
-      onError: onError('bridge.failed'),
-    })
+    const parts = { config, environment, secp, signer, relay, outbound, ownUrls: own }
+    const started = await startLoggedBridge({ ...parts, now: wallSeconds, nowMs: monotonicMs, log })
     closing.push(() => started.stop())
     bridge = started
   }
 
-  const stopping = new AbortController()
-  const { signal } = stopping
   const wallet = await createDevWallet({
     directory: join(directory, 'dev-wallet'),
     network: config.network,
     now: wallSeconds,
   })
   closing.push(() => wallet.close())
-  const runner = startJobRunner({
-    environment,
-    appendFact,
-    workers: { 'create-invoice': createInvoiceWorker(wallet), 'look-up-invoice': lookUpInvoiceWorker(wallet) },
-    now: clock.now,
-    tryForSeconds: () => config.orders.commandDeadlineSeconds,
-    onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
-    counted: metrics.jobs.count,
-  })
-  const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
-  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError }
-  const loops = [
-    followSettlements(walletJobs),
-    sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
-    runDueTimer({
-      environment,
-      appendFact,
-      clock,
-      signal,
-      onPostponed: due => log.error({ event: 'due.postponed', ...due }),
-      onError: onError('clock.failed'),
-    }),
-    keepHouse({
-      environment,
-      applyLocally: relay.applyLocally,
-      clock,
-      signal,
-      onError: onError('housekeeping.failed'),
-    }),
-  ]
-  closing.push(async () => {
-    stopping.abort()
-    await runner.stop()
-    await Promise.all(loops)
-  })
-  wakeJobs = runner.wake
-  runner.wake()
+  const started = startJobs({ config, environment, wallet, relay, appendFact, clock, metrics, log })
+  closing.push(() => started.stop())
+  jobs = started
 
-  const resolveNip05 = createNip05Resolver({
-    reader: environment.reader,
-    servicePublicKey: signer.publicKey,
-    websocketUrl: urls.websocket,
-  })
-  const findResult = (commandId: string) =>
-    relay.find({ kinds: [kinds.result], '#e': [commandId], limit: 1 })[0] ?? null
   const readiness = () => readinessOf({ disk, writer, clock, wallet, server })
   const scrape = createScrape(metrics, {
     environment,
@@ -297,68 +209,24 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     onError: onError('metrics.failed'),
   })
   closing.push(scrape.stop)
-  const app = createHttpApp({
-    resolveNip05,
-    gateway: createGateway({
-      service: signer.publicKey,
-      submit: relay.submit,
-      waiters,
-      findResult,
-      postsPerIp: rations.postsPerIp,
-    }),
-    relayDocument: relay.document,
-    manage: relay.manage,
-    mayPost: ip => rations.postsPerIp(networkOf(ip)),
-    methods: () => describeMethods([...commandMethods, ...queryMethods].map(method => method.declaration)),
-    readiness,
-    landing: () => ({ document: relay.document(), urls, domains: listDomains(environment.reader, maxListed) }),
-    mayReadMetrics: createInsiderCheck({ ...config.metrics, isProxy, clientIp, publicUrls: config.publicUrls }),
-    metricsText: scrape.text,
-    onReply: metrics.replies.count,
-    nowMs: monotonicMs,
-    clientIp,
-    onError: onError('http.failed'),
-  })
-  serveHttp(server, app, {
-    onUpgrade: (request, socket, head) => {
-      readers.forget(socket)
-      relay.handleUpgrade(request, socket, head)
-    },
-    resolveNip05,
-    mayAsk: request => rations.requestsPerIp(networkOf(clientIp(request))),
-    ended: metrics.connectionsEnded.count,
-    onReply: metrics.replies.count,
-    onError: onError('http.failed'),
-  })
+  listening.serve({ environment, service: signer.publicKey, relay, waiters, rations, readiness, scrape })
 
-  const control = await createControlServer({
-    path: controlSocketPath(directory),
-    handlers: { ...devWalletHandlers(wallet), ...clockHandlers(clock, log) },
-    streams: countStreams(
-      {
-        ...relayStreams(
-          createRelayWork(
-            { relay, writer, isProtected: host.isProtected },
-            {
-              maxEventBytes: config.relay.limits.maxEventBytes,
-              share: modestShare,
-              now: wallSeconds,
-              removed: count => {
-                metrics.relay.deleted += count
-              },
-            },
-          ),
-        ),
-        'relay.sync': syncStream(relay, { limits: config.relay.limits, share: modestShare, now: wallSeconds }),
-      },
-      metrics.tools,
-    ),
-    report: onError('control.failed'),
+  const control = await startControl({
+    directory,
+    config,
+    relay,
+    writer,
+    isProtected: host.isProtected,
+    wallet,
+    clock,
+    now: wallSeconds,
+    metrics,
+    log,
   })
   closing.push(() => control.close())
 
   return {
-    address: { host: address, port },
+    address,
     urls,
     servicePublicKey: signer.publicKey,
     verifier: secp.implementation,

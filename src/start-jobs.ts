@@ -1,0 +1,78 @@
+import type { Logger } from 'pino'
+import type { Relay } from '../relay/relay.ts'
+import type { DevWallet } from './adapters/lightning/dev-wallet.ts'
+import type { Config } from './config.ts'
+import { runDueTimer } from './jobs/due-timer.ts'
+import { keepHouse } from './jobs/housekeeping.ts'
+import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
+import { startJobRunner } from './jobs/runner.ts'
+import { followSettlements, sweepRegularly } from './jobs/settlements.ts'
+import type { ServiceMetrics } from './metrics/service-metrics.ts'
+import type { AppendFact } from './pipeline/facts.ts'
+import type { LogClock } from './pipeline/log-clock.ts'
+import type { Environment } from './store/environment.ts'
+
+/** What the service does by itself, beside answering. */
+export type Jobs = {
+  /** Called when a transaction may have left work with the wallet. */
+  wake(): void
+  stop(): Promise<void>
+}
+
+const sweepEveryMs = 300_000
+
+/** Starts the work with the wallet, what falls due, and the housekeeping. */
+export function startJobs(options: {
+  config: Config
+  environment: Environment
+  wallet: DevWallet
+  relay: Relay
+  appendFact: AppendFact
+  clock: LogClock
+  metrics: ServiceMetrics
+  log: Logger
+}): Jobs {
+  const { config, environment, wallet, relay, appendFact, clock, metrics, log } = options
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
+  const runner = startJobRunner({
+    environment,
+    appendFact,
+    workers: { 'create-invoice': createInvoiceWorker(wallet), 'look-up-invoice': lookUpInvoiceWorker(wallet) },
+    now: clock.now,
+    tryForSeconds: () => config.orders.commandDeadlineSeconds,
+    onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
+    counted: metrics.jobs.count,
+  })
+  const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
+  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError }
+  const loops = [
+    followSettlements(walletJobs),
+    sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
+    runDueTimer({
+      environment,
+      appendFact,
+      clock,
+      signal,
+      onPostponed: due => log.error({ event: 'due.postponed', ...due }),
+      onError: onFailed('clock.failed'),
+    }),
+    keepHouse({
+      environment,
+      applyLocally: relay.applyLocally,
+      clock,
+      signal,
+      onError: onFailed('housekeeping.failed'),
+    }),
+  ]
+  runner.wake()
+  return {
+    wake: runner.wake,
+    stop: async () => {
+      stopping.abort()
+      await runner.stop()
+      await Promise.all(loops)
+    },
+  }
+}
