@@ -80,7 +80,7 @@ export type Relay = {
 
 const never = () => false
 /** For the messages of all clients on one turn of the event loop. */
-const messagesMs = 2
+const messagesMs = 1
 
 /** Makes a relay in an environment that it shares with its application. `now` is in Unix seconds. */
 export function createRelay(options: {

@@ -31,7 +31,7 @@ type Entry = {
   offeredIn: number
 }
 
-const budgetMs = 2
+const budgetMs = 1
 const offersBetweenLooks = 64
 
 /** Makes the index of live subscriptions. */

@@ -4,7 +4,7 @@ import { createPacedQueue, type PacedQueue } from '../paced-queue.ts'
 export type Flushes = PacedQueue<() => void>
 
 /** An event for a thousand clients is a thousand writes. */
-const budgetMs = 2
+const budgetMs = 1
 
 /** Makes the list, shared by all connections. */
 export function createFlushes(onError: (error: unknown) => void): Flushes {

@@ -33,7 +33,7 @@ type Slice = { endMs: number; workedMs: number }
 /** A subscription; `held` are live events that came before the stored ones were all sent. */
 type Open = { readonly subscription: Subscription; readonly weight: number; held: Span[] | null; closed: boolean }
 
-const sliceMs = 3
+const sliceMs = 2
 /** Of live events that a connection's subscriptions hold; nobody counts them among what waits for it. */
 const maxHeldBytes = 1_048_576
 /** A small event may be all that is left of a page of memory. */

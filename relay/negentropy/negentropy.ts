@@ -34,7 +34,7 @@ type Session = {
   lastMs: number
 }
 
-const sliceMs = 5
+const sliceMs = 2
 /** What strfry sends at most; ours stay below what we would take ourselves. */
 const largestFrame = 500_000
 /** For the parts of a message that are no frame. */

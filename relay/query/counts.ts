@@ -30,7 +30,7 @@ type Entry = { readonly id: string; readonly filters: readonly Filter[]; stopped
 
 /** What is said of a query that is given up. */
 export const takesTooLong = 'blocked: this takes too long, ask for less'
-const sliceMs = 5
+const sliceMs = 2
 
 /** Makes the counts of a connection. Each goes over the events in slices, as queries do, and keeps none of them in mind. */
 export function createCounts(

@@ -19,7 +19,7 @@ type Answer = (verified: WireEvent<VerifiedEvent> | null) => void
 type Asked = { readonly wire: WireEvent; readonly done: Answer }
 
 /** Of answers on one turn of the event loop. */
-const answersMs = 2
+const answersMs = 1
 
 /** Makes the verifier. A thread that cannot start or dies leaves its work to the main thread. */
 export function createVerifier(options: {

@@ -32,7 +32,7 @@ export type Writer = {
 }
 
 /** A slice ends after so much work, so that reads are never late by more. */
-const sliceMs = 4
+const sliceMs = 2
 /** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
 const maxSlices = 32
 /** LMDB may call for several slices on one turn, and all but the first then pass. */
@@ -43,7 +43,7 @@ const gatherMs = 15
 /** So many in one transaction are a load: one client that waits for each OK need not wait longer. */
 const loadTasks = 4
 /** Of telling what came of tasks, on one turn. */
-const settleMs = 2
+const settleMs = 1
 
 const afterFault = 'a sync of the disk failed, nothing more is written'
 
