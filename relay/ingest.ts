@@ -153,7 +153,10 @@ export function createIngester(options: {
         const bar = barred(event)
         return bar === null ? keeping.keep(wire, answer) : answer(refusal(bar))
       }
-      if (verdict.action === 'refuse') return answer(refusal(verdict.message))
+      if (verdict.action === 'refuse') {
+        metrics.policyRefusals.program++
+        return answer(refusal(verdict.message))
+      }
       metrics.events.shadowed++
       answer({ accepted: true, message: '', delivered: [] })
     })

@@ -145,7 +145,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     writer,
     secp,
     host,
-    ...relayFromConfig(config, { publicKey: signer.publicKey, host }),
+    ...relayFromConfig(config, { publicKey: signer.publicKey, host, metrics: metrics.relay }),
     program,
     isClockTrusted: () => {
       clock.now()
@@ -161,7 +161,6 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     now: wallSeconds,
     clientIp,
     onIndexing: isUnderWay => log.info({ event: isUnderWay ? 'search.indexing' : 'search.indexed' }),
-    metrics: metrics.relay,
     onError: onError('relay.failed'),
   })
   closing.push(() => relay.close())

@@ -24,6 +24,7 @@ export function exposeRelay(
 
   counters('relay_events_total', 'Events taken in.', 'outcome', metrics.events)
   counters('relay_events_refused_total', 'Events answered OK false.', 'prefix', metrics.eventsRefused)
+  counters('relay_policy_refusals_total', "Of these, by the operator's policies.", 'policy', metrics.policyRefusals)
   counters('relay_auth_refused_total', 'AUTH answered OK false.', 'prefix', metrics.authRefused)
   counters('relay_messages_total', 'Messages of clients.', 'verb', metrics.messages)
   counters('relay_requests_refused_total', 'CLOSED and NEG-ERR.', 'prefix', metrics.requestsRefused)

@@ -1,4 +1,5 @@
 import { Histogram } from 'prom-client'
+import type { PolicySettings } from '../policies/settings.ts'
 
 /**
  * What the relay counts, as plain numbers: they are added to for every event, so nothing is looked up by label there.
@@ -8,6 +9,8 @@ export type RelayMetrics = {
   /** Events by what became of them; `applied` and `answered` are the application's, `shadowed` went nowhere. */
   readonly events: Record<'stored' | 'duplicate' | 'ephemeral' | 'answered' | 'applied' | 'shadowed', number>
   readonly eventsRefused: ByPrefix
+  /** Of these, the ones that the operator's policies or program refused, by which of them did. */
+  readonly policyRefusals: Record<PolicySettings['type'] | 'program', number>
   /** AUTH answered OK false. */
   readonly authRefused: ByPrefix
   readonly messages: Record<(typeof verbs)[number], number>
@@ -93,6 +96,20 @@ const prefixes = [
   'closed',
   'other',
 ] as const
+const policies: readonly (PolicySettings['type'] | 'program')[] = [
+  'allow-authors',
+  'deny-authors',
+  'allow-kinds',
+  'deny-kinds',
+  'rate',
+  'pow',
+  'members',
+  'tags',
+  'words',
+  'any',
+  'all',
+  'program',
+]
 const reasons: readonly CloseReason[] = [
   'client',
   'nonsense',
@@ -110,6 +127,7 @@ export function createRelayMetrics(): RelayMetrics {
   return {
     events: { stored: 0, duplicate: 0, ephemeral: 0, answered: 0, applied: 0, shadowed: 0 },
     eventsRefused: zeros(prefixes),
+    policyRefusals: zeros(policies),
     authRefused: zeros(prefixes),
     messages: zeros(verbs),
     requestsRefused: zeros(prefixes),

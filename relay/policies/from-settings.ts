@@ -13,11 +13,23 @@ import { requireWork } from './work.ts'
 export type PolicyContext = Pick<Host, 'isMember' | 'isKnown'> & {
   /** Monotonic. */
   readonly nowMs?: (() => number) | undefined
+  /** Hears the type of the policy that has refused an event: of `any` and `all`, that they have. */
+  readonly refused?: ((type: PolicySettings['type']) => void) | undefined
 }
 
 /** One policy of all that an operator has written down, asked in their order. */
 export function policyFrom(settings: readonly PolicySettings[], context: PolicyContext): Policy {
-  return allOf(settings.map(each => oneFrom(each, context)))
+  const { refused = () => undefined } = context
+  return allOf(
+    settings.map(each => {
+      const policy = oneFrom(each, context)
+      return (event, origin) => {
+        const message = policy(event, origin)
+        if (message !== null) refused(each.type)
+        return message
+      }
+    }),
+  )
 }
 
 function oneFrom(settings: PolicySettings, context: PolicyContext): Policy {

@@ -70,6 +70,20 @@ describe('policies from settings', () => {
     expect(outcomes.filter(message => message === null)).toHaveLength(count)
   })
 
+  it('say which of them has refused, once for an event, and nothing of one that is taken', () => {
+    const refusals: string[] = []
+    const settings: PolicySettings[] = [
+      { type: 'any', of: [{ type: 'members' }, { type: 'pow', bits: 8 }] },
+      { type: 'deny-kinds', kinds: [7] },
+      { type: 'words', words: ['hello'] },
+    ]
+    const policy = policyFrom(settings, { ...context, refused: type => void refusals.push(type) })
+    for (const parts of [{ pubkey: otherKey }, { kind: 7, content: 'hello' }, { content: 'hello' }, {}]) {
+      policy(eventOf({ pubkey: someKey, ...parts }), originOf())
+    }
+    expect(refusals).toEqual(['any', 'deny-kinds', 'words'])
+  })
+
   it('have neither members nor acquaintances without an application', () => {
     expect(policyFrom([members], {})(eventOf(), originOf())).toBe(notMember)
     expect(policyFrom([{ type: 'pow', bits: 8, strangersOnly: true }], {})(eventOf(), originOf())).toBe(noWork)

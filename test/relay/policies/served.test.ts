@@ -118,6 +118,8 @@ describe('a relay with a policy program', () => {
       ['EVENT', 'live', goodLive],
     ])
     expect(subscriber.unread).toEqual([])
+    expect(served.metrics.policyRefusals.program).toBe(2)
+    expect(served.metrics.events.shadowed).toBe(2)
     await program.close()
   })
 

@@ -45,6 +45,7 @@ async function makeTraffic(): Promise<void> {
   await client.publish(note)
   await client.publish(note)
   await client.publish(sign(customer, { kind: 20_001 }))
+  await client.publish(sign(customer, { kind: 20_002 }))
   await client.publish(sign(stranger, { kind: 1 }))
   await client.publish({ ...sign(customer, { kind: 1, content: 'forged' }), sig: note.sig })
   await client.request({ ids: [note.id] })
@@ -78,6 +79,7 @@ beforeAll(async () => {
   service = await runService({
     domains: [{ name: 'localhost' }, { name: 'free.test', basePriceSat: 0, pricePerCharSat: 0 }],
     rations: { decryptionsPerIpPerMinute: 4 },
+    relay: { policies: [{ type: 'deny-kinds', kinds: [20_002] }] },
   })
   client = await connect(service.panda.urls.websocket)
   before = await scrape()
@@ -118,6 +120,7 @@ describe('after some traffic', () => {
     ['relay_events_refused_total', { prefix: 'invalid' }],
     ['relay_events_refused_total', { prefix: 'restricted' }],
     ['relay_events_refused_total', { prefix: 'rate-limited' }],
+    ['relay_policy_refusals_total', { policy: 'deny-kinds' }],
     ['relay_messages_total', { verb: 'EVENT' }],
     ['relay_messages_total', { verb: 'REQ' }],
     ['relay_messages_total', { verb: 'other' }],
