@@ -8,6 +8,7 @@ import type { Limits } from './limits.ts'
 import { countRefusal, type RelayMetrics } from './metrics/metrics.ts'
 import type { Policy } from './policies/policy.ts'
 import type { PolicyProgram } from './policies/program.ts'
+import { protectionFault } from './protected.ts'
 import type { Verifier } from './signatures/verifier.ts'
 import { parseEvent } from './signatures/verify.ts'
 import { type WireEvent, wireEvent } from './signatures/wire-event.ts'
@@ -121,12 +122,17 @@ export function createIngester(options: {
     switch (admission.kind) {
       case 'refuse':
         return done(refusal(admission.message))
-      case 'answer':
+      case 'answer': {
+        const fault = protectionFault(event, origin.authenticated)
+        if (fault !== null) return done(refusal(fault))
         for (const answer of admission.deliver) keeping.publish(answer)
         metrics.events.answered++
         return done({ accepted: true, message: '', delivered: admission.deliver })
-      case 'apply':
-        return keeping.apply(event.id, admission.apply, done)
+      }
+      case 'apply': {
+        const fault = protectionFault(event, origin.authenticated)
+        return fault === null ? keeping.apply(event.id, admission.apply, done) : done(refusal(fault))
+      }
       case 'store': {
         const fault = guarded(() => faultOf(event, origin) ?? admission.charge?.() ?? null, failed)
         if (fault !== null) return done(refusal(fault))

@@ -51,14 +51,14 @@ export function createManagement(options: {
     ])
   }
 
-  const call = async (body: string, by: string, authorization: { id: string; goodUntil: number }) => {
-    const request = readRequest(body)
-    if (request === null) return reply(400, { error: 'the body is {"method": "…", "params": […]}' })
+  const call = async (request: Request, by: string, authorization: { id: string; goodUntil: number }) => {
     if (request.method === 'supportedmethods') return reply(200, { result: supported })
     const run = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined
     if (run === undefined) return reply(200, { error: 'there is no such method here; see supportedmethods' })
     if (isReading.test(request.method)) return reply(200, await run(request.params, by))
-    await remember(authorization.id, authorization.goodUntil)
+    const { id, goodUntil } = authorization
+    if (isReplay(id, goodUntil)) return reply(401, { error: 'auth-required: this authorization was used before' })
+    await remember(id, goodUntil)
     const outcome = await run(request.params, by)
     if (!('error' in outcome)) changed({ method: request.method, operator: by, subject: subjectOf(request) })
     return reply(200, outcome)
@@ -69,11 +69,12 @@ export function createManagement(options: {
     if (!authorized.ok) return reply(401, { error: `auth-required: ${authorized.reason}` })
     const { pubkey, id, goodUntil } = authorized
     if (!isOperator(pubkey)) return reply(403, { error: 'restricted: this is for the operators of the relay' })
-    if (isReplay(id, goodUntil)) return reply(401, { error: 'auth-required: this authorization was used before' })
+    const request = readRequest(body)
+    if (request === null) return reply(400, { error: 'the body is {"method": "…", "params": […]}' })
     if (underWay >= maxUnderWay) return reply(503, { error: 'error: too many requests are under way' })
     underWay++
     try {
-      return await call(body, pubkey, { id, goodUntil })
+      return await call(request, pubkey, { id, goodUntil })
     } catch (error) {
       onError(error)
       return reply(503, { error: 'error: this could not be done now; it may or may not have been' })
@@ -83,11 +84,13 @@ export function createManagement(options: {
   }
 }
 
+type Request = { readonly method: string; readonly params: readonly unknown[] }
+
 function reply(status: ManagementReply['status'], body: object): ManagementReply {
   return { status, body }
 }
 
-function readRequest(body: string): { method: string; params: readonly unknown[] } | null {
+function readRequest(body: string): Request | null {
   try {
     const value: unknown = JSON.parse(body)
     if (typeof value !== 'object' || value === null || !('method' in value)) return null

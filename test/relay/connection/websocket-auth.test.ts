@@ -193,3 +193,39 @@ describe('an application', () => {
     }
   })
 })
+
+describe('a protected command of the application (NIP-70)', () => {
+  it.each(['apply', 'answer'] as const)('to %s is its author’s to send', async kind => {
+    await served.close()
+    let applied = 0
+    const apply = () => {
+      applied++
+      return { accepted: true, message: '', store: [], deliver: [] }
+    }
+    served = await serveRelay({
+      host: {
+        ...openHost,
+        admit: ({ kind: eventKind }) => {
+          if (eventKind !== 2_410) return { kind: 'store' }
+          return kind === 'apply' ? { kind, apply } : { kind, deliver: [alice.sign({ kind: 20_001 })] }
+        },
+      },
+    })
+    client = await served.connect()
+    const command = alice.sign({ kind: 2_410, tags: [['-']] })
+    const listener = await served.connect()
+    listener.send('REQ', 'answers', { kinds: [20_001] })
+    expect((await listener.next())[0]).toBe('EOSE')
+    client.send('EVENT', command)
+    const [verb, challenge] = await client.next()
+    expect(verb).toBe('AUTH')
+    expect(await client.next()).toEqual(['OK', command.id, false, expect.stringMatching(/^auth-required: /)])
+    await authenticate(client, bob, String(challenge))
+    expect(await client.publish(command)).toEqual([false, expect.stringMatching(/^restricted: /)])
+    expect([applied, listener.unread]).toEqual([0, []])
+    await authenticate(client, alice, String(challenge))
+    expect(await client.publish(command)).toEqual([true, ''])
+    if (kind === 'apply') expect(applied).toBe(1)
+    else expect((await listener.next())[0]).toBe('EVENT')
+  })
+})

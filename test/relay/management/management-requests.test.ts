@@ -72,6 +72,12 @@ describe('a request of the management API (NIP-86)', () => {
     }
   })
 
+  it('is good for reading as often as it is sent, as two of the same second are the same', async () => {
+    const list = JSON.stringify({ method: 'listbannedpubkeys', params: [] })
+    const same = authorization(operator, 'https://relay.example', list, served.time, {})
+    for (let times = 0; times < 2; times++) expect(await ask(same, list)).toBe(200)
+  })
+
   it('is good once, also for two at once, and after a restart', async () => {
     const data = openTemporaryRoot()
     const first = await serveRelay({ management, data })
