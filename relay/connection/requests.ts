@@ -4,8 +4,9 @@ import type { RelayMetrics } from '../metrics/metrics.ts'
 import { broadness } from '../query/broad.ts'
 import { type Counts, createCounts, takesTooLong } from '../query/counts.ts'
 import { type Filter, parseFilter, weightOf } from '../query/filter.ts'
+import { createLine } from '../query/line.ts'
 import { openScan } from '../query/query.ts'
-import { isPartyTo, openEyes } from '../query/readers.ts'
+import { isPartyTo, mayMiss, visibleTo } from '../query/readers.ts'
 import type { Turns } from '../query/turns.ts'
 import { recordJson } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
@@ -31,9 +32,18 @@ export type Requests = {
 type Slice = { endMs: number; workedMs: number }
 
 /** A subscription; `held` are live events that came before the stored ones were all sent. */
-type Open = { readonly subscription: Subscription; readonly weight: number; held: Span[] | null; closed: boolean }
+type Open = {
+  readonly subscription: Subscription
+  readonly weight: number
+  held: Span[] | null
+  closed: boolean
+  /** Ends its query if that has not begun. */
+  giveUp(): void
+}
 
 const sliceMs = 2
+/** Queries of a connection that are worked on at once. */
+const maxUnderWay = 4
 /** Of live events that a connection's subscriptions hold; nobody counts them among what waits for it. */
 const maxHeldBytes = 1_048_576
 /** A small event may be all that is left of a page of memory. */
@@ -60,7 +70,7 @@ export function createRequests(
   const { outlet, authenticated, sendChallenge, offerAuth } = client
   const open = new Map<string, Open>()
   let counts: Counts | null = null
-  let underWay = 0
+  const line = createLine(maxUnderWay)
   let heldBytes = 0
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
 
@@ -77,7 +87,7 @@ export function createRequests(
     counts?.stop(id)
     const filters = filtersOf('COUNT', id, values)
     if (filters === null) return
-    counts ??= createCounts(context, client)
+    counts ??= createCounts(context, client, line)
     counts.start(id, filters)
   }
 
@@ -128,6 +138,7 @@ export function createRequests(
       weight: weightOf(filters),
       held: [],
       closed: false,
+      giveUp: () => undefined,
       subscription: {
         filters,
         deliver: (event, json) => {
@@ -146,16 +157,18 @@ export function createRequests(
       metrics.querySeconds.observe((performance.now() - startMs) / 1_000)
     }
     const slice: Slice = { endMs: startMs + sliceMs, workedMs: 0 }
-    const sending = sendStored(id, entry, prefix, slice)
+    // What comes from now on is given live, however long this waits.
+    const sending = sendStored(id, entry, prefix, { slice, latest: store.latestSeq() })
     // Most are answered in one slice, for which no promise is made. Who has others under way has that in their turn.
-    if (underWay === 0 && isSent(id, entry, sending)) return finish()
-    underWay++
-    goOn(id, entry, sending, slice)
-      .catch(onError)
-      .finally(() => {
-        underWay--
-        finish()
-      })
+    const isFirst = line.isFree()
+    if (isFirst && isSent(id, entry, sending)) return finish()
+    const leave = line.join(() => {
+      if (!isFirst) slice.endMs = performance.now() + sliceMs
+      return goOn(id, entry, sending, slice).catch(onError).finally(finish)
+    })
+    entry.giveUp = () => {
+      if (leave()) metrics.queriesUnderWay--
+    }
   }
 
   /** Keeps a live event until the stored ones are sent, if there is room for it. */
@@ -204,13 +217,19 @@ export function createRequests(
   }
 
   /** Sends what is stored, then EOSE, then what came meanwhile. Yields when the slice is over or the client is behind. */
-  function* sendStored(id: string, entry: Open, prefix: Buffer, slice: Slice): Generator<void, void> {
-    const latest = store.latestSeq()
-    const { visible, mayMiss } = openEyes(host.restrictedKinds, authenticated)
-    const seen = entry.subscription.filters.length > 1 ? new Set<number>() : null
+  function* sendStored(
+    id: string,
+    entry: Open,
+    prefix: Buffer,
+    { slice, latest }: { slice: Slice; latest: number },
+  ): Generator<void, void> {
+    const { filters } = entry.subscription
+    const visible = visibleTo(host.restrictedKinds, authenticated)
+    const mayMissSome = mayMiss(filters, host.restrictedKinds, authenticated)
+    const seen = filters.length > 1 ? new Set<number>() : null
     let hasMore: boolean | undefined = false
     const isOver = () => performance.now() > slice.endMs
-    for (const filter of entry.subscription.filters) {
+    for (const filter of filters) {
       const scan = openScan(store, filter, { now: now(), latest, visible, seen, ties: limits.maxLimit })
       for (;;) {
         const record = scan.next(isOver)
@@ -227,7 +246,7 @@ export function createRequests(
       hasMore = hasMore === true || scan.hasMore() === true || (hasMore === false ? scan.hasMore() : undefined)
       if (isOver()) yield
     }
-    if (mayMiss()) {
+    if (mayMissSome) {
       offerAuth()
       if (hasMore === false) hasMore = undefined
     }
@@ -244,6 +263,7 @@ export function createRequests(
     const entry = typeof id === 'string' ? open.get(id) : undefined
     if (typeof id !== 'string' || entry === undefined) return
     entry.closed = true
+    entry.giveUp()
     takeHeld(entry)
     open.delete(id)
     subscriptions.remove(entry.subscription)

@@ -5,7 +5,8 @@ import type { Limits } from '../limits.ts'
 import type { RelayMetrics } from '../metrics/metrics.ts'
 import { broadness } from '../query/broad.ts'
 import { takesTooLong } from '../query/counts.ts'
-import { type Filter, parseFilter } from '../query/filter.ts'
+import { type Filter, parseFilter, weightOf } from '../query/filter.ts'
+import { createLine } from '../query/line.ts'
 import { visibleTo } from '../query/readers.ts'
 import type { Turns } from '../query/turns.ts'
 import type { EventStore } from '../store/store.ts'
@@ -32,6 +33,8 @@ type Session = {
   isBusy: boolean
   isClosed: boolean
   lastMs: number
+  /** Takes its message out of the line if that has not been begun with. */
+  giveUp(): void
 }
 
 const sliceMs = 2
@@ -41,6 +44,8 @@ const largestFrame = 500_000
 const envelopeBytes = 1_024
 /** Messages that wait for their turn, of one connection. */
 const maxWaitingBytes = 1_048_576
+/** What a value of a filter takes, of those that wait. */
+const bytesPerValue = 64
 const hexForm = /^[0-9a-f]+$/i
 
 /** Serves the NEG messages of a connection, one at a time. */
@@ -66,7 +71,7 @@ export function createReconciliations(
   const bucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
   const frameBytes = frameLimit(limits)
   let waitingBytes = 0
-  let last: Promise<void> = Promise.resolve()
+  const line = createLine(1)
 
   const refuse = (id: string, message: string, ...more: number[]) => {
     close(id)
@@ -94,7 +99,9 @@ export function createReconciliations(
     if (openSubscriptions() + sessions.size >= limits.maxSubscriptions) {
       return refuse(id, `rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
     }
-    const session = { vector: null, heldEvents: 0, isBusy: false, isClosed: false, lastMs: performance.now() }
+    const lastMs = performance.now()
+    const giveUp = () => undefined
+    const session = { vector: null, heldEvents: 0, isBusy: false, isClosed: false, lastMs, giveUp }
     sessions.set(id, session)
     metrics.reconciliations++
     enqueue(id, session, message, parsed.filter)
@@ -102,20 +109,26 @@ export function createReconciliations(
 
   /** Each connection has one of its messages worked on: many at once would crowd others out of their turns. */
   const enqueue = (id: string, session: Session, message: Buffer, filter: Filter | null) => {
-    if (waitingBytes + message.length > Math.max(maxWaitingBytes, limits.maxMessageBytes)) {
+    const bytes = message.length + (filter === null ? 0 : weightOf([filter]) * bytesPerValue)
+    if (waitingBytes + bytes > Math.max(maxWaitingBytes, limits.maxMessageBytes)) {
       return refuse(id, 'rate-limited: too much is waiting to be reconciled')
     }
     session.isBusy = true
-    waitingBytes += message.length
-    last = last
-      .then(() => answer(id, session, message, filter))
-      .catch((error: unknown) => {
-        onError(error)
-        if (!session.isClosed) refuse(id, 'error: the relay failed at this reconciliation')
-      })
-      .finally(() => {
-        waitingBytes -= message.length
-      })
+    waitingBytes += bytes
+    const free = () => {
+      waitingBytes -= bytes
+    }
+    const leave = line.join(() =>
+      answer(id, session, message, filter)
+        .catch((error: unknown) => {
+          onError(error)
+          if (!session.isClosed) refuse(id, 'error: the relay failed at this reconciliation')
+        })
+        .finally(free),
+    )
+    session.giveUp = () => {
+      if (leave()) free()
+    }
   }
 
   const answer = async (id: string, session: Session, message: Buffer, filter: Filter | null) => {
@@ -179,6 +192,7 @@ export function createReconciliations(
     sessions.delete(id)
     metrics.reconciliations--
     session.isClosed = true
+    session.giveUp()
     session.vector = null
     memory.giveBack(ip, session.heldEvents)
     session.heldEvents = 0

@@ -9,9 +9,10 @@ import { type RecordView, recordId, recordPubkey } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
 import { type Filter, weightOf } from './filter.ts'
 import { addAuthor, offsetFor, registerCount } from './hyperloglog.ts'
+import type { Line } from './line.ts'
 import { openScan } from './query.ts'
 import { recordTest } from './query-test.ts'
-import { openEyes } from './readers.ts'
+import { mayMiss, visibleTo } from './readers.ts'
 import type { Turns } from './turns.ts'
 import { isTimeUp, type Work, workOn } from './work.ts'
 
@@ -26,7 +27,13 @@ export type Counts = {
   listed(): number
 }
 
-type Entry = { readonly id: string; readonly filters: readonly Filter[]; stopped: boolean }
+type Entry = {
+  readonly id: string
+  readonly filters: readonly Filter[]
+  stopped: boolean
+  /** Ends it if it has not begun; `false` when it has. */
+  leave(): boolean
+}
 
 /** What is said of a query that is given up. */
 export const takesTooLong = 'blocked: this takes too long, ask for less'
@@ -44,6 +51,8 @@ export function createCounts(
     onError(error: unknown): void
   },
   { outlet, authenticated, offerAuth }: Client,
+  /** Which these share with the connection's REQs. */
+  line: Line,
 ): Counts {
   const { store, host, limits, metrics, turns, now, onError } = context
   const underWay = new Map<string, Entry>()
@@ -53,33 +62,37 @@ export function createCounts(
     if (typeof id !== 'string' || entry === undefined) return
     entry.stopped = true
     underWay.delete(id)
+    if (entry.leave()) metrics.queriesUnderWay--
   }
 
   const start = (id: string, filters: readonly Filter[]) => {
-    const entry: Entry = { id, filters, stopped: false }
+    const entry: Entry = { id, filters, stopped: false, leave: () => false }
     underWay.set(id, entry)
     metrics.queriesUnderWay++
+    entry.leave = line.join(() => run(entry))
+  }
+
+  const run = (entry: Entry): Promise<void> =>
     count(entry)
       .then(answer => {
-        if (answer !== null) outlet.send(['COUNT', id, answer])
+        if (answer !== null) outlet.send(['COUNT', entry.id, answer])
       })
       .catch((error: unknown) => {
         onError(error)
-        outlet.send(['CLOSED', id, 'error: the relay failed at this query'])
+        outlet.send(['CLOSED', entry.id, 'error: the relay failed at this query'])
       })
       .finally(() => {
         metrics.queriesUnderWay--
-        if (!entry.stopped) underWay.delete(id)
+        if (!entry.stopped) underWay.delete(entry.id)
       })
-  }
 
   /** The answer, or `null` when the count was stopped. */
   const count = async (entry: Entry): Promise<object | null> => {
-    const { visible, mayMiss } = openEyes(host.restrictedKinds, authenticated)
+    const mayMissSome = mayMiss(entry.filters, host.restrictedKinds, authenticated)
     const options = {
       now: now(),
       latest: store.latestSeq(),
-      visible,
+      visible: visibleTo(host.restrictedKinds, authenticated),
       seen: null,
       unordered: true,
     }
@@ -133,7 +146,7 @@ export function createCounts(
       if (isOver() && !(await nextSlice())) return null
     }
     const answer = registers === null ? { count: found } : { count: found, hll: Buffer.from(registers).toString('hex') }
-    if (!mayMiss()) return answer
+    if (!mayMissSome) return answer
     offerAuth()
     return { ...answer, approximate: true }
   }

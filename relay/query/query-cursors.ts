@@ -13,6 +13,8 @@ const maxTime = 2 ** 48 - 2
 const looksBetweenYields = 16
 const smallestPage = 4
 const largestPage = 512
+/** Of all cursors of a scan together, when there are not too many for the smallest page. */
+const maxPositions = 4_096
 /** Cursors may all come to the end of their pages at once. */
 const positionsPerUnit = 8
 const nowhere: Position = { time: 0, idHigh: 0, idLow: 0, seq: 0 }
@@ -26,6 +28,7 @@ type Cursor = {
   page: Position[]
   at: number
   pageSize: number
+  readonly largestPage: number
   isLast: boolean
   position: Position
 }
@@ -54,6 +57,7 @@ export function* mergeCursors(
   const { since = 0, until = maxTime, limit } = filter
   const { index, prefixes } = yield* choosing
   const heap: Cursor[] = []
+  const largest = Math.max(smallestPage, Math.min(largestPage, Math.floor(maxPositions / prefixes.length)))
   for (const prefix of prefixes) {
     const cursor: Cursor = {
       index,
@@ -63,7 +67,8 @@ export function* mergeCursors(
       page: [],
       at: 0,
       // One more than is asked for tells whether there is more.
-      pageSize: Math.max(smallestPage, Math.min(largestPage, Math.ceil((limit + 1) / prefixes.length))),
+      pageSize: Math.max(smallestPage, Math.min(largest, Math.ceil((limit + 1) / prefixes.length))),
+      largestPage: largest,
       isLast: false,
       position: nowhere,
     }
@@ -100,7 +105,7 @@ function refill(cursor: Cursor, work: Work): boolean {
   work.done += Math.ceil(cursor.page.length / positionsPerUnit)
   cursor.at = 0
   cursor.isLast = cursor.page.length < pageSize
-  cursor.pageSize = Math.min(largestPage, pageSize * 4)
+  cursor.pageSize = Math.min(cursor.largestPage, pageSize * 4)
   const first = cursor.page[0]
   const last = cursor.page.at(-1)
   if (first === undefined || last === undefined) return false

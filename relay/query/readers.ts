@@ -1,5 +1,6 @@
 import type { NostrEvent } from '../event.ts'
 import { recordHasTag, recordIsBy, recordKind } from '../store/record.ts'
+import type { Filter } from './filter.ts'
 import type { Visible } from './query.ts'
 
 /** Whether one of the keys is the event's author or in its `p` tags. */
@@ -8,24 +9,19 @@ export function isPartyTo(event: NostrEvent, keys: ReadonlySet<string>): boolean
   return keys.has(event.pubkey) || event.tags.some(tag => tag[0] === 'p' && tag[1] !== undefined && keys.has(tag[1]))
 }
 
-/** What a reader may see, and whether something was left out for it who has not signed in (NIP-42). */
-export function openEyes(
+/**
+ * Whether these filters name restricted kinds and the reader has not signed in (NIP-42), so that there may be more for it.
+ * Whether there is must not show: it would tell everybody who writes to whom, and when.
+ */
+export function mayMiss(
+  filters: readonly Filter[],
   restrictedKinds: ReadonlySet<number>,
   keys: ReadonlySet<string>,
-): { readonly visible: Visible; mayMiss(): boolean } {
-  const isVisible = visibleTo(restrictedKinds, keys)
-  let isWithheld = false
-  return {
-    visible: record => {
-      if (isVisible(record)) return true
-      isWithheld = true
-      return false
-    },
-    mayMiss: () => isWithheld && keys.size === 0,
-  }
+): boolean {
+  return keys.size === 0 && filters.some(({ kinds }) => kinds?.some(kind => restrictedKinds.has(kind)))
 }
 
-/** The same for stored events: everything but restricted kinds, and of those what one of the keys is party to. */
+/** What a reader may see of stored events: everything but restricted kinds, and of those what one of the keys is party to. */
 export function visibleTo(restrictedKinds: ReadonlySet<number>, keys: ReadonlySet<string>): Visible {
   const tagValues = [...keys].map(key => Buffer.from(key))
   const letter = 'p'.charCodeAt(0)

@@ -4,6 +4,7 @@ import { createRelayMetrics } from '../../../relay/metrics/metrics.ts'
 import { loadVector } from '../../../relay/negentropy/negentropy-load.ts'
 import { createCounts } from '../../../relay/query/counts.ts'
 import type { Filter } from '../../../relay/query/filter.ts'
+import { createLine } from '../../../relay/query/line.ts'
 import { openScan } from '../../../relay/query/query.ts'
 import { isIndexFilled } from '../../../relay/search/search-index.ts'
 import type { EventStore } from '../../../relay/store/store.ts'
@@ -185,6 +186,7 @@ describe('a COUNT with many filters', () => {
           sendChallenge: () => undefined,
           offerAuth: () => undefined,
         },
+        createLine(1),
       )
       counts.start('c', filters)
     })

@@ -120,8 +120,8 @@ describe('to nobody', () => {
 
 describe('to who has not signed in', () => {
   it.each([
-    ['everything', {}],
     ['kinds, one of them open', { kinds: [1, 4] }],
+    ['kinds of which nothing is here', { kinds: [1, 1059], authors: ['f'.repeat(64)] }],
   ])('it is said that there may be more, and how to see it, once: by %s', async (_by, filter) => {
     const answersTo = async (id: string) => {
       client.send('REQ', id, filter)
@@ -139,16 +139,39 @@ describe('to who has not signed in', () => {
   })
 
   it('it is said of a count that there may be more', async () => {
-    client.send('COUNT', 'a', {})
+    client.send('COUNT', 'a', { kinds: [1, 4] })
     expect((await client.next())[0]).toBe('AUTH')
     expect(await client.next()).toEqual(['COUNT', 'a', { count: 1, approximate: true }])
   })
 
-  it('nothing is said where nothing is withheld', async () => {
-    client.send('REQ', 'a', { kinds: [1] })
+  it.each([
+    ['kinds that are open', { kinds: [1] }],
+    ['everything', {}],
+  ])('nothing is said by %s, or it would tell whether something is withheld', async (_by, filter) => {
+    client.send('REQ', 'a', filter)
     expect((await client.next())[0]).toBe('EVENT')
     expect(await client.next()).toEqual(['EOSE', 'a', ['finish']])
+    client.send('COUNT', 'b', filter)
+    expect(await client.next()).toEqual(['COUNT', 'b', { count: 1 }])
   })
+
+  it.each([{ kinds: [4, 65_535] }, { kinds: [1059, 65_535] }])(
+    'the answers to %j are the same, whether or not there is something private',
+    async filter => {
+      const answers = []
+      for (const more of [{ '#p': [bob.pubkey] }, { '#p': ['f'.repeat(64)] }]) {
+        const asking = await served.connect()
+        asking.send('REQ', 'a', { ...filter, ...more })
+        asking.send('COUNT', 'b', { ...filter, ...more })
+        const messages = [await asking.next()]
+        while (messages.at(-1)?.[0] !== 'COUNT') messages.push(await asking.next())
+        answers.push(
+          messages.filter(([verb]) => verb !== 'EVENT').map(message => (message[0] === 'AUTH' ? 'AUTH' : message)),
+        )
+      }
+      expect(answers[0]).toEqual(answers[1])
+    },
+  )
 })
 
 describe('to its recipient', () => {

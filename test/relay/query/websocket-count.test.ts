@@ -128,8 +128,8 @@ describe('private events', () => {
   it('are counted for their parties only', async () => {
     await publishAll([toAlice(), bob.sign({ kind: 4, tags: [['p', author(3).pubkey]] }), bob.sign()])
     const approximate = true
-    expect(await count({})).toEqual({ count: 1, approximate })
-    expect(await count({ '#p': [alice.pubkey] })).toEqual({ count: 0, approximate, hll: '00'.repeat(256) })
+    expect(await count({})).toEqual({ count: 1 })
+    expect(await count({ '#p': [alice.pubkey] })).toEqual({ count: 0, hll: '00'.repeat(256) })
     expect(await count({ authors: [bob.pubkey] }, { kinds: [4] })).toEqual({ count: 1, approximate })
     client.send('COUNT', 'c', { kinds: [4] })
     const [verb, challenge] = await client.next()

@@ -54,7 +54,7 @@ describe('a search (NIP-50)', () => {
   })
 
   it('finds what comes, live', async () => {
-    client.send('REQ', 's', { search: 'panda bamboo' }, { kinds: [7], search: 'panda' })
+    client.send('REQ', 's', { kinds: [1], search: 'panda bamboo' }, { kinds: [7], search: 'panda' })
     expect((await client.next())[0]).toBe('EOSE')
     const other = await served.connect()
     const [missed, found] = [alice.sign({ content: 'panda' }), alice.sign({ content: 'Bamboo, panda!' })]
@@ -80,13 +80,13 @@ describe('a search (NIP-50)', () => {
   it('says at the end whether there is more (NIP-67) of what is less relevant', async () => {
     for (const [index, who] of [alice, bob, carol].entries())
       await client.publish(profile(who, `panda ${'x'.repeat(index)}`))
-    client.send('REQ', 's', { search: 'panda', limit: 2 })
+    client.send('REQ', 's', { kinds: [0], search: 'panda', limit: 2 })
     const messages = []
     do messages.push(await client.next())
     while (messages.at(-1)?.[0] !== 'EOSE')
     expect(messages.length).toBe(3)
     expect(messages[2]).not.toEqual(['EOSE', 's', ['finish']])
-    client.send('REQ', 's', { search: 'panda' })
+    client.send('REQ', 's', { kinds: [0], search: 'panda' })
     for (let index = 0; index < 3; index++) await client.next()
     expect(await client.next()).toEqual(['EOSE', 's', ['finish']])
   })
