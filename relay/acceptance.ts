@@ -2,7 +2,6 @@ import { kindClass, type NostrEvent, type VerifiedEvent } from './event.ts'
 import type { Origin } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { Policy } from './policies/policy.ts'
-import { protectionFault } from './protected.ts'
 import { expirationOf } from './store/record.ts'
 import type { Vanishing } from './vanish.ts'
 
@@ -23,12 +22,10 @@ export function createAcceptance(options: {
   const sourceFault = (event: NostrEvent, origin: Origin): string | null => {
     switch (origin.source) {
       case 'import':
-        return importFault(event)
       case 'sync':
-        // What another relay has taken in need not have been its author's to spread.
-        return importFault(event) ?? protectionFault(event, origin.authenticated)
+        return importFault(event)
       default:
-        return timeFault(event) ?? protectionFault(event, origin.authenticated)
+        return timeFault(event)
     }
   }
 

@@ -118,21 +118,19 @@ export function createIngester(options: {
 
   const dispatch = (wire: WireEvent<VerifiedEvent>, origin: Origin, done: Done) => {
     const { event } = wire
+    // Ahead of the application, which takes what it is asked from the author's rations. An import was let in before.
+    const protection = origin.source === 'import' ? null : protectionFault(event, origin.authenticated)
+    if (protection !== null) return done(refusal(protection))
     const admission = admitFirst(event, origin) ?? guarded(() => host.admit(event, origin), refused)
     switch (admission.kind) {
       case 'refuse':
         return done(refusal(admission.message))
-      case 'answer': {
-        const fault = protectionFault(event, origin.authenticated)
-        if (fault !== null) return done(refusal(fault))
+      case 'answer':
         for (const answer of admission.deliver) keeping.publish(answer)
         metrics.events.answered++
         return done({ accepted: true, message: '', delivered: admission.deliver })
-      }
-      case 'apply': {
-        const fault = protectionFault(event, origin.authenticated)
-        return fault === null ? keeping.apply(event.id, admission.apply, done) : done(refusal(fault))
-      }
+      case 'apply':
+        return keeping.apply(event.id, admission.apply, done)
       case 'store': {
         const fault = guarded(() => faultOf(event, origin) ?? admission.charge?.() ?? null, failed)
         if (fault !== null) return done(refusal(fault))

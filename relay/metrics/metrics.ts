@@ -96,20 +96,6 @@ const prefixes = [
   'closed',
   'other',
 ] as const
-const policies: readonly (PolicySettings['type'] | 'program')[] = [
-  'allow-authors',
-  'deny-authors',
-  'allow-kinds',
-  'deny-kinds',
-  'rate',
-  'pow',
-  'members',
-  'tags',
-  'words',
-  'any',
-  'all',
-  'program',
-]
 const reasons: readonly CloseReason[] = [
   'client',
   'nonsense',
@@ -127,7 +113,20 @@ export function createRelayMetrics(): RelayMetrics {
   return {
     events: { stored: 0, duplicate: 0, ephemeral: 0, answered: 0, applied: 0, shadowed: 0 },
     eventsRefused: zeros(prefixes),
-    policyRefusals: zeros(policies),
+    policyRefusals: {
+      'allow-authors': 0,
+      'deny-authors': 0,
+      'allow-kinds': 0,
+      'deny-kinds': 0,
+      rate: 0,
+      pow: 0,
+      members: 0,
+      tags: 0,
+      words: 0,
+      any: 0,
+      all: 0,
+      program: 0,
+    },
     authRefused: zeros(prefixes),
     messages: zeros(verbs),
     requestsRefused: zeros(prefixes),

@@ -198,6 +198,7 @@ describe('a protected command of the application (NIP-70)', () => {
   it.each(['apply', 'answer'] as const)('to %s is its author’s to send', async kind => {
     await served.close()
     let applied = 0
+    let asked = 0
     const apply = () => {
       applied++
       return { accepted: true, message: '', store: [], deliver: [] }
@@ -207,6 +208,7 @@ describe('a protected command of the application (NIP-70)', () => {
         ...openHost,
         admit: ({ kind: eventKind }) => {
           if (eventKind !== 2_410) return { kind: 'store' }
+          asked++
           return kind === 'apply' ? { kind, apply } : { kind, deliver: [alice.sign({ kind: 20_001 })] }
         },
       },
@@ -222,7 +224,7 @@ describe('a protected command of the application (NIP-70)', () => {
     expect(await client.next()).toEqual(['OK', command.id, false, expect.stringMatching(/^auth-required: /)])
     await authenticate(client, bob, String(challenge))
     expect(await client.publish(command)).toEqual([false, expect.stringMatching(/^restricted: /)])
-    expect([applied, listener.unread]).toEqual([0, []])
+    expect([asked, applied, listener.unread]).toEqual([0, 0, []])
     await authenticate(client, alice, String(challenge))
     expect(await client.publish(command)).toEqual([true, ''])
     if (kind === 'apply') expect(applied).toBe(1)
