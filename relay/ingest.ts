@@ -1,6 +1,8 @@
 import { createAcceptance } from './acceptance.ts'
 import { authKind } from './auth.ts'
+import { networkOf } from './connection/connection-counter.ts'
 import type { NostrEvent, VerifiedEvent } from './event.ts'
+import { createFairShare } from './fair-share.ts'
 import type { Admission, Applied, Host, Origin } from './host.ts'
 import { createInFlight } from './in-flight.ts'
 import { countOutcome, createKeeping } from './keeping.ts'
@@ -24,10 +26,11 @@ export type Ingester = {
   applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
 }
 
+/** Where an event came from, and whose share of everything it takes. */
+type From = { readonly origin: Origin; readonly network: string }
+
 /** Events whose signature is still to be checked; a check takes 60 µs. */
 const maxUnverified = 8_192
-/** Events that are stored and still to be handed to live subscriptions. */
-const maxUndelivered = 1_000
 
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
 export function createIngester(options: {
@@ -65,6 +68,7 @@ export function createIngester(options: {
   } = options
   const { admitFirst = () => undefined, now, onError } = options
   const inFlight = createInFlight()
+  const unverified = createFairShare(maxUnverified)
   const keeping = createKeeping({ ...options, inFlight, barred })
   const faultOf = createAcceptance({ limits, vanishing, barred, policy, now })
   const refusal = (message: string) => refuse(metrics, message)
@@ -77,15 +81,18 @@ export function createIngester(options: {
     // An import tells of every line what is wrong with it: what is here already may be given with a wrong signature.
     if (origin.source !== 'import' && isKnown(wire, done)) return
     if (wire.event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
-    if (verifier.pending() >= maxUnverified || subscriptions.waiting() >= maxUndelivered) return done(refusal(tooBusy))
+    const network = networkOf(origin.ip)
+    if (!unverified.hasRoom(network, 1) || !subscriptions.hasRoom(network)) return done(refusal(tooBusy))
+    unverified.take(network, 1)
     metrics.verifications++
     verifier.verify(wire, verified => {
+      unverified.giveBack(network, 1)
       if (verified === null) {
         metrics.badSignatures++
         return done(refusal(wrongSignature))
       }
       // A copy of it may have come in meanwhile; one whose signature is wrong must not stand for it.
-      if (!isKnown(wire, done)) dispatch(verified, origin, done)
+      if (!isKnown(wire, done)) dispatch(verified, { origin, network }, done)
     })
   }
 
@@ -116,8 +123,9 @@ export function createIngester(options: {
     return { ...dealtWith, delivered: [] }
   }
 
-  const dispatch = (wire: WireEvent<VerifiedEvent>, origin: Origin, done: Done) => {
+  const dispatch = (wire: WireEvent<VerifiedEvent>, from: From, done: Done) => {
     const { event } = wire
+    const { origin, network } = from
     // Ahead of the application, which takes what it is asked from the author's rations. An import was let in before.
     const protection = origin.source === 'import' ? null : protectionFault(event, origin.authenticated)
     if (protection !== null) return done(refusal(protection))
@@ -126,16 +134,16 @@ export function createIngester(options: {
       case 'refuse':
         return done(refusal(admission.message))
       case 'answer':
-        for (const answer of admission.deliver) keeping.publish(answer)
+        for (const answer of admission.deliver) keeping.publish(answer, network)
         metrics.events.answered++
         return done({ accepted: true, message: '', delivered: admission.deliver })
       case 'apply':
-        return keeping.apply(event.id, admission.apply, done)
+        return keeping.apply(event.id, network, admission.apply, done)
       case 'store': {
         const fault = guarded(() => faultOf(event, origin) ?? admission.charge?.() ?? null, failed)
         if (fault !== null) return done(refusal(fault))
         const isJudged = program === undefined || origin.source === 'import' || vanishing.isRequest(event)
-        return isJudged ? keeping.keep(wire, done) : askProgram(program, wire, origin, done)
+        return isJudged ? keeping.keep(wire, network, done) : askProgram(program, wire, from, done)
       }
       default: {
         const unknown: never = admission
@@ -145,17 +153,17 @@ export function createIngester(options: {
   }
 
   /** Keeps the event if the program agrees. Until it answers, others who send the event wait, and nobody else. */
-  const askProgram = (asked: PolicyProgram, wire: WireEvent<VerifiedEvent>, origin: Origin, done: Done) => {
+  const askProgram = (asked: PolicyProgram, wire: WireEvent<VerifiedEvent>, { origin, network }: From, done: Done) => {
     const { event, json } = wire
     const bytes = json.length
-    if (!keeping.reserve(bytes)) return done(refusal(tooBusy))
+    if (!keeping.reserve(network, bytes)) return done(refusal(tooBusy))
     const answer = inFlight.begin(event.id, done)
     asked.ask(event, origin, verdict => {
-      keeping.release(bytes)
+      keeping.release(network, bytes)
       if (verdict.action === 'accept') {
         // It may have been banned while the program thought about it.
         const bar = barred(event)
-        return bar === null ? keeping.keep(wire, answer) : answer(refusal(bar))
+        return bar === null ? keeping.keep(wire, network, answer) : answer(refusal(bar))
       }
       if (verdict.action === 'refuse') {
         metrics.policyRefusals.program++

@@ -1,6 +1,7 @@
 import { wholeSpan } from './connection/page.ts'
 import { createDeleting, type Deleted } from './deleting.ts'
 import { encodeEvent, kindClass, type NostrEvent } from './event.ts'
+import { createFairShare } from './fair-share.ts'
 import type { Applied, Host } from './host.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
@@ -15,23 +16,26 @@ import { type Done, duplicate, refuse, type Submitted, storageFault, tooBusy } f
 import type { Subscriptions } from './subscriptions.ts'
 import type { Vanishing } from './vanish.ts'
 
-/** Writes events and, once they are durable, delivers them. */
+/** Writes events and, once they are durable, delivers them. `network` says whose they are, for everybody to have their share. */
 export type Keeping = {
   /** Delivers an event that may come in if it is ephemeral, else stores it. */
-  keep(wire: WireEvent, done: Done): void
+  keep(wire: WireEvent, network: string, done: Done): void
   /** Has the application do what it does for one of its own events. */
-  apply(id: string, apply: () => Applied, done: Done): void
+  apply(id: string, network: string, apply: () => Applied, done: Done): void
   applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
   /** Delivers an event that is kept nowhere. */
-  publish(event: NostrEvent): void
+  publish(event: NostrEvent, network: string): void
   /** Counts bytes among those that wait for the disk, unless there are too many. */
-  reserve(bytes: number): boolean
-  release(bytes: number): void
+  reserve(network: string, bytes: number): boolean
+  release(network: string, bytes: number): void
 }
 
 type StoredEvent = { readonly event: NostrEvent; readonly seq: number; readonly record: RecordView }
 /** What a transaction did for an event: the answer, and what is to be delivered. */
 type Written = { readonly applied: Applied; readonly stored: readonly StoredEvent[] }
+
+/** In place of a network's, for what the application does by itself. */
+const ownNetwork = ''
 
 /** Makes it, over the one writer. */
 export function createKeeping(options: {
@@ -52,33 +56,33 @@ export function createKeeping(options: {
   const { store, subscriptions, writer, host, limits, vanishing, inFlight, barred, onVanish, metrics, onError } =
     options
   const deleting = createDeleting({ store, writer, isProtected: host.isProtected, barred })
-  let pendingBytes = 0
+  const pendingBytes = createFairShare(limits.maxPendingBytes)
 
-  const reserve = (bytes: number): boolean => {
-    if (pendingBytes + bytes > limits.maxPendingBytes) return false
-    pendingBytes += bytes
-    metrics.pendingBytes = pendingBytes
+  const reserve = (network: string, bytes: number): boolean => {
+    if (!pendingBytes.hasRoom(network, bytes)) return false
+    pendingBytes.take(network, bytes)
+    metrics.pendingBytes = pendingBytes.taken()
     return true
   }
 
-  const release = (bytes: number) => {
-    pendingBytes -= bytes
-    metrics.pendingBytes = pendingBytes
+  const release = (network: string, bytes: number) => {
+    pendingBytes.giveBack(network, bytes)
+    metrics.pendingBytes = pendingBytes.taken()
   }
 
-  const keep = (wire: WireEvent, done: Done) => {
+  const keep = (wire: WireEvent, network: string, done: Done) => {
     const { event } = wire
     if (kindClass(event.kind) === 'ephemeral') {
       if (store.vanished.covers(event, wire.pubkey)) return done(refuse(metrics, messages.vanished))
-      publish(event)
+      publish(event, network)
       metrics.events.ephemeral++
       return done({ accepted: true, message: '', delivered: [] })
     }
     const prepared = prepare(wire, store.searchedKinds())
     const bytes = prepared.record.length
-    if (!reserve(bytes)) return done(refuse(metrics, tooBusy))
-    const written = whenWritten(event.id, 'stored', outcome => {
-      release(bytes)
+    if (!reserve(network, bytes)) return done(refuse(metrics, tooBusy))
+    const written = whenWritten({ id: event.id, network, counted: 'stored' }, outcome => {
+      release(network, bytes)
       if (event.kind === vanishKind) onVanish()
       done(outcome)
     })
@@ -99,8 +103,7 @@ export function createKeeping(options: {
 
   /** What is to be done once the writer is done with an event. */
   const whenWritten = (
-    id: string,
-    counted: 'applied' | 'stored',
+    { id, network, counted }: { id: string; network: string; counted: 'applied' | 'stored' },
     done: Done,
   ): ((outcome: Outcome<Written>) => void) => {
     const answer = inFlight.begin(id, done)
@@ -112,7 +115,7 @@ export function createKeeping(options: {
       const { accepted, message } = outcome.value.applied
       countOutcome(metrics, outcome.value.applied, counted)
       try {
-        finish(outcome.value)
+        finish(outcome.value, network)
       } finally {
         // A fault after durability changes nothing about the event, and others may wait for its OK.
         answer({ accepted, message, delivered: [] })
@@ -134,31 +137,33 @@ export function createKeeping(options: {
   }
 
   /** After durability: subscribers first hear of what is stored, then of what is not kept. */
-  const finish = ({ applied, stored }: Written) => {
+  const finish = ({ applied, stored }: Written, network: string) => {
     store.forgetRemoved()
     for (const { event, seq, record } of stored) {
       store.markDelivered(seq, record)
-      subscriptions.publish(event, recordJson(record))
+      subscriptions.publish(event, recordJson(record), network)
     }
-    for (const event of applied.deliver) publish(event)
+    for (const event of applied.deliver) publish(event, network)
     applied.committed?.()
   }
 
-  const publish = (event: NostrEvent) => {
-    if (subscriptions.count() > 0) subscriptions.publish(event, wholeSpan(Buffer.from(encodeEvent(event))))
+  const publish = (event: NostrEvent, network: string) => {
+    if (subscriptions.count() > 0) subscriptions.publish(event, wholeSpan(Buffer.from(encodeEvent(event))), network)
   }
 
   return {
     keep,
-    apply: (id, apply, done) =>
-      writer.submit({ lane: 'first', run: () => putAll(apply()), done: whenWritten(id, 'applied', done) }),
+    apply: (id, network, apply, done) => {
+      const written = whenWritten({ id, network, counted: 'applied' }, done)
+      writer.submit({ lane: 'first', run: () => putAll(apply()), done: written })
+    },
     applyLocally: (apply, done) => {
       writer.submit<Written>({
         lane: 'first',
         run: () => putAll(apply()),
         done: outcome => {
           if (!outcome.ok) return done(outcome)
-          finish(outcome.value)
+          finish(outcome.value, ownNetwork)
           done({ ok: true, value: outcome.value.applied })
         },
       })

@@ -8,6 +8,8 @@ export const defaultLimits = {
   maxTags: 2_000,
   maxTagValueLength: 1_024,
   maxSubscriptions: 64,
+  /** Of all connections of an address: each may have to be told of every event. */
+  subscriptionsPerIp: 400,
   /** Values in the filters of all subscriptions of a connection; a filter counts as 32 more, and a long value as several. */
   maxSubscribedValues: 10_000,
   maxFilters: 20,

@@ -5,7 +5,6 @@ import { createBacklog } from './connection/backlog.ts'
 import { openConnection, type Traffic } from './connection/connection.ts'
 import { createCrowd } from './connection/crowd.ts'
 import { createFlushes } from './connection/flushes.ts'
-import { createRota } from './connection/rota.ts'
 import type { EventTemplate, NostrEvent } from './event.ts'
 import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
@@ -23,6 +22,7 @@ import type { Requirements } from './policies/requirements.ts'
 import { parseFilter } from './query/filter.ts'
 import { openScan } from './query/query.ts'
 import { createTurns } from './query/turns.ts'
+import { createRota } from './rota.ts'
 import { startIndexing } from './search/search-index.ts'
 import type { Secp256k1 } from './signatures/secp256k1.ts'
 import { createVerifier } from './signatures/verifier.ts'
@@ -41,6 +41,8 @@ export type RelayStats = {
   /** Tasks of the writer, and events whose signature is to be checked. */
   readonly queued: number
   readonly unverified: number
+  /** Events that are still to be handed to live subscriptions. */
+  readonly undelivered: number
   /** Events that wait for the word of the policy program. */
   readonly unjudged: number
   /** Events that reconciliations hold in memory. */
@@ -248,6 +250,7 @@ export function createRelay(options: {
       subscriptions: subscriptions.count(),
       queued: writer.queued(),
       unverified: verifier.pending(),
+      undelivered: subscriptions.waiting(),
       unjudged: program?.state().waiting ?? 0,
       reconciled: negentropyMemory.events(),
       isIndexing: indexing.isUnderWay(),

@@ -1,9 +1,13 @@
 import type { Span } from './connection/page.ts'
 import type { NostrEvent } from './event.ts'
+import { createFairShare } from './fair-share.ts'
 import { eventTest, type Filter } from './query/filter.ts'
+import { createRota } from './rota.ts'
 
 /** A live subscription: its filters and who is told. */
 export type Subscription = {
+  /** The network of whoever has subscribed. */
+  readonly network: string
   readonly filters: readonly Filter[]
   /** Given an event that one of the filters matches. */
   deliver(event: NostrEvent, json: Span): void
@@ -14,11 +18,16 @@ export type Subscriptions = {
   add(subscription: Subscription): void
   remove(subscription: Subscription): void
   /**
-   * Hands an event to every subscription there is now that asks for it, once each, and events in their order: at once as far
-   * as this turn of the event loop has time, since thousands of filters may stand under one key.
+   * Hands an event to every subscription there is now that asks for it, once each: at once as far as this turn of the event
+   * loop has time, since thousands of filters may stand under one key. The events of a network keep their order; networks
+   * take turns, so that nobody waits until all is told that somebody else has to say.
    */
-  publish(event: NostrEvent, json: Span): void
+  publish(event: NostrEvent, json: Span, network: string): void
+  /** Whether an event may come from this network, or too many of its own are still to be handed on. */
+  hasRoom(network: string): boolean
   count(): number
+  /** How many there are of this network. */
+  countOf(network: string): number
   /** How many events have not been handed to all. */
   waiting(): number
 }
@@ -27,22 +36,28 @@ type Entry = {
   readonly subscription: Subscription
   readonly keys: readonly string[]
   readonly tests: readonly ((event: NostrEvent) => boolean)[]
-  /** The last publishing that came upon it: it stands under a key for each of its values, and is told once. At first the last before it. */
-  offeredIn: number
+  /** How many events had been published when it came: it has those from the store. */
+  readonly since: number
 }
 
+/** Of a turn of the event loop. */
 const budgetMs = 1
-const offersBetweenLooks = 64
+const offersAtOnce = 64
+/** Events that are still to be handed on; each is in memory until then. */
+const maxWaiting = 2_000
 
 /** Makes the index of live subscriptions. */
 export function createSubscriptions(options: { onError(error: unknown): void; nowMs?: () => number }): Subscriptions {
-  const { onError, nowMs = () => performance.now() } = options
+  const { onError, nowMs } = options
   const entries = new Map<Subscription, Entry>()
   /** Most keys have one subscription, and a set for it would take longer to make than everything else here. */
   const byKey = new Map<string, Entry | Set<Entry>>()
+  const perNetwork = new Map<string, number>()
   let published = 0
-  /** Events under way, the first of them handed to some. */
-  const underWay: Generator<void, void>[] = []
+  const rota = createRota(budgetMs, nowMs)
+  const waiting = createFairShare(maxWaiting)
+  /** Of each network the events under way, the first of them handed to some. */
+  const lanes = new Map<string, Generator<void, void>[]>()
 
   const addTo = (key: string, entry: Entry) => {
     const found = byKey.get(key)
@@ -59,37 +74,44 @@ export function createSubscriptions(options: { onError(error: unknown): void; no
     } else if (found === entry) byKey.delete(key)
   }
 
+  const countFor = (network: string, change: 1 | -1) => {
+    const count = (perNetwork.get(network) ?? 0) + change
+    if (count > 0) perNetwork.set(network, count)
+    else perNetwork.delete(network)
+  }
+
   /** Goes over all whom an event might concern, in steps. */
   function* offer(event: NostrEvent, json: Span, number: number): Generator<void, void> {
     let offers = 0
-    for (const key of keysUnder(event)) {
+    /** Those that stand under several keys, and are told once. */
+    const met = new Set<Entry>()
+    for (const key of new Set(keysUnder(event))) {
       const found = byKey.get(key)
       if (found === undefined) continue
       for (const entry of found instanceof Set ? found : [found]) {
-        offerTo(entry, event, json, number)
+        if (entry.since < number && !met.has(entry)) offerTo(entry, event, json)
+        if (entry.keys.length > 1) met.add(entry)
         offers += entry.tests.length
-        if (offers < offersBetweenLooks) continue
+        if (offers < offersAtOnce) continue
         offers = 0
         yield
       }
     }
   }
 
-  /** One that has come since the event was published has it from the store. */
-  const offerTo = (entry: Entry, event: NostrEvent, json: Span, number: number) => {
-    if (entry.offeredIn >= number) return
-    entry.offeredIn = number
-    for (const test of entry.tests) if (test(event)) return entry.subscription.deliver(event, json)
+  const offerTo = ({ tests, subscription }: Entry, event: NostrEvent, json: Span) => {
+    for (const test of tests) if (test(event)) return subscription.deliver(event, json)
   }
 
-  /** Goes on until all are done, or the time is over and a later turn goes on. */
-  const goOn = () => {
-    const endMs = nowMs() + budgetMs
-    for (let [first] = underWay; first !== undefined; [first] = underWay) {
-      if (isThrough(first)) underWay.shift()
-      if (nowMs() >= endMs) break
-    }
-    if (underWay.length > 0) setImmediate(goOn)
+  /** Goes on with what a network has published; `false` when there is no more. */
+  const goOn = (network: string, lane: Generator<void, void>[]): boolean => {
+    const [first] = lane
+    if (first !== undefined && !isThrough(first)) return true
+    lane.shift()
+    waiting.giveBack(network, 1)
+    if (lane.length > 0) return true
+    lanes.delete(network)
+    return false
   }
 
   const isThrough = (offering: Generator<void, void>): boolean => {
@@ -106,22 +128,34 @@ export function createSubscriptions(options: { onError(error: unknown): void; no
       const { filters } = subscription
       const [only] = filters
       const keys = filters.length === 1 && only !== undefined ? keysOf(only) : filters.flatMap(keysOf)
-      const entry = { subscription, keys, tests: filters.map(eventTest), offeredIn: published }
+      const entry = { subscription, keys, tests: filters.map(eventTest), since: published }
       entries.set(subscription, entry)
+      countFor(subscription.network, 1)
       for (const key of keys) addTo(key, entry)
     },
     remove: subscription => {
       const entry = entries.get(subscription)
       if (entry === undefined) return
       entries.delete(subscription)
+      countFor(subscription.network, -1)
       for (const key of entry.keys) removeFrom(key, entry)
     },
-    publish: (event, json) => {
+    publish: (event, json, network) => {
       if (entries.size === 0) return
-      if (underWay.push(offer(event, json, ++published)) === 1) goOn()
+      const offering = offer(event, json, ++published)
+      waiting.take(network, 1)
+      const lane = lanes.get(network)
+      if (lane !== undefined) return void lane.push(offering)
+      const started = [offering]
+      lanes.set(network, started)
+      const next = () => goOn(network, started)
+      while (rota.isFree()) if (!next()) return
+      rota.join(next)
     },
+    hasRoom: network => waiting.hasRoom(network, 1),
     count: () => entries.size,
-    waiting: () => underWay.length,
+    countOf: network => perNetwork.get(network) ?? 0,
+    waiting: waiting.taken,
   }
 }
 

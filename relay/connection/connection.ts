@@ -8,6 +8,7 @@ import { countMessage, type RelayMetrics } from '../metrics/metrics.ts'
 import { createReconciliations, type Reconciliations } from '../negentropy/negentropy.ts'
 import type { NegentropyMemory } from '../negentropy/negentropy-memory.ts'
 import type { Turns } from '../query/turns.ts'
+import type { Rota } from '../rota.ts'
 import type { Secp256k1 } from '../signatures/secp256k1.ts'
 import type { EventStore } from '../store/store.ts'
 import { wrongSignature } from '../submitted.ts'
@@ -23,7 +24,6 @@ import { createInflow } from './inflow.ts'
 import { createOutlet } from './outlet.ts'
 import { createReading } from './reading.ts'
 import { createRequests } from './requests.ts'
-import type { Rota } from './rota.ts'
 
 /** A client on a websocket. */
 export type Connection = {

@@ -1,8 +1,8 @@
 import type { RawData } from 'ws'
 import type { RelayMetrics } from '../metrics/metrics.ts'
+import type { Rota } from '../rota.ts'
 import type { Outlet } from './outlet.ts'
 import type { Reading } from './reading.ts'
-import type { Rota } from './rota.ts'
 
 /** Takes a message of a client. */
 export type Inbox = (data: RawData, isBinary: boolean) => void

@@ -13,6 +13,7 @@ import type { EventStore } from '../store/store.ts'
 import type { Subscription, Subscriptions } from '../subscriptions.ts'
 import { createBucket } from './bucket.ts'
 import type { Client } from './client.ts'
+import { networkOf } from './connection-counter.ts'
 import type { Span } from './page.ts'
 
 /** The subscriptions and counts of one connection. */
@@ -57,6 +58,7 @@ export function createRequests(
     host: Host
     limits: Limits
     metrics: RelayMetrics
+    ip: string
     /** Shared by all connections. */
     turns: Turns
     now(): number
@@ -67,6 +69,7 @@ export function createRequests(
   openReconciliations: () => number,
 ): Requests {
   const { store, subscriptions, host, limits, metrics, turns, now, onError } = context
+  const network = networkOf(context.ip)
   const { outlet, authenticated, sendChallenge, offerAuth } = client
   const open = new Map<string, Open>()
   let counts: Counts | null = null
@@ -121,6 +124,9 @@ export function createRequests(
     if (count() + openReconciliations() >= limits.maxSubscriptions) {
       return refuse(`rate-limited: at most ${limits.maxSubscriptions} subscriptions on a connection`)
     }
+    if (verb === 'REQ' && subscriptions.countOf(network) >= limits.subscriptionsPerIp) {
+      return refuse(`rate-limited: at most ${limits.subscriptionsPerIp} subscriptions of an address`)
+    }
     let weight = weightOf(filters) + (counts?.listed() ?? 0)
     for (const other of open.values()) weight += other.weight
     if (weight > limits.maxSubscribedValues) {
@@ -140,6 +146,7 @@ export function createRequests(
       closed: false,
       giveUp: () => undefined,
       subscription: {
+        network,
         filters,
         deliver: (event, json) => {
           if (host.restrictedKinds.has(event.kind) && !isPartyTo(event, authenticated)) return

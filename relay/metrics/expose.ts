@@ -54,6 +54,11 @@ export function exposeRelay(
   gauge('relay_unread_bytes', 'Bytes that clients have not taken yet.', () => traffic().unreadBytes)
   gauge('relay_pending_bytes', 'Bytes of events that wait for the disk.', () => metrics.pendingBytes)
   gauge('relay_unverified_events', 'Events whose signature is to be checked.', () => relay.stats().unverified)
+  gauge(
+    'relay_undelivered_events',
+    'Events that are still to be handed to live subscriptions.',
+    () => relay.stats().undelivered,
+  )
   gauge('relay_unjudged_events', 'Events that wait for the policy program.', () => relay.stats().unjudged)
   gauge('relay_reconciliations', 'Reconciliations open.', () => metrics.reconciliations)
   gauge('relay_reconciled_events', 'Events that reconciliations hold in memory.', () => relay.stats().reconciled)

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createPace } from '../connection/pace.ts'
 import type { IsProtected } from '../host.ts'
+import { createPace } from '../pace.ts'
 import type { Filter } from '../query/filter.ts'
 import { openScan } from '../query/query.ts'
 import { protectable, recordId } from './record.ts'

@@ -1,4 +1,4 @@
-import { createPace } from '../connection/pace.ts'
+import { createPace } from '../pace.ts'
 import { endKey, seqBytes } from './keys.ts'
 import { recordJson, recordKind } from './record.ts'
 import type { EventStore } from './store.ts'

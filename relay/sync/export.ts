@@ -1,4 +1,4 @@
-import { createPace } from '../connection/pace.ts'
+import { createPace } from '../pace.ts'
 import type { Scan } from '../query/query.ts'
 import { recordJson } from '../store/record.ts'
 

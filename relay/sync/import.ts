@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createPace } from '../connection/pace.ts'
 import type { Origin } from '../host.ts'
+import { createPace } from '../pace.ts'
 import type { Submitted } from '../submitted.ts'
 import { createImportTally, type ImportReport } from './import-report.ts'
 import { splitLines } from './lines.ts'

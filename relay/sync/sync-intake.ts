@@ -1,5 +1,5 @@
-import { createPace } from '../connection/pace.ts'
 import type { Origin } from '../host.ts'
+import { createPace } from '../pace.ts'
 import type { Submitted } from '../submitted.ts'
 import type { ImportShare } from './import.ts'
 import type { SyncTally } from './sync-report.ts'

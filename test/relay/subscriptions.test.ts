@@ -21,6 +21,7 @@ beforeEach(() => {
 
 function subscribe(name: string, deliver: (event: NostrEvent) => void = () => undefined): Subscription {
   const subscription: Subscription = {
+    network: 'x',
     filters: [filterOf({ kinds: [1] })],
     deliver: event => {
       deliver(event)
@@ -31,7 +32,7 @@ function subscribe(name: string, deliver: (event: NostrEvent) => void = () => un
   return subscription
 }
 
-const publish = (content: string) => subscriptions.publish(alice.sign({ content }), json)
+const publish = (content: string, network = 'x') => subscriptions.publish(alice.sign({ content }), json, network)
 
 async function untilAllAreTold(): Promise<number> {
   let turns = 0
@@ -76,5 +77,62 @@ describe('an event for very many', () => {
     await untilAllAreTold()
     expect(errors).toHaveLength(2)
     expect(told).toHaveLength(400)
+  })
+})
+
+describe('events of several networks', () => {
+  it('are handed on in turns: one that comes later does not wait for all that others have to say', async () => {
+    for (let index = 0; index < 300; index++) subscribe(String(index))
+    for (let index = 0; index < 50; index++) publish('often', 'a')
+    publish('first', 'b')
+    publish('second', 'b')
+    await untilAllAreTold()
+    const contents = told.map(text => text.split(' ')[1])
+    expect(contents.filter(content => content === 'often')).toHaveLength(50 * 300)
+    expect(contents.lastIndexOf('first')).toBeLessThan(4 * 300)
+    expect(contents.indexOf('second')).toBeGreaterThan(contents.lastIndexOf('first'))
+    expect(contents.lastIndexOf('second')).toBeLessThan(contents.length / 8)
+  })
+
+  it('are refused when many of their own are still to be handed on, and only then', async () => {
+    for (let index = 0; index < 100; index++) subscribe(String(index))
+    for (let index = 0; index < 1_100; index++) {
+      if (subscriptions.hasRoom('a')) publish('often', 'a')
+    }
+    expect(subscriptions.waiting()).toBe(1_000)
+    expect(subscriptions.hasRoom('a')).toBe(false)
+    expect(subscriptions.hasRoom('b')).toBe(true)
+    await untilAllAreTold()
+    expect(told).toHaveLength(1_000 * 100)
+    expect(subscriptions.hasRoom('a')).toBe(true)
+  })
+
+  it('are told once to who asks for them in several ways, whatever comes between', async () => {
+    const ways = ['a', 'b', 'c'].map(value => filterOf({ '#t': [value] }))
+    const tags = ['a', 'b', 'b', 'c'].map(value => ['t', value])
+    for (let index = 0; index < 200; index++) {
+      subscriptions.add({
+        network: 'x',
+        filters: index % 2 === 0 ? ways : ways.slice(1, 2),
+        deliver: ({ content }) => void told.push(`${index} ${content}`),
+      })
+    }
+    const wanted: string[] = []
+    for (let index = 0; index < 12; index++) {
+      subscriptions.publish(alice.sign({ content: String(index), tags }), json, `network ${index % 3}`)
+      for (let other = 0; other < 200; other++) wanted.push(`${other} ${index}`)
+    }
+    await untilAllAreTold()
+    expect([...told].sort()).toEqual(wanted.sort())
+  })
+
+  it('are counted by network', () => {
+    const first = subscribe('first')
+    subscribe('second')
+    expect(subscriptions.countOf('x')).toBe(2)
+    expect(subscriptions.countOf('y')).toBe(0)
+    subscriptions.remove(first)
+    subscriptions.remove(first)
+    expect(subscriptions.countOf('x')).toBe(1)
   })
 })

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { createRequests } from '../../../relay/connection/requests.ts'
-import { defaultLimits } from '../../../relay/limits.ts'
+import { defaultLimits, type Limits } from '../../../relay/limits.ts'
 import { createRelayMetrics } from '../../../relay/metrics/metrics.ts'
 import { openHost } from '../../../relay/open-host.ts'
 import { mergeCursors } from '../../../relay/query/query-cursors.ts'
@@ -36,24 +36,26 @@ describe('a filter of many values', () => {
   })
 })
 
-describe('requests with an id that is in use', () => {
+describe('requests of which none comes to its end', () => {
   const { store, close } = openTemporaryStore()
   afterAll(close)
+  const onError = (error: unknown) => {
+    throw error
+  }
 
-  it.each(['request', 'countEvents'] as const)('replace each other, and those replaced do not wait: %s', ask => {
+  function open(limits: Partial<Limits> = {}) {
     const metrics = createRelayMetrics()
-    const onError = (error: unknown) => {
-      throw error
-    }
-    const outlet = { isBehind: () => false, isOpen: () => true, send: () => undefined, flush: () => undefined }
+    const sent: unknown[][] = []
+    const send = (message: unknown[]) => void sent.push(message)
+    const outlet = { isBehind: () => false, isOpen: () => true, send, flush: () => undefined }
     const requests = createRequests(
       {
         store,
+        ip: '198.51.100.1',
         subscriptions: createSubscriptions({ onError }),
         host: openHost,
-        limits: { ...defaultLimits, requestsBurst: 1_000 },
+        limits: { ...defaultLimits, ...limits },
         metrics,
-        // Nothing that has begun comes to its end.
         turns: () => new Promise(() => undefined),
         now: () => startTime,
         onError,
@@ -61,11 +63,24 @@ describe('requests with an id that is in use', () => {
       { outlet: outlet as never, authenticated: new Set(), sendChallenge: () => undefined, offerAuth: () => undefined },
       () => 0,
     )
+    return { requests, metrics, sent }
+  }
+
+  it.each(['request', 'countEvents'] as const)('replace each other, and those replaced do not wait: %s', ask => {
+    const { requests, metrics } = open()
     for (const id of ['a', 'b', 'c', 'd']) requests.countEvents(id, [{}])
     for (let times = 0; times < 500; times++) requests[ask]('same', [{ kinds: [times] }])
     expect(metrics.queriesUnderWay).toBe(5)
     requests.close('same')
     expect(metrics.queriesUnderWay).toBe(4)
     expect(requests.count()).toBe(4)
+  })
+
+  it('are refused when all together list too many values', () => {
+    const { requests, sent } = open({ maxSubscribedValues: 60 })
+    const kinds = Array.from({ length: 15 }, (_, index) => index)
+    requests.countEvents('a', [{ kinds }])
+    requests.countEvents('b', [{ kinds }])
+    expect(sent).toEqual([['CLOSED', 'b', 'rate-limited: at most 60 filter values on a connection']])
   })
 })

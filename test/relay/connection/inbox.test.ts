@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createInbox, type Inbox } from '../../../relay/connection/inbox.ts'
-import { createRota } from '../../../relay/connection/rota.ts'
+import { createRota } from '../../../relay/rota.ts'
 
 let timeMs: number
 let turn: number

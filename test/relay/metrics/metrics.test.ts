@@ -318,9 +318,10 @@ describe('labels', () => {
     expect(numberOf(families, 'relay_events_refused_total', { prefix: 'pow' })).toBe(0)
     expect(numberOf(families, 'relay_connections')).toBe(1)
     expect(numberOf(families, 'relay_writer_broken')).toBe(0)
-    const waiting = ['unverified_events', 'unjudged_events', 'reconciled_events', 'search_indexing', 'reconciliations']
+    const waiting = ['unverified_events', 'undelivered_events', 'unjudged_events', 'reconciled_events']
+    const underWay = ['search_indexing', 'reconciliations', 'messages_waiting', 'removals_pending']
     const counted = ['notices_total', 'events_outdated_total', 'events_deleted_total']
-    for (const name of [...waiting, 'messages_waiting', 'removals_pending', ...counted]) {
+    for (const name of [...waiting, ...underWay, ...counted]) {
       expect(numberOf(families, `relay_${name}`)).toBe(0)
     }
     expect(numberOf(families, 'relay_writer_tasks_count')).toBe(1)

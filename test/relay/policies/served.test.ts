@@ -185,8 +185,8 @@ describe('a relay with a policy program', () => {
 
   it('counts what waits for it among the bytes that may wait', async () => {
     const { asked, program, until } = programByHand()
-    served = await serveRelay({ program, limits: { maxPendingBytes: 5_000 } })
-    const client = await served.connect()
+    served = await serveRelay({ program, limits: { maxPendingBytes: 10_000 } })
+    const [client, other] = [await served.connect(), await served.connect('192.0.2.2')]
     const content = 'x'.repeat(2_000)
     client.send('EVENT', alice.sign({ content, kind: 1 }))
     client.send('EVENT', alice.sign({ content, kind: 20_001 }))
@@ -195,13 +195,17 @@ describe('a relay with a policy program', () => {
     const third = alice.sign({ content, kind: 2 })
     const tooBusy = [false, 'rate-limited: the relay is too busy now, try again later']
     expect(await client.publish(third)).toEqual(tooBusy)
+    // Of another address, which has its share.
+    const others = other.publish(alice.sign({ content, kind: 3 }))
+    await until(3)
     for (const { answer } of asked) answer({ action: 'shadow' })
+    expect(await others).toEqual([true, ''])
     await client.next()
     await client.next()
     expect(served.metrics.pendingBytes).toBe(0)
     client.send('EVENT', third)
-    await until(3)
-    asked[2]?.answer({ action: 'accept' })
+    await until(4)
+    asked[3]?.answer({ action: 'accept' })
     expect((await client.next()).slice(2)).toEqual([true, ''])
     expect(served.metrics.pendingBytes).toBe(0)
   })

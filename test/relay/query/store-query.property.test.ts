@@ -268,12 +268,13 @@ describe('a live subscription', () => {
           const subscriptions = createSubscriptions({ onError: rethrow, nowMs: () => 0 })
           const delivered = requests.map(() => [] as string[])
           const all = requests.map((filters, index) => ({
+            network: '',
             filters: filters.map(filterOf),
             deliver: (event: NostrEvent) => void delivered[index]?.push(event.id),
           }))
           for (const subscription of all) subscriptions.add(subscription)
           for (const [index, subscription] of all.entries()) if (removed[index]) subscriptions.remove(subscription)
-          for (const event of events) subscriptions.publish(event, wholeSpan(Buffer.from('')))
+          for (const event of events) subscriptions.publish(event, wholeSpan(Buffer.from('')), '')
           for (const [index, filters] of requests.entries()) {
             const expected = events.filter(event => filters.some(filter => asksFor(filter, event)))
             expect(delivered[index]).toEqual(removed[index] ? [] : expected.map(({ id }) => id))

@@ -187,16 +187,6 @@ describe('a count under way', () => {
     expect(await count({})).toEqual({ count: 0 })
   })
 
-  it('counts what its filters list', async () => {
-    await served.close()
-    await serve({ maxSubscribedValues: 60 })
-    const kinds = Array.from({ length: 15 }, (_, index) => index)
-    client.send('COUNT', 'a', { kinds })
-    client.send('COUNT', 'b', { kinds })
-    const answers = [await client.next(), await client.next()]
-    expect(answers).toContainEqual(['CLOSED', 'b', expect.stringMatching(/^rate-limited: at most 60 filter values/)])
-  })
-
   it('is one of the requests that come too fast', async () => {
     await served.close()
     await serve({ requestsPerSecond: 1, requestsBurst: 3 })

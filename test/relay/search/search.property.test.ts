@@ -234,9 +234,13 @@ describe('a live search', () => {
         const subscriptions = createSubscriptions({ onError: rethrow, nowMs: () => 0 })
         const delivered = filters.map(() => [] as string[])
         for (const [index, filter] of (filters as Asked[]).entries()) {
-          subscriptions.add({ filters: [parsed(filter)], deliver: ({ id }) => void delivered[index]?.push(id) })
+          subscriptions.add({
+            network: '',
+            filters: [parsed(filter)],
+            deliver: ({ id }) => void delivered[index]?.push(id),
+          })
         }
-        for (const event of events) subscriptions.publish(event, wholeSpan(Buffer.from('')))
+        for (const event of events) subscriptions.publish(event, wholeSpan(Buffer.from('')), '')
         for (const [index, filter] of (filters as Asked[]).entries()) {
           const expected = (events as Event[]).filter(event => asksFor(filter, event))
           expect(delivered[index]).toEqual(expected.map(({ id }) => id))

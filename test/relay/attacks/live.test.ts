@@ -1,0 +1,62 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { author } from '../authors.ts'
+import type { Client } from '../client.ts'
+import { type Served, serveRelay } from '../serve-relay.ts'
+
+const [alice, mallory] = [author(1), author(2)]
+let served: Served
+afterEach(() => served.close())
+
+const opened = async (client: Client, id: string, filter: object) => {
+  client.send('REQ', id, filter)
+  return (await client.next())[0]
+}
+
+describe('an address that has all its events sent to itself on all its subscriptions', () => {
+  const addresses = { mallory: '198.51.100.1', reader: '198.51.100.2', writer: '198.51.100.3' }
+
+  it('delays nobody else’s', async () => {
+    served = await serveRelay({ limits: { eventsBurst: 10_000, maxSubscriptions: 100 } })
+    const reader = await served.connect(addresses.reader)
+    const writer = await served.connect(addresses.writer)
+    expect(await opened(reader, 'live', { kinds: [1], limit: 0 })).toBe('EOSE')
+    const attackers = await Promise.all(Array.from({ length: 5 }, () => served.connect(addresses.mallory)))
+    for (const attacker of attackers) {
+      for (let index = 0; index < 80; index++) attacker.send('REQ', String(index), { kinds: [20_777], limit: 0 })
+      for (let index = 0; index < 80; index++) await attacker.next()
+    }
+    const spam = Array.from({ length: 3_000 }, (_, index) =>
+      mallory.sign({ kind: 20_777, content: String(index), tags: [['d', 'x'.repeat(500)]] }),
+    )
+    for (const [index, event] of spam.entries()) attackers[index % attackers.length]?.send('EVENT', event)
+    while (served.relay.stats().undelivered < 900) await new Promise(setImmediate)
+    for (let index = 0; index < 5; index++) {
+      const event = alice.sign({ kind: 1, content: String(index) })
+      expect(await writer.publish(event)).toEqual([true, ''])
+      expect(await reader.next()).toMatchObject(['EVENT', 'live', { id: event.id }])
+      expect(served.relay.stats().undelivered).toBeGreaterThan(0)
+    }
+    expect(served.errors).toEqual([])
+  })
+})
+
+describe('subscriptions', () => {
+  it('of all connections of an address are bounded, those of others not by them', async () => {
+    served = await serveRelay({ limits: { subscriptionsPerIp: 3 } })
+    const tooMany = 'rate-limited: at most 3 subscriptions of an address'
+    const first = await served.connect('2001:db8:1:2::1')
+    const second = await served.connect('2001:db8:1:2::2')
+    expect(await opened(first, 'a', {})).toBe('EOSE')
+    expect(await opened(first, 'b', {})).toBe('EOSE')
+    expect(await opened(second, 'c', {})).toBe('EOSE')
+    second.send('REQ', 'd', {})
+    expect(await second.next()).toEqual(['CLOSED', 'd', tooMany])
+    const other = await served.connect('2001:db8:1:3::1')
+    expect(await opened(other, 'e', {})).toBe('EOSE')
+    expect(await opened(second, 'c', {})).toBe('EOSE')
+    first.socket.close()
+    await first.closed
+    while (served.relay.stats().subscriptions > 2) await new Promise(setImmediate)
+    expect(await opened(second, 'd', {})).toBe('EOSE')
+  })
+})
