@@ -1,3 +1,5 @@
+import { createPace } from './pace.ts'
+
 /** Things that are dealt with in their order, for so long on a turn of the event loop, and the rest on later ones. */
 export type PacedQueue<T> = {
   push(item: T): void
@@ -15,17 +17,18 @@ export function createPacedQueue<T>(options: {
   emptied?: () => void
   nowMs?: () => number
 }): PacedQueue<T> {
-  const { budgetMs, handle, begin = run => run(), emptied = () => undefined, nowMs = monotonicMs } = options
+  const { budgetMs, handle, begin = run => run(), emptied = () => undefined, nowMs } = options
+  // Of the turn, not of the call: what comes one by one finds the queue empty each time.
+  const isOver = createPace(budgetMs, nowMs)
   let items: T[] = []
   let at = 0
   let isRunning = false
 
   const run = () => {
-    const endMs = nowMs() + budgetMs
-    do {
+    while (at < items.length && !isOver()) {
       const item = items[at++]
       if (item !== undefined) handle(item)
-    } while (at < items.length && nowMs() < endMs)
+    }
     if (at < items.length) return void setImmediate(run)
     items = []
     at = 0
@@ -43,5 +46,3 @@ export function createPacedQueue<T>(options: {
     length: () => items.length - at,
   }
 }
-
-const monotonicMs = () => performance.now()

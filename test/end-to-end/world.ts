@@ -141,7 +141,7 @@ function baseConfig(suspended: string) {
       decryptionsPerSecond: 100_000,
     },
     identifiers: { minLength: 2, maxLength: 16, reserved: ['postmaster'] },
-    relay: { limits: { connectionsPerIp: 1_000, handshakesBurst: 100_000 } },
+    relay: { limits: { connectionsPerIp: 1_000, subscriptionsPerIp: 100_000, handshakesBurst: 100_000 } },
     log: { level: 'warn' },
   }
 }

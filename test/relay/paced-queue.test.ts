@@ -40,3 +40,24 @@ it('begins at once when nothing else is said, and again after it was empty', () 
   queue.push('b')
   expect(seen).toEqual(['a', 'b'])
 })
+
+it('takes no more of a turn when its things come one after the other', async () => {
+  let nowMs = 0
+  const seen: number[] = []
+  const queue = createPacedQueue<number>({
+    budgetMs: 2,
+    handle: item => {
+      seen.push(item)
+      nowMs++
+    },
+    nowMs: () => nowMs,
+  })
+  for (let item = 0; item < 5; item++) queue.push(item)
+  expect(seen).toEqual([0, 1])
+  await new Promise(setImmediate)
+  expect(seen).toEqual([0, 1, 2, 3])
+  queue.push(5)
+  expect(seen).toEqual([0, 1, 2, 3])
+  await new Promise(setImmediate)
+  expect(seen).toEqual([0, 1, 2, 3, 4, 5])
+})

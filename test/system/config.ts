@@ -40,6 +40,7 @@ export function writeConfig(directory: string, changes: Record<string, object | 
       policy: 'open',
       limits: {
         connectionsPerIp: 1_000,
+        subscriptionsPerIp: 100_000,
         handshakesBurst: 100_000,
         bytesBurst: 1_000_000_000,
         eventsPerSecond: 100_000,
