@@ -6,20 +6,32 @@ import { kinds } from '../protocol/kinds.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
 import type { Settings } from '../store/tables.ts'
 
+type Schemas = { readonly params: object; readonly result: object }
+type Described = {
+  readonly schemas: Schemas
+  /** Identifies the schemas, so that a client sees a change without fetching them. */
+  readonly hash: string
+}
+
+/** Making all of them takes 50 ms, and the service is announced every few seconds. */
+const described = new WeakMap<MethodDeclaration, Described>()
+
 /** The JSON Schemas of a method's params and result, as documented and announced. */
-export function methodSchemas(declaration: MethodDeclaration): { params: object; result: object } {
+export function methodSchemas(declaration: MethodDeclaration): Schemas {
+  return describe(declaration).schemas
+}
+
+function describe(declaration: MethodDeclaration): Described {
+  const known = described.get(declaration)
+  if (known !== undefined) return known
   const options = { io: 'input', unrepresentable: 'any' } as const
-  return {
+  const schemas = {
     params: z.toJSONSchema(declaration.params, options),
     result: z.toJSONSchema(declaration.result, { ...options, io: 'output' }),
   }
-}
-
-/** Identifies a method's schemas, so that a client sees a change without fetching them. */
-function schemaHash(declaration: MethodDeclaration): string {
-  return createHash('sha256')
-    .update(JSON.stringify(methodSchemas(declaration)))
-    .digest('hex')
+  const made = { schemas, hash: createHash('sha256').update(JSON.stringify(schemas)).digest('hex') }
+  described.set(declaration, made)
+  return made
 }
 
 /** The service info event: what can be asked here, where, and for which domains. Facts are not announced. */
@@ -51,7 +63,7 @@ export function serviceInfo(options: {
         type: method.type,
         caller: method.caller,
         privacy: method.privacy,
-        schema: schemaHash(method),
+        schema: describe(method).hash,
       })),
       schemas: `${urls.http}/v1/methods`,
       limits: {
@@ -70,7 +82,8 @@ export function describeMethods(methods: readonly MethodDeclaration[]): object {
   return Object.fromEntries(
     callable.map(method => {
       const { name, type, caller, privacy } = method
-      return [name, { type, caller, privacy, hash: schemaHash(method), ...methodSchemas(method) }]
+      const { hash, schemas } = describe(method)
+      return [name, { type, caller, privacy, hash, ...schemas }]
     }),
   )
 }

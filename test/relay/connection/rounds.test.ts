@@ -43,3 +43,29 @@ it('gives a new member a round of time', () => {
   expect(looks).toEqual(['new'])
   rounds.stop()
 })
+
+it('has other work come between those who have come together', async () => {
+  vi.useRealTimers()
+  const turns = new Set<number>()
+  let turn = 0
+  const count = () => {
+    turn++
+    counting = setImmediate(count)
+  }
+  let counting = setImmediate(count)
+  const looked = new Promise<void>(resolve => {
+    let looks = 0
+    const rounds = createRounds<number>(200, member => {
+      for (const untilMs = performance.now() + 1; performance.now() < untilMs; );
+      turns.add(turn)
+      if (member === 0) for (let left = 40; left < 50; left++) rounds.remove(left)
+      if (++looks < 40) return
+      rounds.stop()
+      resolve()
+    })
+    for (let member = 0; member < 50; member++) rounds.add(member)
+  })
+  await looked
+  clearImmediate(counting)
+  expect(turns.size).toBeGreaterThan(30)
+})
