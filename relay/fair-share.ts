@@ -4,6 +4,8 @@ export type FairShare = {
   hasRoom(of: string, amount: number): boolean
   take(of: string, amount: number): void
   giveBack(of: string, amount: number): void
+  /** Calls once, on a turn of the event loop after something was given back. */
+  whenGivenBack(again: () => void): void
   taken(): number
 }
 
@@ -14,8 +16,20 @@ export type FairShare = {
 export function createFairShare(capacity: number): FairShare {
   const takenBy = new Map<string, number>()
   let taken = 0
+  let waiting: (() => void)[] = []
+  let isWaking = false
+
+  const wake = () => {
+    isWaking = false
+    const all = waiting
+    waiting = []
+    for (const again of all) again()
+  }
+
   return {
-    hasRoom: (of, amount) => (takenBy.get(of) ?? 0) + amount <= capacity - taken - amount,
+    hasRoom: (of, amount) =>
+      // Something large may come when there is nothing else.
+      taken === 0 ? amount <= capacity : (takenBy.get(of) ?? 0) + amount <= capacity - taken - amount,
     take: (of, amount) => {
       takenBy.set(of, (takenBy.get(of) ?? 0) + amount)
       taken += amount
@@ -25,7 +39,11 @@ export function createFairShare(capacity: number): FairShare {
       if (left > 0) takenBy.set(of, left)
       else takenBy.delete(of)
       taken -= amount
+      if (isWaking || waiting.length === 0) return
+      isWaking = true
+      setImmediate(wake)
     },
+    whenGivenBack: again => void waiting.push(again),
     taken: () => taken,
   }
 }

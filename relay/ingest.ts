@@ -2,7 +2,7 @@ import { createAcceptance } from './acceptance.ts'
 import { authKind } from './auth.ts'
 import { networkOf } from './connection/connection-counter.ts'
 import type { NostrEvent, VerifiedEvent } from './event.ts'
-import { createFairShare } from './fair-share.ts'
+import type { FairShare } from './fair-share.ts'
 import type { Admission, Applied, Host, Origin } from './host.ts'
 import { createInFlight } from './in-flight.ts'
 import { countOutcome, createKeeping } from './keeping.ts'
@@ -29,13 +29,12 @@ export type Ingester = {
 /** Where an event came from, and whose share of everything it takes. */
 type From = { readonly origin: Origin; readonly network: string }
 
-/** Events whose signature is still to be checked; a check takes 60 µs. */
-const maxUnverified = 8_192
-
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
 export function createIngester(options: {
   store: EventStore
   subscriptions: Subscriptions
+  /** For events that are under way. */
+  room: FairShare
   writer: Writer
   verifier: Verifier
   host: Host
@@ -55,7 +54,7 @@ export function createIngester(options: {
 }): Ingester {
   const {
     store,
-    subscriptions,
+    room,
     writer,
     verifier,
     host,
@@ -68,7 +67,6 @@ export function createIngester(options: {
   } = options
   const { admitFirst = () => undefined, now, onError } = options
   const inFlight = createInFlight()
-  const unverified = createFairShare(maxUnverified)
   const keeping = createKeeping({ ...options, inFlight, barred })
   const faultOf = createAcceptance({ limits, vanishing, barred, policy, now })
   const refusal = (message: string) => refuse(metrics, message)
@@ -82,17 +80,21 @@ export function createIngester(options: {
     if (origin.source !== 'import' && isKnown(wire, done)) return
     if (wire.event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
     const network = networkOf(origin.ip)
-    if (!unverified.hasRoom(network, 1) || !subscriptions.hasRoom(network)) return done(refusal(tooBusy))
-    unverified.take(network, 1)
+    if (!room.hasRoom(network, 1)) return done(refusal(tooBusy))
+    room.take(network, 1)
+    // What is delivered has taken its own by then.
+    const settle: Done = outcome => {
+      room.giveBack(network, 1)
+      done(outcome)
+    }
     metrics.verifications++
     verifier.verify(wire, verified => {
-      unverified.giveBack(network, 1)
       if (verified === null) {
         metrics.badSignatures++
-        return done(refusal(wrongSignature))
+        return settle(refusal(wrongSignature))
       }
       // A copy of it may have come in meanwhile; one whose signature is wrong must not stand for it.
-      if (!isKnown(wire, done)) dispatch(verified, { origin, network }, done)
+      if (!isKnown(wire, settle)) dispatch(verified, { origin, network }, settle)
     })
   }
 

@@ -6,6 +6,7 @@ import { openConnection, type Traffic } from './connection/connection.ts'
 import { createCrowd } from './connection/crowd.ts'
 import { createFlushes } from './connection/flushes.ts'
 import type { EventTemplate, NostrEvent } from './event.ts'
+import { createFairShare } from './fair-share.ts'
 import type { Applied, Host, Origin } from './host.ts'
 import { informationDocument, type RelayIdentity } from './info.ts'
 import { createIngester } from './ingest.ts'
@@ -81,6 +82,11 @@ export type Relay = {
 }
 
 const never = () => false
+/**
+ * Events on their way through verification, disk and delivery. All wait for those before them, which takes 200 µs each; one
+ * address alone may have half of them, and what more it sends is read later.
+ */
+const maxUnderWay = 2_048
 /** For the messages of all clients on one turn of the event loop. */
 const messagesMs = 1
 
@@ -131,7 +137,8 @@ export function createRelay(options: {
       if (!isClosing && !writer.isBroken()) onIndexing(false)
     })
   }
-  const subscriptions = createSubscriptions({ onError })
+  const room = createFairShare(maxUnderWay)
+  const subscriptions = createSubscriptions({ room, onError })
   const { requirements, program } = options
   const verifier = createVerifier({ secp, onError })
   const find: Relay['find'] = wanted => {
@@ -178,6 +185,7 @@ export function createRelay(options: {
     barred: governance.barred,
     admitFirst: governance.admitFirst,
     subscriptions,
+    room,
     writer,
     verifier,
     host,
@@ -204,6 +212,7 @@ export function createRelay(options: {
         ip,
         store,
         subscriptions,
+        room,
         ingester,
         secp,
         host,

@@ -1,6 +1,6 @@
 import type { Span } from './connection/page.ts'
 import type { NostrEvent } from './event.ts'
-import { createFairShare } from './fair-share.ts'
+import type { FairShare } from './fair-share.ts'
 import { eventTest, type Filter } from './query/filter.ts'
 import { createRota } from './rota.ts'
 
@@ -23,8 +23,6 @@ export type Subscriptions = {
    * take turns, so that nobody waits until all is told that somebody else has to say.
    */
   publish(event: NostrEvent, json: Span, network: string): void
-  /** Whether an event may come from this network, or too many of its own are still to be handed on. */
-  hasRoom(network: string): boolean
   count(): number
   /** How many there are of this network. */
   countOf(network: string): number
@@ -43,19 +41,21 @@ type Entry = {
 /** Of a turn of the event loop. */
 const budgetMs = 1
 const offersAtOnce = 64
-/** Events that are still to be handed on; each is in memory until then. */
-const maxWaiting = 2_000
 
-/** Makes the index of live subscriptions. */
-export function createSubscriptions(options: { onError(error: unknown): void; nowMs?: () => number }): Subscriptions {
-  const { onError, nowMs } = options
+/** Makes the index of live subscriptions. What is still to be handed on takes `room`. */
+export function createSubscriptions(options: {
+  room: Pick<FairShare, 'take' | 'giveBack'>
+  onError(error: unknown): void
+  nowMs?: () => number
+}): Subscriptions {
+  const { room, onError, nowMs } = options
   const entries = new Map<Subscription, Entry>()
   /** Most keys have one subscription, and a set for it would take longer to make than everything else here. */
   const byKey = new Map<string, Entry | Set<Entry>>()
   const perNetwork = new Map<string, number>()
   let published = 0
   const rota = createRota(budgetMs, nowMs)
-  const waiting = createFairShare(maxWaiting)
+  let waiting = 0
   /** Of each network the events under way, the first of them handed to some. */
   const lanes = new Map<string, Generator<void, void>[]>()
 
@@ -108,7 +108,8 @@ export function createSubscriptions(options: { onError(error: unknown): void; no
     const [first] = lane
     if (first !== undefined && !isThrough(first)) return true
     lane.shift()
-    waiting.giveBack(network, 1)
+    waiting--
+    room.giveBack(network, 1)
     if (lane.length > 0) return true
     lanes.delete(network)
     return false
@@ -143,7 +144,8 @@ export function createSubscriptions(options: { onError(error: unknown): void; no
     publish: (event, json, network) => {
       if (entries.size === 0) return
       const offering = offer(event, json, ++published)
-      waiting.take(network, 1)
+      waiting++
+      room.take(network, 1)
       const lane = lanes.get(network)
       if (lane !== undefined) return void lane.push(offering)
       const started = [offering]
@@ -152,10 +154,9 @@ export function createSubscriptions(options: { onError(error: unknown): void; no
       while (rota.isFree()) if (!next()) return
       rota.join(next)
     },
-    hasRoom: network => waiting.hasRoom(network, 1),
     count: () => entries.size,
     countOf: network => perNetwork.get(network) ?? 0,
-    waiting: waiting.taken,
+    waiting: () => waiting,
   }
 }
 

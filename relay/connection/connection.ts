@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
+import type { FairShare } from '../fair-share.ts'
 import type { Host, Origin } from '../host.ts'
 import type { Ingester } from '../ingest.ts'
 import type { Limits } from '../limits.ts'
@@ -17,6 +18,7 @@ import { createAuthentication } from './authentication.ts'
 import type { Backlog } from './backlog.ts'
 import { createBucket } from './bucket.ts'
 import type { Client } from './client.ts'
+import { networkOf } from './connection-counter.ts'
 import type { Flushes } from './flushes.ts'
 import { createIdleness } from './idleness.ts'
 import { createInbox } from './inbox.ts'
@@ -50,6 +52,8 @@ export type ConnectionContext = {
   ip: string
   store: EventStore
   subscriptions: Subscriptions
+  /** For events that are under way. */
+  room: FairShare
   ingester: Ingester
   secp: Secp256k1
   host: Host
@@ -75,7 +79,8 @@ const tagsPerToken = 20
 
 /** Serves one client until its socket closes. */
 export function openConnection(context: ConnectionContext): Connection {
-  const { socket, stream, ip, store, ingester, limits, metrics, rota, onError } = context
+  const { socket, stream, ip, store, room, ingester, limits, metrics, rota, onError } = context
+  const network = networkOf(ip)
   const authenticated = new Set<string>()
   const origin: Origin = { source: 'client', ip, authenticated }
   const eventBucket = createBucket({ perSecond: limits.eventsPerSecond, burst: limits.eventsBurst })
@@ -186,6 +191,9 @@ export function openConnection(context: ConnectionContext): Connection {
   const inbox = createInbox({
     reading,
     outlet,
+    // What nobody hears the answer to may be dropped at once.
+    mustWait: data => !room.hasRoom(network, 1) && isEvent(data) && outlet.isOpen(),
+    whenRoom: room.whenGivenBack,
     rota,
     metrics,
     handle: (data, isBinary) => {
@@ -250,6 +258,8 @@ export function openConnection(context: ConnectionContext): Connection {
   }
 }
 
+const eventStart = '["EVENT"'
+
 /** What asks for stored events. */
 const asking: ReadonlySet<unknown> = new Set(['REQ', 'COUNT', 'NEG-OPEN'])
 
@@ -266,6 +276,11 @@ function parseArray(data: RawData): unknown[] | null {
   } catch {
     return null
   }
+}
+
+/** Says so of every EVENT that is written as clients do, without reading it. */
+function isEvent(data: RawData): boolean {
+  return Buffer.isBuffer(data) && data.toString('latin1', 0, eventStart.length) === eventStart
 }
 
 function sizeOf(data: RawData): number {

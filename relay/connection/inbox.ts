@@ -14,17 +14,25 @@ export type Inbox = (data: RawData, isBinary: boolean) => void
 export function createInbox(context: {
   reading: Reading
   outlet: Pick<Outlet, 'holdWhileBehind'>
+  /** Whether a message has to wait until something has room, and how it hears of that. */
+  mustWait(data: RawData): boolean
+  whenRoom(again: () => void): void
   /** Shared by all connections. */
   rota: Rota
   metrics: Pick<RelayMetrics, 'messagesWaiting'>
   handle: Inbox
 }): Inbox {
-  const { reading, outlet, rota, metrics, handle } = context
+  const { reading, outlet, mustWait, whenRoom, rota, metrics, handle } = context
   const waiting: [RawData, boolean][] = []
 
   const handleNext = (): boolean => {
-    const next = waiting.shift()
+    const [next] = waiting
     if (next !== undefined) {
+      if (mustWait(next[0])) {
+        whenRoom(comeAgain)
+        return false
+      }
+      waiting.shift()
       metrics.messagesWaiting--
       handle(...next)
     }
@@ -34,8 +42,10 @@ export function createInbox(context: {
     return false
   }
 
+  const comeAgain = () => rota.join(handleNext)
+
   return (data, isBinary) => {
-    if (waiting.length === 0 && rota.isFree()) return handle(data, isBinary)
+    if (waiting.length === 0 && rota.isFree() && !mustWait(data)) return handle(data, isBinary)
     waiting.push([data, isBinary])
     metrics.messagesWaiting++
     if (waiting.length > 1) return

@@ -1,5 +1,8 @@
+import { networkOf } from '../connection/connection-counter.ts'
 import type { NostrEvent, VerifiedEvent } from '../event.ts'
+import { createFairShare } from '../fair-share.ts'
 import type { Origin } from '../host.ts'
+import { tooBusy } from '../submitted.ts'
 import { type ChildNote, type Pauses, startChild } from './child.ts'
 
 /** What the program decided, or what is decided without it. `shadow` is answered as accepted, and kept nowhere. */
@@ -37,7 +40,8 @@ type Asked = {
   readonly atMs: number
 }
 
-const usualMaxWaiting = 1_000
+/** Of which one address may have half. */
+const usualMaxWaiting = 2_000
 /** So many events in a row unanswered, each asked half the timeout or more after the one before, and it hangs ... */
 const usualPatience = 3
 /** ... or takes long to begin: each restart that has brought no answer doubles that, up to about this time. */
@@ -59,6 +63,7 @@ export function startPolicyProgram(options: {
 }): PolicyProgram {
   const { timeoutMs, maxWaiting = usualMaxWaiting, now, onNote } = options
   const waiting = new Map<string, Asked>()
+  const room = createFairShare(maxWaiting)
   /** Those of them that its input had no room for yet, in their order. */
   const unsent = new Set<Asked>()
   let patience = usualPatience
@@ -71,6 +76,7 @@ export function startPolicyProgram(options: {
   const settle = (asked: Asked, verdict: Verdict) => {
     clearTimeout(asked.timer)
     waiting.delete(asked.event.id)
+    room.giveBack(networkOf(asked.origin.ip), 1)
     unsent.delete(asked)
     try {
       asked.done(verdict)
@@ -139,7 +145,9 @@ export function startPolicyProgram(options: {
   return {
     ask: (event, origin, done) => {
       if (closing || !child.isUp()) return done(refusal(isDown))
-      if (waiting.size >= maxWaiting) return done(refusal('rate-limited: the relay is too busy now, try again later'))
+      const network = networkOf(origin.ip)
+      if (!room.hasRoom(network, 1)) return done(refusal(tooBusy))
+      room.take(network, 1)
       const timer = setTimeout(onTimeout, timeoutMs, event.id)
       const asked = { event, origin, done, timer, atMs: nowMs() }
       waiting.set(event.id, asked)

@@ -29,7 +29,8 @@ describe('room that many share', () => {
         const held: { of: string; amount: number }[] = []
         for (const [index, use] of uses.entries()) {
           const own = held.filter(({ of }) => of === use.of).reduce((sum, { amount }) => sum + amount, 0)
-          expect(room.hasRoom(use.of, use.amount)).toBe(own + use.amount <= 100 - room.taken() - use.amount)
+          const fits = own + use.amount <= 100 - room.taken() - use.amount
+          expect(room.hasRoom(use.of, use.amount)).toBe(fits || held.length === 0)
           if (room.hasRoom(use.of, use.amount)) {
             room.take(use.of, use.amount)
             held.push(use)
@@ -44,5 +45,31 @@ describe('room that many share', () => {
         expect(room.hasRoom('a', 50)).toBe(true)
       }),
     )
+  })
+
+  it('takes one thing as large as itself, when there is nothing else', () => {
+    const room = createFairShare(100)
+    expect(room.hasRoom('a', 100)).toBe(true)
+    expect(room.hasRoom('a', 101)).toBe(false)
+    room.take('b', 1)
+    expect(room.hasRoom('a', 51)).toBe(false)
+  })
+
+  it('tells those who wait, once, on a turn after something was given back', async () => {
+    const room = createFairShare(2)
+    let calls = 0
+    room.take('a', 2)
+    room.whenGivenBack(() => calls++)
+    await new Promise(setImmediate)
+    expect(calls).toBe(0)
+    room.giveBack('a', 1)
+    room.giveBack('a', 1)
+    expect(calls).toBe(0)
+    await new Promise(setImmediate)
+    expect(calls).toBe(1)
+    room.take('a', 1)
+    room.giveBack('a', 1)
+    await new Promise(setImmediate)
+    expect(calls).toBe(1)
   })
 })

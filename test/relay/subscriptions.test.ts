@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { wholeSpan } from '../../relay/connection/page.ts'
 import type { NostrEvent } from '../../relay/event.ts'
+import { createFairShare, type FairShare } from '../../relay/fair-share.ts'
 import { createSubscriptions, type Subscription, type Subscriptions } from '../../relay/subscriptions.ts'
 import { author } from './authors.ts'
 import { filterOf } from './find.ts'
@@ -11,12 +12,14 @@ let timeMs: number
 let told: string[]
 let errors: unknown[]
 let subscriptions: Subscriptions
+let room: FairShare
 beforeEach(() => {
   timeMs = 0
   told = []
   errors = []
   // Each look at the clock takes a millisecond.
-  subscriptions = createSubscriptions({ onError: error => errors.push(error), nowMs: () => timeMs++ })
+  room = createFairShare(2_000)
+  subscriptions = createSubscriptions({ room, onError: error => errors.push(error), nowMs: () => timeMs++ })
 })
 
 function subscribe(name: string, deliver: (event: NostrEvent) => void = () => undefined): Subscription {
@@ -94,17 +97,18 @@ describe('events of several networks', () => {
     expect(contents.lastIndexOf('second')).toBeLessThan(contents.length / 8)
   })
 
-  it('are refused when many of their own are still to be handed on, and only then', async () => {
-    for (let index = 0; index < 100; index++) subscribe(String(index))
-    for (let index = 0; index < 1_100; index++) {
-      if (subscriptions.hasRoom('a')) publish('often', 'a')
-    }
-    expect(subscriptions.waiting()).toBe(1_000)
-    expect(subscriptions.hasRoom('a')).toBe(false)
-    expect(subscriptions.hasRoom('b')).toBe(true)
+  it('take room until they are handed on to all, or to nobody', async () => {
+    for (let index = 0; index < 1_000; index++) subscribe(String(index))
+    const nobodys = alice.sign({ kind: 7 })
+    for (let index = 0; index < 10; index++) publish('often', 'a')
+    subscriptions.publish(nobodys, json, 'b')
+    expect(subscriptions.waiting()).toBe(11)
+    expect(room.taken()).toBe(11)
     await untilAllAreTold()
-    expect(told).toHaveLength(1_000 * 100)
-    expect(subscriptions.hasRoom('a')).toBe(true)
+    expect(room.taken()).toBe(0)
+    subscriptions.publish(nobodys, json, 'b')
+    expect(room.taken()).toBe(0)
+    expect(told).toHaveLength(10_000)
   })
 
   it('are told once to who asks for them in several ways, whatever comes between', async () => {

@@ -1,20 +1,21 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { PolicyProgram } from '../../../relay/policies/program.ts'
 import { author } from '../authors.ts'
 import type { Client } from '../client.ts'
 import { type Served, serveRelay } from '../serve-relay.ts'
+import { until } from './stored.ts'
 
 const [alice, mallory] = [author(1), author(2)]
 let served: Served
 afterEach(() => served.close())
 
+const addresses = { mallory: '198.51.100.1', reader: '198.51.100.2', writer: '198.51.100.3' }
 const opened = async (client: Client, id: string, filter: object) => {
   client.send('REQ', id, filter)
   return (await client.next())[0]
 }
 
 describe('an address that has all its events sent to itself on all its subscriptions', () => {
-  const addresses = { mallory: '198.51.100.1', reader: '198.51.100.2', writer: '198.51.100.3' }
-
   it('delays nobody else’s', async () => {
     served = await serveRelay({ limits: { eventsBurst: 10_000, maxSubscriptions: 100 } })
     const reader = await served.connect(addresses.reader)
@@ -37,6 +38,45 @@ describe('an address that has all its events sent to itself on all its subscript
       expect(served.relay.stats().undelivered).toBeGreaterThan(0)
     }
     expect(served.errors).toEqual([])
+  })
+})
+
+describe('an address that sends events on all its connections as fast as it can', () => {
+  it('has its share of the room for them and no more; the others come later, in their order, and none is refused', async () => {
+    const asked: { ip: string; content: string; answer: () => void }[] = []
+    const program: PolicyProgram = {
+      ask: ({ content }, { ip }, done) => {
+        asked.push({ ip, content, answer: () => done({ action: 'accept' }) })
+      },
+      state: () => ({ isUp: true, waiting: 0, timeouts: 0, restarts: 0 }),
+      close: async () => undefined,
+    }
+    served = await serveRelay({ program, limits: { eventsBurst: 10_000 } })
+    const attackers = await Promise.all([1, 2, 3].map(() => served.connect(addresses.mallory)))
+    const honest = await served.connect(addresses.writer)
+    const flood = Array.from({ length: 3_000 }, (_, index) => mallory.sign({ content: String(index) }))
+    for (const [index, event] of flood.entries()) attackers[index % attackers.length]?.send('EVENT', event)
+    await until(() => asked.length === 1_024)
+    const published = honest.publish(alice.sign())
+    await until(() => asked.length > 1_024)
+    expect(asked.at(-1)?.ip).toBe(addresses.writer)
+    // What is no event does not wait for room, on another connection of the same address.
+    const other = await served.connect(addresses.mallory)
+    expect(await other.query({ kinds: [1] })).toEqual([])
+    for (let answered = 0; answered <= flood.length; answered++) {
+      await until(() => asked[answered] !== undefined)
+      asked[answered]?.answer()
+      expect(asked.length - answered).toBeLessThanOrEqual(1_025)
+    }
+    expect(await published).toEqual([true, ''])
+    const order = new Map<number, number>()
+    for (const { content } of asked.filter(({ ip }) => ip === addresses.mallory)) {
+      const connection = Number(content) % attackers.length
+      expect(Number(content)).toBeGreaterThan(order.get(connection) ?? -1)
+      order.set(connection, Number(content))
+    }
+    await until(() => served.metrics.events.stored === flood.length + 1)
+    expect(served.metrics.eventsRefused['rate-limited']).toBe(0)
   })
 })
 

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { createRequests } from '../../../relay/connection/requests.ts'
+import { createFairShare } from '../../../relay/fair-share.ts'
 import { defaultLimits, type Limits } from '../../../relay/limits.ts'
 import { createRelayMetrics } from '../../../relay/metrics/metrics.ts'
 import { openHost } from '../../../relay/open-host.ts'
@@ -52,7 +53,7 @@ describe('requests of which none comes to its end', () => {
       {
         store,
         ip: '198.51.100.1',
-        subscriptions: createSubscriptions({ onError }),
+        subscriptions: createSubscriptions({ room: createFairShare(1), onError }),
         host: openHost,
         limits: { ...defaultLimits, ...limits },
         metrics,

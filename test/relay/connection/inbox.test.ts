@@ -7,6 +7,8 @@ let turn: number
 let handled: { text: string; turn: number }[]
 let reading: string[]
 let isBehind: boolean
+let hasRoom: boolean
+let waiters: (() => void)[]
 let inbox: Inbox
 let metrics: { messagesWaiting: number }
 beforeEach(() => {
@@ -15,6 +17,8 @@ beforeEach(() => {
   handled = []
   reading = []
   isBehind = false
+  hasRoom = true
+  waiters = []
   metrics = { messagesWaiting: 0 }
   inbox = open()
 })
@@ -24,6 +28,8 @@ function open(rota = createRota(4, () => timeMs)): Inbox {
   return createInbox({
     reading: { pause: () => reading.push('pause'), resume: () => reading.push('resume') },
     outlet: { holdWhileBehind: () => isBehind && reading.push('hold') },
+    mustWait: data => String(data) === 'event' && !hasRoom,
+    whenRoom: again => void waiters.push(again),
     rota,
     metrics,
     handle: data => {
@@ -99,5 +105,26 @@ describe('the messages of a connection', () => {
     expect(handled).toHaveLength(6)
     // Each has its own reason not to read.
     expect(reading).toEqual(['pause', 'hold', 'resume'])
+  })
+
+  it('wait, with all that come after them, while there is no room for one; then they come in their order', async () => {
+    hasRoom = false
+    send(inbox, 'a', 'event', 'b', 'c')
+    await turns(5)
+    expect(handled.map(({ text }) => text)).toEqual(['a'])
+    expect(reading).toEqual(['pause'])
+    expect(waiters).toHaveLength(1)
+    // Somebody else was faster.
+    waiters.pop()?.()
+    await turns(2)
+    expect(waiters).toHaveLength(1)
+    send(inbox, 'd')
+    hasRoom = true
+    waiters.pop()?.()
+    await turns(3)
+    expect(handled.map(({ text }) => text)).toEqual(['a', 'event', 'b', 'c', 'd'])
+    expect(reading).toEqual(['pause', 'resume'])
+    expect(metrics.messagesWaiting).toBe(0)
+    expect(waiters).toEqual([])
   })
 })

@@ -125,10 +125,14 @@ describe('a policy program that is silent', () => {
     const before = bytesHeld()
     const verdicts = Array.from({ length: 1_100 }, (_, number) => ask(number))
     expect(program.state().waiting).toBe(1_000)
+    const another = { ...originOf(), ip: '198.51.100.200' }
+    const others = new Promise(resolve => program.ask(eventOf({ id: idOf('another') }), another, resolve))
+    expect(program.state().waiting).toBe(1_001)
     expect(bytesHeld() - before).toBeLessThan(20 * 1024 ** 2)
     expect(await verdicts[1_099]).toEqual(refused('rate-limited: the relay is too busy now, try again later'))
     const settled = await Promise.all(verdicts)
     expect(settled.filter(({ action }) => action === 'refuse')).toHaveLength(1_100)
+    await others
     expect(program.state().waiting).toBe(0)
   })
 

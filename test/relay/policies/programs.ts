@@ -39,7 +39,7 @@ export function startProgram(
     env?: Record<string, string>
   } = {},
 ): TestProgram {
-  const { timeoutMs = 10_000, maxWaiting = 1_000, pauses = { first: 20, max: 80 }, env = {} } = options
+  const { timeoutMs = 10_000, maxWaiting = 2_000, pauses = { first: 20, max: 80 }, env = {} } = options
   const { command = [process.execPath, '-e', script] } = options
   const notes: ProgramNote[] = []
   const waiters = new Set<() => void>()

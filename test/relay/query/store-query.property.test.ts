@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { wholeSpan } from '../../../relay/connection/page.ts'
 import { kindClass, type NostrEvent } from '../../../relay/event.ts'
+import { createFairShare } from '../../../relay/fair-share.ts'
 import { isPartyTo } from '../../../relay/query/readers.ts'
 import { recordEvent } from '../../../relay/store/record.ts'
 import { createSubscriptions } from '../../../relay/subscriptions.ts'
@@ -265,7 +266,7 @@ describe('a live subscription', () => {
         fc.array(fc.array(filter, { minLength: 1, maxLength: 3 }), { maxLength: 6 }),
         fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
         (events, requests, removed) => {
-          const subscriptions = createSubscriptions({ onError: rethrow, nowMs: () => 0 })
+          const subscriptions = createSubscriptions({ room: createFairShare(1), onError: rethrow, nowMs: () => 0 })
           const delivered = requests.map(() => [] as string[])
           const all = requests.map((filters, index) => ({
             network: '',

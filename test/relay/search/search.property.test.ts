@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { wholeSpan } from '../../../relay/connection/page.ts'
 import { kindClass, type NostrEvent } from '../../../relay/event.ts'
+import { createFairShare } from '../../../relay/fair-share.ts'
 import { type Filter, parseFilter } from '../../../relay/query/filter.ts'
 import { openScan } from '../../../relay/query/query.ts'
 import { visibleTo } from '../../../relay/query/readers.ts'
@@ -231,7 +232,7 @@ describe('a live search', () => {
   it('is given exactly the events that have all of its words', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 10 }), fc.array(filter, { maxLength: 5 }), (events, filters) => {
-        const subscriptions = createSubscriptions({ onError: rethrow, nowMs: () => 0 })
+        const subscriptions = createSubscriptions({ room: createFairShare(1), onError: rethrow, nowMs: () => 0 })
         const delivered = filters.map(() => [] as string[])
         for (const [index, filter] of (filters as Asked[]).entries()) {
           subscriptions.add({

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { NostrEvent, VerifiedEvent } from '../../../relay/event.ts'
+import { createFairShare } from '../../../relay/fair-share.ts'
 import { createIngester, type Ingester } from '../../../relay/ingest.ts'
 import { defaultLimits } from '../../../relay/limits.ts'
 import { createManaged, type Managed } from '../../../relay/management/managed.ts'
@@ -36,10 +37,12 @@ beforeEach(() => {
     close: async () => undefined,
   }
   managed = createManaged(store.databases.management, writer)
+  const room = createFairShare(100)
   ingester = createIngester({
     store,
     barred: createManagedRules(managed).barred,
-    subscriptions: createSubscriptions({ onError: rethrow, nowMs: () => 0 }),
+    subscriptions: createSubscriptions({ room, onError: rethrow, nowMs: () => 0 }),
+    room,
     writer,
     verifier: {
       pending: () => 0,
