@@ -74,7 +74,8 @@ async function open(data: string, storage: object) {
         const ids = kept.slice(index, index + 100)
         expect((await again.client.find({ ids })).length).toBe(ids.length)
       }
-      expect((await again.server.stop()).exitCode).toBe(0)
+      const stopped = await again.server.stop()
+      expect({ ...stopped, log: again.server.log() }).toMatchObject({ exitCode: 0, signal: null })
     },
   }
 }

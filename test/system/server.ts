@@ -19,7 +19,7 @@ export type Server = {
   /** Ends it as a power cut would, as far as a process can tell. */
   kill(): Promise<void>
   /** Asks it to end; says how it did and how long that took. One that does not end is killed after 10 s. */
-  stop(): Promise<{ exitCode: number | null; ms: number }>
+  stop(): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null; ms: number }>
 }
 
 const startTimeoutMs = 20_000
@@ -66,7 +66,7 @@ export async function startServer(options: {
       const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
       const exitCode = await ended
       clearTimeout(timer)
-      return { exitCode, ms: Math.round(performance.now() - startMs) }
+      return { exitCode, signal: child.signalCode, ms: Math.round(performance.now() - startMs) }
     },
   }
 }
