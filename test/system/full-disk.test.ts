@@ -75,7 +75,7 @@ async function open(data: string, storage: object) {
         expect((await again.client.find({ ids })).length).toBe(ids.length)
       }
       const stopped = await again.server.stop()
-      expect({ ...stopped, log: again.server.log() }).toMatchObject({ exitCode: 0, signal: null })
+      expect(stopped, again.server.log()).toMatchObject({ exitCode: 0, signal: null })
     },
   }
 }
