@@ -6,6 +6,8 @@ const slotBytes = wireBytes
 /** Words of the control block: how many slots were filled, and how many answered, both counted without end. */
 const filledAt = 0
 const answeredAt = 1
+/** Not zero when the thread shall end. */
+const endingAt = 2
 const controlBytes = 64
 
 /** What the main thread and the verifying thread share: a ring of signatures to check, and of answers. */
@@ -19,12 +21,14 @@ export type Slots = {
   hand(): void
   answered(): number
   takeAnswer(): boolean
+  /** Asks the thread to end; what it has not begun with stays unanswered. */
+  end(): void
 }
 
 /** Makes the main thread's end. */
 export function createSlots(): Slots {
   const shared = new SharedArrayBuffer(controlBytes + slotCount * (slotBytes + 1))
-  const control = new Int32Array(shared, 0, 2)
+  const control = new Int32Array(shared, 0, 3)
   const bytes = new Uint8Array(shared, controlBytes, slotCount * slotBytes)
   const answers = new Uint8Array(shared, controlBytes + slotCount * slotBytes, slotCount)
   let filled = 0
@@ -48,16 +52,22 @@ export function createSlots(): Slots {
       taken = (taken + 1) | 0
       return isRight
     },
+    end: () => {
+      Atomics.store(control, endingAt, 1)
+      // It waits for this number to change.
+      Atomics.add(control, filledAt, 1)
+      Atomics.notify(control, filledAt)
+    },
   }
 }
 
-/** Runs the thread's end for ever: checks what is handed over, and `tell`s after every few and at the end of what there is. */
+/** The thread's end, until it is asked to end: checks what is handed over, and `tell`s after every few and at the end of what there is. */
 export function answerSlots(
   shared: SharedArrayBuffer,
   isRight: (signature: Uint8Array, id: Uint8Array, publicKey: Uint8Array) => boolean,
   tell: () => void,
-): never {
-  const control = new Int32Array(shared, 0, 2)
+): void {
+  const control = new Int32Array(shared, 0, 3)
   const bytes = new Uint8Array(shared, controlBytes, slotCount * slotBytes)
   const answers = new Uint8Array(shared, controlBytes + slotCount * slotBytes, slotCount)
   // Native code takes no shared memory.
@@ -67,6 +77,7 @@ export function answerSlots(
   const signature = slot.subarray(signatureAt)
   for (let answered = 0; ; ) {
     Atomics.wait(control, filledAt, answered)
+    if (Atomics.load(control, endingAt) !== 0) return
     const filled = Atomics.load(control, filledAt)
     for (let untold = 0; answered !== filled; ) {
       const index = (answered >>> 0) % slotCount

@@ -113,7 +113,12 @@ export function createVerifier(options: {
     close: async () => {
       const ending = worker
       lose()
-      await ending?.terminate()
+      if (ending === null) return
+      // Asked to end, not terminated: a thread that is stopped while it loads native code takes the process with it.
+      const ended = new Promise(resolve => ending.on('exit', resolve))
+      ending.ref()
+      slots.end()
+      await ended
     },
   }
 }

@@ -86,6 +86,23 @@ describe('a thread', () => {
     expect(await verify(right)).toBe(right)
   })
 
+  it.each([
+    ['starts', () => undefined],
+    ['works', () => verify(right)],
+    ['has much to do', async () => void Array.from({ length: slotCount }, () => verify(right))],
+  ])('is not stopped but ends by itself when it is closed while it %s', async (_what, begin) => {
+    let worker: Worker | undefined
+    create(slots => {
+      worker = startThread(slots)
+      return worker
+    })
+    await begin()
+    const exitCode = new Promise(resolve => worker?.on('exit', resolve))
+    await verifier.close()
+    // A thread that was stopped says 1.
+    expect(await exitCode).toBe(0)
+  })
+
   it('that cannot start is done without, which is said', async () => {
     create(slots => new Worker(new URL('no-such-file.js', import.meta.url), { workerData: slots.shared }))
     expect(await Promise.all([verify(wrong), verify(right)])).toEqual([null, right])
