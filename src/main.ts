@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
-import { createDevWallet } from './adapters/lightning/dev-wallet.ts'
+import { createDevWallet } from './adapters/lightning/dev-wallet/wallet.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
 import { isBridging } from './bridge/settings.ts'
@@ -13,6 +13,7 @@ import { makeDataDirectory } from './data-directory.ts'
 import { openConnections } from './http/connections.ts'
 import { ownUrls } from './http/listen.ts'
 import { lastSeen } from './jobs/housekeeping.ts'
+import { preimagesOf } from './jobs/preimages.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
 import { operatorsOf } from './operator-key.ts'
@@ -190,7 +191,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     now: wallSeconds,
   })
   closing.push(() => wallet.close())
-  const started = startJobs({ config, environment, wallet, relay, appendFact, clock, metrics, log })
+  const preimageOf = preimagesOf(loadOrCreateKey(join(directory, 'preimage.key')).secretKey)
+  const started = startJobs({ config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log })
   closing.push(() => started.stop())
   jobs = started
 

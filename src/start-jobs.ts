@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
-import type { DevWallet } from './adapters/lightning/dev-wallet.ts'
+import type { LightningBackend } from './adapters/lightning/port.ts'
 import type { Config } from './config.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
 import { keepHouse } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
+import type { PreimageOf } from './jobs/preimages.ts'
 import { startJobRunner } from './jobs/runner.ts'
 import { followSettlements, sweepRegularly } from './jobs/settlements.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
@@ -25,21 +26,25 @@ const sweepEveryMs = 300_000
 export function startJobs(options: {
   config: Config
   environment: Environment
-  wallet: DevWallet
+  wallet: LightningBackend
+  preimageOf: PreimageOf
   relay: Relay
   appendFact: AppendFact
   clock: LogClock
   metrics: ServiceMetrics
   log: Logger
 }): Jobs {
-  const { config, environment, wallet, relay, appendFact, clock, metrics, log } = options
+  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log } = options
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
   const runner = startJobRunner({
     environment,
     appendFact,
-    workers: { 'create-invoice': createInvoiceWorker(wallet), 'look-up-invoice': lookUpInvoiceWorker(wallet) },
+    workers: {
+      'create-invoice': createInvoiceWorker(wallet, preimageOf),
+      'look-up-invoice': lookUpInvoiceWorker(wallet),
+    },
     now: clock.now,
     tryForSeconds: () => config.orders.commandDeadlineSeconds,
     onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import type { DevWallet } from '../adapters/lightning/dev-wallet.ts'
-import { faultCalls, faultModes } from '../adapters/lightning/dev-wallet-faults.ts'
+import { faultCalls, faultModes } from '../adapters/lightning/dev-wallet/faults.ts'
+import type { DevWallet } from '../adapters/lightning/dev-wallet/wallet.ts'
 import { ControlError, type ControlHandler, callControl, controlHandler, controlSocketPath } from './control-socket.ts'
 
 const usage = [
@@ -25,6 +25,7 @@ const paid = z.object({ paymentHash: z.string(), receivedMsat: z.number() })
 const refusals = {
   unknown: 'this is no invoice of the development wallet',
   'already settled': 'this invoice is already settled',
+  cancelled: 'this invoice was cancelled',
   expired: 'this invoice has expired (--late pays it all the same)',
 } as const
 
@@ -32,7 +33,7 @@ const refusals = {
 export function devWalletHandlers(wallet: DevWallet): Record<string, ControlHandler> {
   return {
     'dev.pay': controlHandler(pay, async ({ invoice, late, receivedMsat }) => {
-      const outcome = await wallet.settle(invoice, receivedMsat === undefined ? { late } : { late, receivedMsat })
+      const outcome = await wallet.receive(invoice, receivedMsat === undefined ? { late } : { late, receivedMsat })
       if (outcome.status === 'refused') return { ok: false, error: refusals[outcome.reason] }
       return { ok: true, result: { paymentHash: outcome.paymentHash, receivedMsat: outcome.receivedMsat } }
     }),

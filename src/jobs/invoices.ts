@@ -1,13 +1,15 @@
 import { type LightningBackend, LightningUnavailable } from '../adapters/lightning/port.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp } from '../domain/billing/invoice-facts.ts'
+import type { PreimageOf } from './preimages.ts'
 import type { JobWorker } from './runner.ts'
 
 /** Has the wallet make an invoice; the invoice's id is the wallet's idempotency key, so a retry makes no second one. */
-export function createInvoiceWorker(backend: LightningBackend): JobWorker<'create-invoice'> {
+export function createInvoiceWorker(backend: LightningBackend, preimageOf: PreimageOf): JobWorker<'create-invoice'> {
   return {
     attempt: async ({ id: jobId, payload }, signal) => {
       const { invoiceId, amountMsat, description, expirySeconds } = payload
-      const request = { idempotencyKey: invoiceId, amountMsat, description, expirySeconds }
+      const preimage = preimageOf(invoiceId)
+      const request = { idempotencyKey: invoiceId, preimage, amountMsat, description, expirySeconds }
       const created = await orNull(backend.createInvoice(request, signal))
       if (created === null) return null
       const params = { jobId, invoiceId, ...created }
@@ -35,8 +37,7 @@ export function lookUpInvoiceWorker(backend: LightningBackend): JobWorker<'look-
     attempt: async (job, signal) => {
       const state = await orNull(backend.lookUpInvoice(job.payload.paymentHash, signal))
       if (state === null) return null
-      const settled =
-        state.status === 'settled' ? { receivedMsat: state.receivedMsat, settledAt: state.settledAt } : null
+      const settled = state.status === 'settled' ? { receivedMsat: state.receivedMsat, settledAt: state.at } : null
       return fact(job, { settled, reachable: true })
     },
     giveUp: job => fact(job, { settled: null, reachable: false }),

@@ -24,8 +24,9 @@ export async function followSettlements({ environment, backend, appendFact, sign
   while (!signal.aborted) {
     try {
       const from = environment.reader.get(tables.walletCursors, [backend.name])?.cursor ?? null
-      for await (const { paymentHash, receivedMsat, settledAt, cursor } of backend.settlements(from, signal)) {
-        const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor }
+      for await (const { paymentHash, status, receivedMsat, at, cursor } of backend.incoming(from, signal)) {
+        if (status === 'accepted') continue
+        const params = { backend: backend.name, paymentHash, receivedMsat, settledAt: at, cursor }
         await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))
         pauseMs = 250
       }
@@ -56,8 +57,8 @@ export async function sweepInvoices(
       if (!paymentHash) continue
       const state = await lookUp(backend, paymentHash, signal, onError)
       if (state?.status !== 'settled') continue
-      const { receivedMsat, settledAt } = state
-      const params = { backend: backend.name, paymentHash, receivedMsat, settledAt, cursor: null }
+      const { receivedMsat, at } = state
+      const params = { backend: backend.name, paymentHash, receivedMsat, settledAt: at, cursor: null }
       if (await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))) found++
     }
     if (page.length < sweepPage) return found

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type InvoiceState, LightningUnavailable, type Settlement } from '../../../src/adapters/lightning/port.ts'
+import { type IncomingPayment, type InvoiceState, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import { followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
+import { silentBackend } from './silent-backend.ts'
 
 const alice = keyOf(2)
 const backendName = 'test'
@@ -13,7 +14,7 @@ let errors: unknown[]
 let asked: string[]
 let states: Map<string, InvoiceState>
 /** What the wallet's stream gives at each connection; then it breaks off. After the last, everything stops. */
-let connections: (Settlement[] | 'unavailable')[]
+let connections: (IncomingPayment[] | 'unavailable')[]
 let cursors: (string | null)[]
 
 beforeEach(async () => {
@@ -37,21 +38,18 @@ const optionsOf = () => ({
   signal: stopping.signal,
   onError: (error: unknown) => errors.push(error),
   backend: {
-    name: backendName,
-    createInvoice: () => Promise.reject(new Error('not asked for here')),
+    ...silentBackend(backendName),
     lookUpInvoice: (paymentHash: string) => {
       asked.push(paymentHash)
       return Promise.resolve(states.get(paymentHash) ?? { status: 'open' as const })
     },
-    settlements: async function* (cursor: string | null) {
+    incoming: async function* (cursor: string | null) {
       cursors.push(cursor)
       const connection = connections.shift()
       if (connections.length === 0) stopping.abort()
       if (connection === 'unavailable') throw new LightningUnavailable('connection refused')
       yield* connection ?? []
     },
-    check: () => Promise.resolve(),
-    close: () => Promise.resolve(),
   },
 })
 
@@ -59,16 +57,17 @@ async function topUp(amountMsat = 1_000): Promise<string> {
   service.send(alice, 'balance.topup', { amountMsat })
   return service.walletAnswers()
 }
-const settlement = (paymentHash: string, cursor: string): Settlement => ({
+const settlement = (paymentHash: string, cursor: string): IncomingPayment => ({
   paymentHash,
+  status: 'settled',
   receivedMsat: 1_000,
-  settledAt: service.clock.time,
+  at: service.clock.time,
   cursor,
 })
 const settled = (): InvoiceState => ({
   status: 'settled',
   receivedMsat: 1_000,
-  settledAt: service.clock.time,
+  at: service.clock.time,
   preimage: '',
 })
 const balance = () => service.query(alice, 'balance.get', {}).body

@@ -2,7 +2,7 @@ import { createECDH, createHash } from 'node:crypto'
 import { decode } from 'bolt11'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type InvoiceFields, paymentHashOf, signInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
+import { type InvoiceFields, readInvoice, signInvoice } from '../../../../src/adapters/lightning/dev-wallet/bolt11.ts'
 import examples from './bolt11-examples.json' with { type: 'json' }
 
 const secretKey = createHash('sha256').update('the node of a test').digest()
@@ -38,8 +38,13 @@ describe('a signed invoice', () => {
           expire_time: asked.expirySeconds,
           min_final_cltv_expiry: 18,
         })
-        expect(paymentHashOf(invoice)).toBe(asked.paymentHash)
-        expect(paymentHashOf(invoice.toUpperCase())).toBe(asked.paymentHash)
+        expect(readInvoice(invoice)).toEqual({
+          paymentHash: asked.paymentHash,
+          amountMsat: asked.amountMsat,
+          expiresAt: asked.timestamp + asked.expirySeconds,
+          isRegtest: true,
+        })
+        expect(readInvoice(invoice.toUpperCase())?.paymentHash).toBe(asked.paymentHash)
       }),
       { numRuns: 50 },
     )
@@ -52,7 +57,7 @@ describe('a signed invoice', () => {
     fc.assert(
       fc.property(fc.nat(invoice.length - 1), fc.constantFrom(...'qpzry9x8gf2tvdw0s3jn54khce6mua7l'), (at, letter) => {
         const changed = invoice.slice(0, at) + letter + invoice.slice(at + 1)
-        expect(paymentHashOf(changed)).toBe(changed === invoice ? one.paymentHash : null)
+        expect(readInvoice(changed)?.paymentHash ?? null).toBe(changed === invoice ? one.paymentHash : null)
       }),
     )
   })
@@ -60,14 +65,14 @@ describe('a signed invoice', () => {
 
 describe('the payment hash of an invoice', () => {
   it.each(examples.valid)('is read: $case', ({ invoice, paymentHash }) => {
-    expect(paymentHashOf(invoice)).toBe(paymentHash)
+    expect(readInvoice(invoice)?.paymentHash).toBe(paymentHash)
   })
 
   it.each(examples.invalid)('is not: $case', ({ invoice }) => {
-    expect(paymentHashOf(invoice)).toBe(null)
+    expect(readInvoice(invoice)).toBe(null)
   })
 
   it.each(['', 'ln', 'lnbc1', 'lnbcrt1', 'not an invoice', '1'.repeat(5_000)])('is not read from %j', text => {
-    expect(paymentHashOf(text)).toBe(null)
+    expect(readInvoice(text)).toBe(null)
   })
 })

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { callControl, controlSocketPath, createControlServer } from '../../../../src/cli/control-socket.ts'
 import { devCommand, devWalletHandlers } from '../../../../src/cli/dev.ts'
+import { never, requestOf } from './invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from './open-dev-wallet.ts'
 
-const request = { idempotencyKey: 'invoice-1', amountMsat: 21_000, description: 'a name', expirySeconds: 900 }
-const never = new AbortController().signal
+const request = requestOf({ amountMsat: 21_000 })
 
 let fixture: DevWalletFixture
 let dataDirectory: string
@@ -114,7 +114,9 @@ describe('panda dev', () => {
     const { code, said } = await run(...args)
     expect(code).toBe(2)
     expect(said).toContain('panda dev pay INVOICE [--late] [--msat N]')
-    expect(said).toContain('panda dev fail create|lookup|stream|all unavailable|timeout|drop-after [--times N]')
+    expect(said).toContain(
+      'panda dev fail create|lookup|stream|pay|hold|all unavailable|timeout|drop-after [--times N]',
+    )
   })
 
   it('says when no service runs there', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RootDatabaseOptionsWithPath } from 'lmdb'
 import { afterAll, expect, it, vi } from 'vitest'
-import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet.ts'
+import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 
 /** As LMDB is after a commit that failed: it waits for a flush that never comes. */
 vi.mock('lmdb', async importOriginal => {

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
-import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet.ts'
+import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import type { InvoiceRequest } from '../../../../src/adapters/lightning/port.ts'
+import { never, requestOf } from './invoice-request.ts'
 
 const program = fileURLToPath(new URL('./dev-wallet-process.ts', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'panda-dev-wallet-'))
-const never = new AbortController().signal
 
 type Line = { made: InvoiceRequest; bolt11: string; paymentHash: string } | { settled: string; receivedMsat: number }
 
@@ -42,11 +42,11 @@ it('has everything that it answered when it is killed, and settled nothing twice
   const wallet = await createDevWallet({ directory, network: 'regtest', now: () => Math.floor(Date.now() / 1000) })
   const streamed: string[] = []
   const last = await wallet.createInvoice(
-    { idempotencyKey: 'last', amountMsat: 1, description: '', expirySeconds: 60 },
+    requestOf({ idempotencyKey: 'last', amountMsat: 1, expirySeconds: 60 }),
     never,
   )
-  await wallet.settle(last.bolt11)
-  for await (const { paymentHash } of wallet.settlements(null, never)) {
+  await wallet.receive(last.bolt11)
+  for await (const { paymentHash } of wallet.incoming(null, never)) {
     streamed.push(paymentHash)
     if (paymentHash === last.paymentHash) break
   }

@@ -1,15 +1,15 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { CreatedInvoice, InvoiceState } from '../../../../src/adapters/lightning/port.ts'
+import { never, requestOf } from './invoice-request.ts'
 import { openDevWallet } from './open-dev-wallet.ts'
 
-const never = new AbortController().signal
 const expirySeconds = 100
 const maxKeys = 4
 
 /** What a wallet would be if nothing could go wrong: a list of invoices and a list of payments. */
 type Model = {
-  invoices: Map<number, CreatedInvoice & { settled: { receivedMsat: number; settledAt: number } | null }>
+  invoices: Map<number, CreatedInvoice & { settled: { receivedMsat: number; at: number } | null }>
   payments: string[]
 }
 
@@ -41,12 +41,8 @@ it('does what a naive wallet would, whatever fails and whenever it restarts', as
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async steps => {
       const fixture = await openDevWallet()
       const model: Model = { invoices: new Map(), payments: [] }
-      const request = (key: number) => ({
-        idempotencyKey: `invoice-${key}`,
-        amountMsat: 1_000 + key,
-        description: '',
-        expirySeconds,
-      })
+      const request = (key: number) =>
+        requestOf({ idempotencyKey: `invoice-${key}`, amountMsat: 1_000 + key, expirySeconds })
       /** As the service does: again until there is an answer. */
       const insist = async <T>(ask: () => Promise<T>): Promise<T> => ask().catch(() => insist(ask))
       try {
@@ -63,12 +59,12 @@ it('does what a naive wallet would, whatever fails and whenever it restarts', as
           } else if (one.do === 'pay') {
             const known = model.invoices.get(one.key)
             const { receivedMsat, late } = one
-            const outcome = await fixture.backend.settle(known?.bolt11 ?? 'ab'.repeat(32), { receivedMsat, late })
+            const outcome = await fixture.backend.receive(known?.bolt11 ?? 'ab'.repeat(32), { receivedMsat, late })
             const inTime = known !== undefined && fixture.now() < known.expiresAt
             const payable = known !== undefined && known.settled === null && (inTime || late)
             expect(outcome.status).toBe(payable ? 'settled' : 'refused')
             if (payable) {
-              known.settled = { receivedMsat, settledAt: fixture.now() }
+              known.settled = { receivedMsat, at: fixture.now() }
               model.payments.push(known.paymentHash)
             }
           } else if (one.do === 'wait') fixture.advance(one.seconds)
@@ -83,9 +79,9 @@ it('does what a naive wallet would, whatever fails and whenever it restarts', as
         const streamed: string[] = []
         // One payment more, so that the stream has an end to be read up to.
         const last = await insist(() => fixture.backend.createInvoice(request(maxKeys + 1), never))
-        await fixture.backend.settle(last.bolt11)
+        await fixture.backend.receive(last.bolt11)
         model.payments.push(last.paymentHash)
-        for await (const { paymentHash } of fixture.backend.settlements(null, never)) {
+        for await (const { paymentHash } of fixture.backend.incoming(null, never)) {
           if (streamed.push(paymentHash) === model.payments.length) break
         }
         expect(streamed).toEqual(model.payments)

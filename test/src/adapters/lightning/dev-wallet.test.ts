@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { signInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
-import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet.ts'
+import { signInvoice } from '../../../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { createDevWallet } from '../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import { LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
 import { describeLightningContract } from './contract.ts'
+import { never, requestOf } from './invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from './open-dev-wallet.ts'
 
-describeLightningContract('the development wallet', openDevWallet)
+const traits = { takesPreimage: true, hold: true, descriptionHash: true, resolutionMsat: 1 } as const
+describeLightningContract('the development wallet', traits, openDevWallet)
 
-const request = { idempotencyKey: 'invoice-1', amountMsat: 21_000, description: 'a name', expirySeconds: 900 }
-const never = new AbortController().signal
+const request = requestOf({ amountMsat: 21_000 })
 
 describe('the development wallet', () => {
   let fixture: DevWalletFixture
@@ -23,22 +24,22 @@ describe('the development wallet', () => {
   afterEach(() => fixture.close())
 
   const create = (idempotencyKey = request.idempotencyKey) =>
-    fixture.backend.createInvoice({ ...request, idempotencyKey }, never)
+    fixture.backend.createInvoice(requestOf({ amountMsat: 21_000, idempotencyKey }), never)
   const firstSettlement = async (cursor: string | null) => {
-    for await (const one of fixture.backend.settlements(cursor, never)) return one.paymentHash
+    for await (const one of fixture.backend.incoming(cursor, never)) return one.paymentHash
     return null
   }
 
   describe('pays', () => {
     it('an invoice in capitals, and one known by its hash', async () => {
       const [a, b] = [await create('a'), await create('b')]
-      expect(await fixture.backend.settle(a.bolt11.toUpperCase())).toMatchObject({ paymentHash: a.paymentHash })
-      expect(await fixture.backend.settle(b.paymentHash)).toMatchObject({ paymentHash: b.paymentHash })
+      expect(await fixture.backend.receive(a.bolt11.toUpperCase())).toMatchObject({ paymentHash: a.paymentHash })
+      expect(await fixture.backend.receive(b.paymentHash)).toMatchObject({ paymentHash: b.paymentHash })
     })
 
     it('once, of many times at once', async () => {
       const { bolt11 } = await create()
-      const outcomes = await Promise.all(Array.from({ length: 10 }, () => fixture.backend.settle(bolt11)))
+      const outcomes = await Promise.all(Array.from({ length: 10 }, () => fixture.backend.receive(bolt11)))
       expect(outcomes.filter(outcome => outcome.status === 'settled')).toHaveLength(1)
       const refused = outcomes.filter(outcome => outcome.status === 'refused')
       expect(new Set(refused.map(outcome => outcome.reason))).toEqual(new Set(['already settled']))
@@ -46,7 +47,7 @@ describe('the development wallet', () => {
 
     it.each([0, -1, 1.5, Number.NaN, 2 ** 53])('never %s msat', async receivedMsat => {
       const { bolt11, paymentHash } = await create()
-      await expect(fixture.backend.settle(bolt11, { receivedMsat })).rejects.toThrow(RangeError)
+      await expect(fixture.backend.receive(bolt11, { receivedMsat })).rejects.toThrow(RangeError)
       expect(await fixture.backend.lookUpInvoice(paymentHash, never)).toEqual({ status: 'open' })
     })
 
@@ -65,7 +66,7 @@ describe('the development wallet', () => {
         'a settled one',
         async () => {
           const { bolt11 } = await create()
-          await fixture.backend.settle(bolt11)
+          await fixture.backend.receive(bolt11)
           return bolt11
         },
       ],
@@ -84,7 +85,7 @@ describe('the development wallet', () => {
         },
       ],
     ])('not (%s): %s', async (reason, _case, prepare) => {
-      expect(await fixture.backend.settle(await prepare())).toEqual({ status: 'refused', reason })
+      expect(await fixture.backend.receive(await prepare())).toEqual({ status: 'refused', reason })
     })
 
     it('not an invoice that others signed for its payment hash', async () => {
@@ -93,27 +94,27 @@ describe('the development wallet', () => {
       const paymentSecret = 'cd'.repeat(32)
       const fields = { paymentHash, paymentSecret, amountMsat, description, timestamp: fixture.now(), expirySeconds }
       const forged = signInvoice(fields, Buffer.alloc(32, 7))
-      expect(await fixture.backend.settle(forged)).toEqual({ status: 'refused', reason: 'unknown' })
+      expect(await fixture.backend.receive(forged)).toEqual({ status: 'refused', reason: 'unknown' })
     })
 
     it('an expired one when told', async () => {
       const { bolt11, paymentHash } = await create()
       fixture.advance(request.expirySeconds)
-      const outcome = await fixture.backend.settle(bolt11, { late: true })
+      const outcome = await fixture.backend.receive(bolt11, { late: true })
       expect(outcome).toEqual({ status: 'settled', paymentHash, receivedMsat: request.amountMsat })
     })
   })
 
   it('refuses to use a key again for a different request', async () => {
     await create()
-    for (const change of [{ amountMsat: 22_000 }, { description: 'another' }, { expirySeconds: 901 }]) {
+    for (const change of [{ amountMsat: 22_000 }, { description: 'another' }, { expirySeconds: 901 }, { hold: true }]) {
       await expect(fixture.backend.createInvoice({ ...request, ...change }, never)).rejects.toThrow('used again')
     }
   })
 
   it('closes under load: every call is answered, and what was answered is kept', async () => {
     const paid = await create('paid')
-    const paying = fixture.backend.settle(paid.bolt11)
+    const paying = fixture.backend.receive(paid.bolt11)
     const calls = Array.from({ length: 20 }, (_, index) => create(`invoice-${index}`))
     const outcomes = Promise.allSettled(calls)
     await calls[5]
@@ -131,21 +132,21 @@ describe('the development wallet', () => {
   describe('keeps its cursors honest', () => {
     it.each(['', 'nonsense', ':', '1', 'another0wallet00:1', ':-1'])('%j starts from the first', async cursor => {
       const { bolt11, paymentHash } = await create()
-      await fixture.backend.settle(bolt11)
+      await fixture.backend.receive(bolt11)
       expect(await firstSettlement(cursor)).toBe(paymentHash)
     })
 
     it('one from a history that is lost starts from the first', async () => {
-      for (const key of ['a', 'b', 'c']) await fixture.backend.settle((await create(key)).bolt11)
-      const cursors: string[] = []
-      for await (const { cursor } of fixture.backend.settlements(null, never)) {
+      for (const key of ['a', 'b', 'c']) await fixture.backend.receive((await create(key)).bolt11)
+      const cursors: (string | null)[] = []
+      for await (const { cursor } of fixture.backend.incoming(null, never)) {
         if (cursors.push(cursor) === 3) break
       }
       await fixture.backend.close()
       rmSync(join(fixture.directory, 'data.mdb'))
       await fixture.reopen()
       const { bolt11, paymentHash } = await create('d')
-      await fixture.backend.settle(bolt11)
+      await fixture.backend.receive(bolt11)
       expect(await firstSettlement(cursors[2] ?? null)).toBe(paymentHash)
     })
   })
@@ -202,7 +203,7 @@ describe('the development wallet', () => {
         backend.lookUpInvoice('00'.repeat(32), AbortSignal.timeout(20)),
       ]
       for (const call of calls) await expect(call).rejects.toThrow(LightningUnavailable)
-      const stream = backend.settlements(null, AbortSignal.timeout(20))[Symbol.asyncIterator]()
+      const stream = backend.incoming(null, AbortSignal.timeout(20))[Symbol.asyncIterator]()
       expect(await stream.next()).toEqual({ done: true, value: undefined })
       expect(performance.now() - askedAt).toBeLessThan(fixture.timeoutMs)
       // None was made then: this one counts from now.
@@ -222,7 +223,7 @@ describe('the development wallet', () => {
       fixture.backend.fault({ call: 'stream', mode: 'drop-after' })
       const outcome = firstSettlement(null).catch((error: unknown) => error)
       expect(await Promise.race([outcome, delay(20, 'waiting')])).toBe('waiting')
-      await fixture.backend.settle(bolt11)
+      await fixture.backend.receive(bolt11)
       expect(await outcome).toBeInstanceOf(LightningUnavailable)
       expect(await firstSettlement(null)).toBe(paymentHash)
     })

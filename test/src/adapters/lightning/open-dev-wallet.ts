@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDevWallet, type DevWallet } from '../../../../src/adapters/lightning/dev-wallet.ts'
+import { createDevWallet, type DevWallet } from '../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import type { LightningFixture } from './contract.ts'
 
 export type DevWalletFixture = Omit<LightningFixture, 'backend' | 'reopen'> & {
@@ -33,10 +33,14 @@ export async function openDevWallet(): Promise<DevWalletFixture> {
       time += seconds
     },
     pay: async (bolt11, options = {}) => {
-      const outcome = await wallet.settle(bolt11, options)
+      const outcome = await wallet.receive(bolt11, options)
       if (outcome.status === 'refused') throw new Error(`not paid: ${outcome.reason}`)
     },
     fail: (call, mode) => wallet.fault({ call, mode }),
+    outsideInvoice: wanted => wallet.outsideInvoice(wanted),
+    decide: async (paymentHash, status) => {
+      if (!(await wallet.decide(paymentHash, status))) throw new Error('there is no such payment under way')
+    },
     reopen: async () => {
       await wallet.close()
       wallet = await open()

@@ -1,5 +1,5 @@
 import { decode, encode, sign } from 'bolt11'
-import type { InvoiceRequest } from './port.ts'
+import type { InvoiceRequest } from '../port.ts'
 
 /** A tagged field holds 1,023 words of 5 bits (BOLT 11, tagged fields). */
 const maxDescriptionBytes = 639
@@ -7,6 +7,8 @@ const maxDescriptionBytes = 639
 const maxExpirySeconds = 31_536_000
 /** Longer than any invoice that this project makes or pays; the format itself has no limit. */
 const maxInvoiceCharacters = 4_096
+/** When an invoice does not say (BOLT 11, field x). */
+const defaultExpirySeconds = 3_600
 
 const regtest = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
 
@@ -18,20 +20,34 @@ const features = {
   basic_mpp: { required: false, supported: true },
 }
 
-/** What an invoice says, times in Unix seconds; hash and secret are 32 bytes, hex. */
+/** What an invoice says, times in Unix seconds; hashes and secret are 32 bytes, hex. */
 export type InvoiceFields = {
   readonly paymentHash: string
   readonly paymentSecret: string
   readonly amountMsat: number
   readonly description: string
+  /** Written instead of the description. */
+  readonly descriptionHash?: string | null
   readonly timestamp: number
   readonly expirySeconds: number
 }
 
+/** What a payer needs to know of an invoice; without an amount it is for the payer to say. */
+export type ReadInvoice = {
+  readonly paymentHash: string
+  readonly amountMsat: number | null
+  readonly expiresAt: number
+  readonly isRegtest: boolean
+}
+
 /** Throws a RangeError when a request cannot be written as an invoice: the caller should not have asked. */
 export function checkInvoiceRequest(request: InvoiceRequest): void {
-  const { idempotencyKey, amountMsat, description, expirySeconds } = request
+  const { idempotencyKey, preimage, amountMsat, description, descriptionHash, expirySeconds } = request
   if (idempotencyKey === '') throw new RangeError('an invoice needs an idempotency key')
+  if (!isHash(preimage)) throw new RangeError('a preimage is 64 hex digits')
+  if (descriptionHash !== undefined && !isHash(descriptionHash)) {
+    throw new RangeError('the hash of a description is 64 hex digits')
+  }
   checkPayable(amountMsat)
   if (Buffer.byteLength(description) > maxDescriptionBytes) {
     throw new RangeError(`the description of an invoice is longer than ${maxDescriptionBytes} bytes`)
@@ -50,10 +66,13 @@ export function checkPayable(amountMsat: number): void {
 
 /** A signed regtest invoice (BOLT 11); the payee is the key's node, found by recovery. */
 export function signInvoice(fields: InvoiceFields, secretKey: Buffer): string {
+  const { descriptionHash = null } = fields
   const tags = [
     { tagName: 'payment_hash', data: fields.paymentHash },
     { tagName: 'payment_secret', data: fields.paymentSecret },
-    { tagName: 'description', data: fields.description },
+    descriptionHash === null
+      ? { tagName: 'description', data: fields.description }
+      : { tagName: 'purpose_commit_hash', data: descriptionHash },
     { tagName: 'expire_time', data: fields.expirySeconds },
     { tagName: 'min_final_cltv_expiry', data: 18 },
     { tagName: 'feature_bits', data: features },
@@ -65,13 +84,25 @@ export function signInvoice(fields: InvoiceFields, secretKey: Buffer): string {
   return paymentRequest
 }
 
-/** The payment hash of an invoice in any case and of any network, or `null` when the text is no signed invoice. */
-export function paymentHashOf(invoice: string): string | null {
+/** Reads an invoice in any case and of any network; `null` when the text is no signed invoice. */
+export function readInvoice(invoice: string): ReadInvoice | null {
   if (invoice.length > maxInvoiceCharacters) return null
   try {
-    return decode(invoice).tagsObject.payment_hash ?? null
+    const { tagsObject, millisatoshis, timestamp = 0, prefix = '' } = decode(invoice)
+    if (tagsObject.payment_hash === undefined) return null
+    return {
+      paymentHash: tagsObject.payment_hash,
+      amountMsat: millisatoshis ? Number(millisatoshis) : null,
+      expiresAt: timestamp + (tagsObject.expire_time ?? defaultExpirySeconds),
+      isRegtest: prefix.startsWith('lnbcrt'),
+    }
   } catch {
     // The package throws on whatever is not an invoice.
     return null
   }
+}
+
+/** Whether a text is 32 bytes in hex. */
+export function isHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text)
 }

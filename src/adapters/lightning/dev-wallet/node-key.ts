@@ -1,4 +1,4 @@
-import { createECDH, createHash, createHmac, randomBytes } from 'node:crypto'
+import { createECDH, createHmac, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -7,12 +7,10 @@ export type NodeKey = {
   readonly secretKey: Buffer
   /** Compressed public key, 33 bytes. */
   readonly nodeId: string
-  /** The same for the same idempotency key, for ever: so a lost answer never makes a second invoice. */
-  paymentOf(idempotencyKey: string): {
-    readonly preimage: string
-    readonly paymentHash: string
-    readonly paymentSecret: string
-  }
+  /** What an invoice tells its payer beside the payment hash; the same for the same hash, for ever. */
+  paymentSecretOf(paymentHash: string): string
+  /** The key of a node that is not the wallet's: for invoices of others. */
+  readonly outsideKey: Buffer
 }
 
 /** Reads the node's key (64 hex digits) from a file of mode 600, or creates it. Throws when others can read it. */
@@ -24,19 +22,12 @@ export function openNodeKey(file: string): NodeKey {
   const secretKey = Buffer.from(text, 'hex')
   const curve = createECDH('secp256k1')
   curve.setPrivateKey(secretKey)
-  const derive = (purpose: string, idempotencyKey: string) =>
-    createHmac('sha256', secretKey).update(`${purpose}:${idempotencyKey}`).digest()
+  const derive = (purpose: string) => createHmac('sha256', secretKey).update(purpose).digest()
   return {
     secretKey,
     nodeId: curve.getPublicKey('hex', 'compressed'),
-    paymentOf: idempotencyKey => {
-      const preimage = derive('preimage', idempotencyKey)
-      return {
-        preimage: preimage.toString('hex'),
-        paymentHash: createHash('sha256').update(preimage).digest('hex'),
-        paymentSecret: derive('payment-secret', idempotencyKey).toString('hex'),
-      }
-    },
+    paymentSecretOf: paymentHash => derive(`payment-secret:${paymentHash}`).toString('hex'),
+    outsideKey: derive('outside'),
   }
 }
 

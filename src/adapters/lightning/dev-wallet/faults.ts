@@ -1,5 +1,5 @@
-/** What can be told to fail; `all` is these three and `check`. */
-export const faultCalls = ['create', 'lookup', 'stream', 'all'] as const
+/** What can be told to fail; `all` is these and `check`. */
+export const faultCalls = ['create', 'lookup', 'stream', 'pay', 'hold', 'all'] as const
 
 /**
  * How: `unavailable` refuses at once, `timeout` does nothing and never answers, `drop-after` does what was asked but

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type IncomingPayment, LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
+import type { LightningFixture } from './contract.ts'
+import { never, requestOf } from './invoice-request.ts'
+
+/** What a backend does that can hold payments until we take them or give them back. */
+export function describeHoldContract(name: string, setup: () => Promise<LightningFixture>): void {
+  describe(`${name}, holding payments`, () => {
+    let fixture: LightningFixture
+
+    beforeEach(async () => {
+      fixture = await setup()
+    })
+    afterEach(() => fixture.close())
+
+    const hold = requestOf({ idempotencyKey: 'held', hold: true })
+    const create = () => fixture.backend.createInvoice(hold, never)
+    const stateOf = (paymentHash: string) => fixture.backend.lookUpInvoice(paymentHash, never)
+    const createPaid = async () => {
+      const created = await create()
+      await fixture.pay(created.bolt11)
+      return created
+    }
+    const first = async (status: IncomingPayment['status']) => {
+      for await (const payment of fixture.backend.incoming(null, never)) if (payment.status === status) return payment
+      return null
+    }
+
+    it('says that it can', async () => {
+      expect(await fixture.backend.capabilities(never)).toMatchObject({ hold: true })
+    })
+
+    it('makes one invoice for one key', async () => {
+      const made = await create()
+      fixture.advance(5)
+      expect(await create()).toEqual(made)
+      expect(await stateOf(made.paymentHash)).toEqual({ status: 'open' })
+    })
+
+    it('keeps a payment waiting, and tells of it', async () => {
+      const { paymentHash } = await createPaid()
+      const { amountMsat: receivedMsat } = hold
+      expect(await stateOf(paymentHash)).toEqual({ status: 'accepted', receivedMsat, at: fixture.now() })
+      expect(await first('accepted')).toMatchObject({ paymentHash, receivedMsat })
+    })
+
+    it('tells of a payment that arrives while somebody listens', async () => {
+      const { bolt11, paymentHash } = await create()
+      const listening = first('accepted')
+      await fixture.pay(bolt11)
+      expect(await listening).toMatchObject({ paymentHash })
+    })
+
+    it('takes it when told, once', async () => {
+      const { paymentHash } = await createPaid()
+      fixture.advance(3)
+      expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
+      const { amountMsat: receivedMsat, preimage } = hold
+      const settled = { status: 'settled', receivedMsat, at: fixture.now(), preimage }
+      expect(await stateOf(paymentHash)).toEqual(settled)
+      expect(await first('settled')).toMatchObject({ paymentHash, receivedMsat })
+      fixture.advance(3)
+      expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
+      expect(await stateOf(paymentHash)).toEqual(settled)
+      await expect(fixture.backend.cancelHold(paymentHash, never)).resolves.toBe('settled')
+    })
+
+    it('gives it back when told, and takes none any more', async () => {
+      const { paymentHash, bolt11 } = await createPaid()
+      expect(await fixture.backend.cancelHold(paymentHash, never)).toBe('cancelled')
+      expect(await stateOf(paymentHash)).toEqual({ status: 'cancelled' })
+      expect(await fixture.backend.cancelHold(paymentHash, never)).toBe('cancelled')
+      expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('lost')
+      await expect(fixture.pay(bolt11)).rejects.toThrow()
+    })
+
+    it('ends an invoice that nobody has paid', async () => {
+      const { paymentHash, bolt11 } = await create()
+      expect(await fixture.backend.cancelHold(paymentHash, never)).toBe('cancelled')
+      await expect(fixture.pay(bolt11)).rejects.toThrow()
+    })
+
+    it.each(['unavailable', 'drop-after'] as const)('may be asked again when there was no answer: %s', async mode => {
+      const { paymentHash } = await createPaid()
+      fixture.fail('hold', mode)
+      await expect(fixture.backend.settleHold(hold.preimage, never)).rejects.toThrow(LightningUnavailable)
+      expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
+      expect(await stateOf(paymentHash)).toMatchObject({ status: 'settled' })
+    })
+
+    it('still has what waits after reopening', async () => {
+      const { paymentHash } = await createPaid()
+      const reopened = await fixture.reopen()
+      for await (const payment of reopened.incoming(null, never)) {
+        expect(payment).toMatchObject({ paymentHash, status: 'accepted' })
+        break
+      }
+      expect(await reopened.settleHold(hold.preimage, never)).toBe('settled')
+    })
+  })
+}
