@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
+import { withCircuitBreaker } from './adapters/lightning/circuit-breaker.ts'
 import { createDevWallet } from './adapters/lightning/dev-wallet/wallet.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
@@ -192,7 +193,21 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   })
   closing.push(() => wallet.close())
   const preimageOf = preimagesOf(loadOrCreateKey(join(directory, 'preimage.key')).secretKey)
-  const started = startJobs({ config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log })
+  const lightning = withCircuitBreaker(wallet, {
+    nowMs: monotonicMs,
+    changed: isOpen => log.warn({ event: isOpen ? 'wallet.away' : 'wallet.back', wallet: wallet.name }),
+  })
+  const started = startJobs({
+    config,
+    environment,
+    wallet: lightning,
+    preimageOf,
+    relay,
+    appendFact,
+    clock,
+    metrics,
+    log,
+  })
   closing.push(() => started.stop())
   jobs = started
 

@@ -3,6 +3,7 @@ import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
 import type { Config } from './config.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
+import { cancelHoldWorker, settleHoldWorker } from './jobs/holds.ts'
 import { keepHouse } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
@@ -44,6 +45,8 @@ export function startJobs(options: {
     workers: {
       'create-invoice': createInvoiceWorker(wallet, preimageOf),
       'look-up-invoice': lookUpInvoiceWorker(wallet),
+      'settle-hold': settleHoldWorker(wallet, preimageOf),
+      'cancel-hold': cancelHoldWorker(wallet),
     },
     now: clock.now,
     tryForSeconds: () => config.orders.commandDeadlineSeconds,

@@ -3,6 +3,7 @@ import { time } from '../protocol/fields.ts'
 import { splitIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Transactor } from '../store/transaction.ts'
+import { withdrawInvoice } from './billing/accept.ts'
 import { outcomeUnknown, paymentUnavailable } from './billing/invoice-facts.ts'
 import { expireOrder } from './billing/orders.ts'
 import { type Context, ok } from './context.ts'
@@ -91,12 +92,14 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
   }
 }
 
-/** An order that was paid otherwise, or ended before, still has its invoice to end. */
+/** An order that was paid otherwise, or ended before, still has its invoice to end. A payment that waits is dealt with by its own jobs. */
 function expireOrderAndInvoice(tx: Transactor, context: Context, orderId: string): void {
   const invoiceId = tx.get(tables.orders, [orderId])?.invoiceId ?? null
   expireOrder(tx, context, orderId)
   const invoice = invoiceId === null ? undefined : tx.get(tables.invoices, [invoiceId])
   if (invoiceId !== null && invoice?.status === 'open') {
-    tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'expired' })
+    const expired = { ...invoice, status: 'expired' as const }
+    tx.put(tables.invoices, [invoiceId], expired)
+    withdrawInvoice(tx, context, invoiceId, expired)
   }
 }

@@ -6,13 +6,22 @@ import { type Context, deriveRef } from './context.ts'
 export type JobRequest =
   | {
       type: 'create-invoice'
-      payload: { invoiceId: string; amountMsat: number; description: string; expirySeconds: number }
+      payload: {
+        invoiceId: string
+        amountMsat: number
+        description: string
+        expirySeconds: number
+        /** Its payment shall wait until we take it, if the wallet can have it wait. */
+        hold: boolean
+      }
     }
+  /** Take a payment that waits, or give it back. */
+  | { type: 'settle-hold' | 'cancel-hold'; payload: { invoiceId: string; paymentHash: string } }
   | { type: 'look-up-invoice'; payload: { invoiceId: string; paymentHash: string; commandId: string } }
 
-/** Asks for work, to begin once this transaction is durable. */
-export function enqueueJob(tx: Transactor, context: Context, request: JobRequest): void {
-  const id = deriveRef(context, `job:${request.type}`)
+/** Asks for work, to begin once this transaction is durable; `about` is what it is for when one command may ask for several. */
+export function enqueueJob(tx: Transactor, context: Context, request: JobRequest, about = context.commandId): void {
+  const id = deriveRef({ time: context.time, commandId: about }, `job:${request.type}`)
   tx.put(tables.jobs, [id], { type: request.type, payload: request.payload, createdAt: context.time })
 }
 

@@ -1,25 +1,56 @@
-import { type LightningBackend, LightningUnavailable } from '../adapters/lightning/port.ts'
+import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
+import type { LightningBackend } from '../adapters/lightning/port.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp } from '../domain/billing/invoice-facts.ts'
+import { parseBolt11 } from '../protocol/bolt11.ts'
 import type { PreimageOf } from './preimages.ts'
 import type { JobWorker } from './runner.ts'
+import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'
 
-/** Has the wallet make an invoice; the invoice's id is the wallet's idempotency key, so a retry makes no second one. */
+/**
+ * Has the wallet make an invoice, one whose payment waits if that is wanted and it can; the invoice's id is the wallet's
+ * idempotency key, so a retry makes no second one. While the wallet is known to be away nobody waits for it.
+ */
 export function createInvoiceWorker(backend: LightningBackend, preimageOf: PreimageOf): JobWorker<'create-invoice'> {
+  const failed = ({ id: jobId, payload: { invoiceId } }: Parameters<JobWorker<'create-invoice'>['giveUp']>[0]) => ({
+    method: invoiceFailed,
+    params: { jobId, invoiceId },
+    dedupeKey: `invoice:${invoiceId}:failed`,
+  })
+  const create = async (
+    { invoiceId, amountMsat, description, expirySeconds, hold: wanted }: Parameters<typeof failed>[0]['payload'],
+    signal: AbortSignal,
+  ) => {
+    const { hold: canHold, resolutionMsat } = await backend.capabilities(signal)
+    const hold = wanted && canHold
+    const request = {
+      idempotencyKey: invoiceId,
+      preimage: preimageOf(invoiceId),
+      amountMsat: Math.ceil(amountMsat / resolutionMsat) * resolutionMsat,
+      description,
+      expirySeconds,
+      ...(hold ? { hold } : {}),
+    }
+    const created = await backend.createInvoice(request, signal)
+    const said = parseBolt11(created.bolt11)
+    // A customer pays what stands in the invoice, whatever the wallet says beside it.
+    if (said?.paymentHash !== created.paymentHash || said.amountMsat !== request.amountMsat) {
+      throw new Error(`${backend.name} made another invoice than was asked for`)
+    }
+    return { ...created, hold }
+  }
   return {
-    attempt: async ({ id: jobId, payload }, signal) => {
-      const { invoiceId, amountMsat, description, expirySeconds } = payload
-      const preimage = preimageOf(invoiceId)
-      const request = { idempotencyKey: invoiceId, preimage, amountMsat, description, expirySeconds }
-      const created = await orNull(backend.createInvoice(request, signal))
-      if (created === null) return null
-      const params = { jobId, invoiceId, ...created }
-      return { method: invoiceCreated, params, dedupeKey: `invoice:${invoiceId}:created` }
+    attempt: async (job, signal) => {
+      try {
+        const { invoiceId } = job.payload
+        const params = { jobId: job.id, invoiceId, ...(await create(job.payload, signal)) }
+        return { method: invoiceCreated, params, dedupeKey: `invoice:${invoiceId}:created` }
+      } catch (error) {
+        if (error instanceof CircuitOpen) return failed(job)
+        if (isUnavailable(error)) return null
+        throw error
+      }
     },
-    giveUp: ({ id: jobId, payload: { invoiceId } }) => ({
-      method: invoiceFailed,
-      params: { jobId, invoiceId },
-      dedupeKey: `invoice:${invoiceId}:failed`,
-    }),
+    giveUp: failed,
   }
 }
 
@@ -35,25 +66,11 @@ export function lookUpInvoiceWorker(backend: LightningBackend): JobWorker<'look-
   })
   return {
     attempt: async (job, signal) => {
-      const state = await orNull(backend.lookUpInvoice(job.payload.paymentHash, signal))
+      const state = await unlessUnavailable(backend.lookUpInvoice(job.payload.paymentHash, signal))
       if (state === null) return null
       const settled = state.status === 'settled' ? { receivedMsat: state.receivedMsat, settledAt: state.at } : null
       return fact(job, { settled, reachable: true })
     },
     giveUp: job => fact(job, { settled: null, reachable: false }),
   }
-}
-
-/** The answer, or `null` when the wallet is out of reach; other errors are bugs and pass through. */
-async function orNull<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof LightningUnavailable || isAbort(error)) return null
-    throw error
-  }
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')
 }

@@ -1,4 +1,5 @@
 import { type InvoiceState, type LightningBackend, LightningUnavailable } from '../adapters/lightning/port.ts'
+import { invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { type AppendFact, type Fact, FactRefused } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
@@ -25,9 +26,11 @@ export async function followSettlements({ environment, backend, appendFact, sign
     try {
       const from = environment.reader.get(tables.walletCursors, [backend.name])?.cursor ?? null
       for await (const { paymentHash, status, receivedMsat, at, cursor } of backend.incoming(from, signal)) {
-        if (status === 'accepted') continue
-        const params = { backend: backend.name, paymentHash, receivedMsat, settledAt: at, cursor }
-        await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))
+        const fact =
+          status === 'accepted'
+            ? acceptedFact(backend, { paymentHash, receivedMsat })
+            : settledFact(backend, { paymentHash, receivedMsat, settledAt: at, cursor })
+        await appendUnlessRefused({ appendFact, onError }, fact)
         pauseMs = 250
       }
     } catch (error) {
@@ -56,10 +59,13 @@ export async function sweepInvoices(
       const paymentHash = environment.reader.get(tables.invoices, [key[1]])?.paymentHash
       if (!paymentHash) continue
       const state = await lookUp(backend, paymentHash, signal, onError)
-      if (state?.status !== 'settled') continue
+      if (state?.status !== 'settled' && state?.status !== 'accepted') continue
       const { receivedMsat, at } = state
-      const params = { backend: backend.name, paymentHash, receivedMsat, settledAt: at, cursor: null }
-      if (await appendUnlessRefused({ appendFact, onError }, settledFact(backend, params))) found++
+      const fact =
+        state.status === 'accepted'
+          ? acceptedFact(backend, { paymentHash, receivedMsat })
+          : settledFact(backend, { paymentHash, receivedMsat, settledAt: at, cursor: null })
+      if (await appendUnlessRefused({ appendFact, onError }, fact)) found++
     }
     if (page.length < sweepPage) return found
   }
@@ -82,8 +88,17 @@ async function lookUp(
 }
 
 /** The stream and a sweep that report the same settlement make one fact. */
-function settledFact(backend: LightningBackend, params: { paymentHash: string }): Fact {
-  return { method: invoiceSettled, params, dedupeKey: `${backend.name}:${params.paymentHash}:settled` }
+function settledFact(
+  backend: LightningBackend,
+  settlement: { paymentHash: string; receivedMsat: number; settledAt: number; cursor: string | null },
+): Fact {
+  const params = { backend: backend.name, ...settlement }
+  return { method: invoiceSettled, params, dedupeKey: `${backend.name}:${settlement.paymentHash}:settled` }
+}
+
+function acceptedFact(backend: LightningBackend, payment: { paymentHash: string; receivedMsat: number }): Fact {
+  const params = { backend: backend.name, ...payment }
+  return { method: invoiceAccepted, params, dedupeKey: `${backend.name}:${payment.paymentHash}:accepted` }
 }
 
 /** Appends a fact; one that meets a bug is reported and passed over, so that it does not hold up the money behind it. */

@@ -1,5 +1,6 @@
+import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
-import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderGet } from '../domain/billing/methods.ts'
+import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
 import { clockAdvance } from '../domain/clock.ts'
@@ -26,6 +27,7 @@ export const commandMethods: readonly CommandMethod[] = [
   domainAdd,
   domainSetPolicy,
   invoicePay,
+  orderCancel,
   balanceTopup,
   ticketOpen,
   ticketReply,
@@ -34,6 +36,8 @@ export const commandMethods: readonly CommandMethod[] = [
   clockAdvance,
   invoiceCreated,
   invoiceFailed,
+  invoiceAccepted,
+  holdEnded,
   invoiceSettled,
   invoiceLookedUp,
 ]

@@ -118,12 +118,12 @@ export const tables = {
     key: ['text', 'text'],
     row: z.object({ publishedAt: int }),
   }),
-  /** domain, name → who holds it unpaid, and until when at most. */
+  /** domain, name → which order holds it, until when at most, and whether unpaid: otherwise its payment is being taken. */
   holds: defineTable({
     name: 'holds',
     mark: 'fold',
     key: ['text', 'text'],
-    row: z.object({ orderId: text, account: text, until: int }),
+    row: z.object({ orderId: text, account: text, until: int, unpaid: z.boolean() }),
   }),
   /** domain, name → until when it cannot be held unpaid again. */
   lapsedHolds: defineTable({
@@ -148,7 +148,7 @@ export const tables = {
     mark: 'fold',
     key: ['ref'],
     row: z.object({
-      status: z.enum(['held', 'invoiced', 'fulfilled', 'credited', 'expired']),
+      status: z.enum(['held', 'invoiced', 'accepted', 'fulfilled', 'credited', 'expired', 'cancelled']),
       account: text,
       commandId: text,
       items: z.array(itemRow),
@@ -165,7 +165,7 @@ export const tables = {
     mark: 'fold',
     key: ['ref'],
     row: z.object({
-      status: z.enum(['requested', 'open', 'settled', 'expired', 'failed']),
+      status: z.enum(['requested', 'open', 'accepted', 'settled', 'expired', 'cancelled', 'failed']),
       orderId: text,
       account: text,
       amountMsat: int,
@@ -175,6 +175,8 @@ export const tables = {
       expiresAt: int.nullable(),
       receivedMsat: int.nullable(),
       settledAt: int.nullable(),
+      /** Whether its payment waits until we take it. */
+      hold: z.boolean(),
     }),
   }),
   /** payment hash → invoice. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { holdEnded as holdEndedFact, invoiceAccepted } from '../../src/domain/billing/hold-facts.ts'
 import {
   invoiceCreated,
   invoiceFailed,
@@ -44,15 +45,28 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     const preimage = sha256(invoiceId)
     return { invoiceId, preimage, paymentHash: sha256(preimage), jobId: refOf(commandId, 'job:create-invoice') }
   }
-  const created = (commandId: string) => {
+  const created = (commandId: string, hold = false) => {
     const { invoiceId, paymentHash, jobId } = invoiceOf(commandId)
-    const params = { jobId, invoiceId, bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900 }
+    const made = { bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900, hold }
+    const params = { jobId, invoiceId, ...made }
     return appendFact({ method: invoiceCreated, params, dedupeKey: `invoice:${invoiceId}:created` })
   }
   const settled = (commandId: string, receivedMsat: number, cursor: string | null = null) => {
     const { paymentHash } = invoiceOf(commandId)
     const params = { backend: 'golden', paymentHash, receivedMsat, settledAt: clock.time, cursor }
     return appendFact({ method: invoiceSettled, params, dedupeKey: `golden:${paymentHash}:settled` })
+  }
+  const accepted = (commandId: string, receivedMsat: number) => {
+    const { paymentHash } = invoiceOf(commandId)
+    const params = { backend: 'golden', paymentHash, receivedMsat }
+    return appendFact({ method: invoiceAccepted, params, dedupeKey: `golden:${paymentHash}:accepted` })
+  }
+  const holdEnded = (commandId: string, type: string, receivedMsat: number | null) => {
+    const { invoiceId } = invoiceOf(commandId)
+    const jobId = deriveRef({ time: clock.time, commandId: invoiceId }, `job:${type}`)
+    const settled = receivedMsat === null ? null : { receivedMsat, settledAt: clock.time }
+    const params = { jobId, invoiceId, settled }
+    return appendFact({ method: holdEndedFact, params, dedupeKey: `hold:${jobId}:ended` })
   }
   const lookedUp = (ordered: string, asked: string, receivedMsat: number | null, reachable: boolean) => {
     const { paymentHash } = invoiceOf(ordered)
@@ -127,6 +141,22 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   send(alice, 'identifier.register', { identifier: 'lapsed@example.com', pay: 'balance' })
   await settled(lapsed, 1_600_000, '6')
   await settled(silent, 1_600_000)
+
+  // By hold invoice: taken, lost, given back, and cancelled before anybody paid.
+  for (const [name, receivedMsat, taken] of [
+    ['held@example.com', 1_400_000, true],
+    ['lost@example.com', 1_400_000, false],
+    ['less@example.com', 1, false],
+  ] as const) {
+    const ordered = send(bob, 'identifier.register', { identifier: name })
+    await created(ordered, true)
+    await accepted(ordered, receivedMsat)
+    await holdEnded(ordered, receivedMsat > 1 ? 'settle-hold' : 'cancel-hold', taken ? receivedMsat : null)
+  }
+  const cancelled = send(bob, 'identifier.register', { identifier: 'cancelled@example.com' })
+  await created(cancelled, true)
+  send(bob, 'order.cancel', { orderId: refOf(cancelled, 'order') })
+  await holdEnded(cancelled, 'cancel-hold', null)
 
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',

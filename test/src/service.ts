@@ -5,6 +5,7 @@ import { finalizeEvent, getPublicKey, nip44, verifyEvent } from 'nostr-tools'
 import type { NostrEvent } from '../../relay/event.ts'
 import type { Applied } from '../../relay/host.ts'
 import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
+import { holdEnded, invoiceAccepted } from '../../src/domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceSettled } from '../../src/domain/billing/invoice-facts.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { configApplied } from '../../src/domain/settings.ts'
@@ -154,17 +155,18 @@ export async function openService(settings: Settings = testSettings) {
       .filter(event => event.kind === 2412 && event.tags.some(tag => tag[0] === 'p' && tag[1] === key.publicKey))
       .map(event => open(event, key))
 
-  /** Answers the only open invoice job as the wallet would; gives the payment hash. */
-  const walletAnswers = async (outcome: 'created' | 'failed' = 'created'): Promise<string> => {
-    const [job] = environment.reader.range(tables.jobs, [])
-    if (job?.row.type !== 'create-invoice') throw new Error('no invoice was asked for')
+  /** Answers the oldest open invoice job as the wallet would, `held` with a hold invoice; gives the payment hash. */
+  const walletAnswers = async (outcome: 'created' | 'held' | 'failed' = 'created'): Promise<string> => {
+    const job = environment.reader.range(tables.jobs, []).find(({ row }) => row.type === 'create-invoice')
+    if (job === undefined) throw new Error('no invoice was asked for')
     const { invoiceId } = job.row.payload as { invoiceId: string }
     const jobId = job.key[0]
     const paymentHash = invoiceId.repeat(2)
     if (outcome === 'failed') {
       await appendFact({ method: invoiceFailed, params: { jobId, invoiceId }, dedupeKey: `test:${invoiceId}` })
     } else {
-      const params = { jobId, invoiceId, bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900 }
+      const made = { bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900, hold: outcome === 'held' }
+      const params = { jobId, invoiceId, ...made }
       await appendFact({ method: invoiceCreated, params, dedupeKey: `test:${invoiceId}` })
     }
     return paymentHash
@@ -173,6 +175,28 @@ export async function openService(settings: Settings = testSettings) {
   const settle = (paymentHash: string, receivedMsat: number): Promise<boolean> => {
     const params = { backend: 'test', paymentHash, receivedMsat, settledAt: clock.time, cursor: null }
     return appendFact({ method: invoiceSettled, params, dedupeKey: `test:${paymentHash}:settled` })
+  }
+
+  /** A payment arrives at a hold invoice and waits. */
+  const accept = (paymentHash: string, receivedMsat: number): Promise<boolean> =>
+    appendFact({
+      method: invoiceAccepted,
+      params: { backend: 'test', paymentHash, receivedMsat },
+      dedupeKey: `test:${paymentHash}:accepted`,
+    })
+
+  /** Does the job that ends a hold as the wallet would, by taking the payment or giving it back; says which it was. */
+  const endHold = async (settled: { receivedMsat: number } | null): Promise<string> => {
+    const job = environment.reader
+      .range(tables.jobs, [])
+      .find(({ row }) => row.type === 'settle-hold' || row.type === 'cancel-hold')
+    if (job === undefined) throw new Error('no hold is to be ended')
+    const [jobId] = job.key
+    const { invoiceId } = job.row.payload as { invoiceId: string }
+    const outcome = settled === null ? null : { ...settled, settledAt: clock.time }
+    const params = { jobId, invoiceId, settled: outcome }
+    await appendFact({ method: holdEnded, params, dedupeKey: `hold:${jobId}:ended` })
+    return job.row.type
   }
 
   /** Moves the clock and lets everything happen that is due by then, each at its own time. */
@@ -208,6 +232,8 @@ export async function openService(settings: Settings = testSettings) {
     resultOf,
     walletAnswers,
     settle,
+    accept,
+    endHold,
     advance,
     /** Gives a key a balance the way customers get one: a top-up that is paid. */
     fund: async (key: Key, amountMsat: number) => {

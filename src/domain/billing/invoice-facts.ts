@@ -8,6 +8,7 @@ import { completeJob } from '../jobs.ts'
 import { defineCommand } from '../method.ts'
 import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
+import { withdrawInvoice } from './accept.ts'
 import { presentInvoice } from './invoices.ts'
 import { expireOrder, presentOrder } from './orders.ts'
 import { settleInvoice } from './settle.ts'
@@ -28,9 +29,10 @@ export const invoiceCreated = defineCommand({
     bolt11: z.string().max(4_096),
     paymentHash: hash,
     expiresAt: time,
+    hold: z.boolean().default(false),
   }),
   result: done,
-  handle: ({ jobId, invoiceId, bolt11, paymentHash, expiresAt }, tx, context) => {
+  handle: ({ jobId, invoiceId, bolt11, paymentHash, expiresAt, hold }, tx, context) => {
     completeJob(tx, jobId)
     const invoice = tx.get(tables.invoices, [invoiceId])
     if (invoice === undefined) throw new Error(`no invoice ${invoiceId} was asked for`)
@@ -41,12 +43,15 @@ export const invoiceCreated = defineCommand({
       failInvoice(tx, context, invoiceId)
       return ok({})
     }
-    const open = { ...invoice, status: 'open' as const, bolt11, paymentHash, expiresAt }
+    const open = { ...invoice, status: 'open' as const, bolt11, paymentHash, expiresAt, hold }
     tx.put(tables.invoices, [invoiceId], open)
     tx.put(tables.invoicesByHash, [paymentHash], { invoiceId })
     tx.put(tables.unsettledInvoices, [expiresAt, invoiceId], {})
     schedule(tx, expiresAt + context.settings.orders.holdSlackSeconds, 'order-expiry', invoice.orderId)
-    if (order.status !== 'held') return ok({})
+    if (order.status !== 'held') {
+      withdrawInvoice(tx, context, invoiceId, open)
+      return ok({})
+    }
     const invoiced = { ...order, status: 'invoiced' as const }
     tx.put(tables.orders, [invoice.orderId], invoiced)
     resolvePending(tx, context, order.commandId, {

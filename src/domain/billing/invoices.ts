@@ -8,15 +8,15 @@ export type Invoice = RowOf<'invoices'>
 
 /** What an invoice looks like to its customer. */
 export function presentInvoice(invoiceId: string, invoice: Invoice): object {
-  const { status, orderId, amountMsat, bolt11, paymentHash, expiresAt, receivedMsat, settledAt } = invoice
-  return { id: invoiceId, status, orderId, amountMsat, bolt11, paymentHash, expiresAt, receivedMsat, settledAt }
+  const { account: _, createdAt: __, ...shown } = invoice
+  return { id: invoiceId, ...shown }
 }
 
 /** Records that an invoice is wanted and asks the wallet for it. Returns its id. */
 export function requestInvoice(
   tx: Transactor,
   context: Context,
-  wanted: { orderId: string; amountMsat: number; description: string },
+  wanted: { orderId: string; amountMsat: number; description: string; hold: boolean },
 ): string {
   const invoiceId = deriveRef(context, 'invoice')
   const amountMsat = msat(wanted.amountMsat)
@@ -31,6 +31,7 @@ export function requestInvoice(
     expiresAt: null,
     receivedMsat: null,
     settledAt: null,
+    hold: false,
   })
   enqueueJob(tx, context, {
     type: 'create-invoice',
@@ -39,6 +40,7 @@ export function requestInvoice(
       amountMsat,
       description: wanted.description,
       expirySeconds: context.settings.orders.invoiceExpirySeconds,
+      hold: wanted.hold,
     },
   })
   return invoiceId

@@ -9,9 +9,10 @@ import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
+import { withdrawInvoice } from './accept.ts'
 import { presentInvoice } from './invoices.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
-import { payFromBalance, placeOrder, presentOrder } from './orders.ts'
+import { endOrder, isUnpaid, payFromBalance, placeOrder, presentOrder } from './orders.ts'
 import { toItem } from './sellable.ts'
 
 const orderView = z.looseObject({ id: ref, status: z.string(), totalMsat: z.int() })
@@ -55,17 +56,46 @@ export const invoicePay = defineCommand({
     if (order.items.some(item => item.sellable === 'top-up')) {
       return reject('CONFLICT', 'a top-up cannot be paid from the balance')
     }
-    if (order.status === 'fulfilled' || order.status === 'credited') {
+    if (order.status === 'accepted' || order.status === 'fulfilled' || order.status === 'credited') {
       return reject('ALREADY_PAID', 'the order of this invoice is settled')
     }
+    if (order.status === 'cancelled') return reject('CONFLICT', 'the order of this invoice was cancelled')
     const isOver = invoice.expiresAt !== null && context.time > invoice.expiresAt
     if (order.status === 'expired' || isOver) return reject('INVOICE_EXPIRED', 'the invoice has expired')
     const paid = payFromBalance(tx, context, invoice.orderId, order)
     if (isRejection(paid)) return paid
+    withdrawInvoice(tx, context, invoiceId, invoice)
     const presented = presentOrder(invoice.orderId, paid)
     // The order may still be waiting for the wallet to make the invoice, which is now needed no more.
     resolvePending(tx, context, order.commandId, { status: 'ok', body: { order: presented } })
     return ok({ order: presented, invoice: presentInvoice(invoiceId, invoice) })
+  },
+})
+
+export const orderCancel = defineCommand({
+  name: 'order.cancel',
+  type: 'command',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'Gives up an order of the caller that is not paid; what is paid for it all the same goes to the balance.',
+  params: z.strictObject({ orderId: ref }),
+  result: z.object({ order: orderView }),
+  handle: ({ orderId }, tx, context) => {
+    const order = tx.get(tables.orders, [orderId])
+    if (order === undefined) return reject('NOT_FOUND', 'there is no such order')
+    if (order.account !== context.author) return reject('UNAUTHORIZED', 'this order belongs to another account')
+    if (order.status === 'expired' || order.status === 'cancelled') return reject('CONFLICT', 'this order is over')
+    if (!isUnpaid(order)) return reject('ALREADY_PAID', 'this order is paid')
+    const cancelled = endOrder(tx, context, orderId, order, 'cancelled')
+    resolvePending(
+      tx,
+      context,
+      order.commandId,
+      reject('CONFLICT', 'the order was cancelled before its invoice was made'),
+    )
+    const invoice = order.invoiceId === null ? undefined : tx.get(tables.invoices, [order.invoiceId])
+    if (order.invoiceId !== null && invoice !== undefined) withdrawInvoice(tx, context, order.invoiceId, invoice)
+    return ok({ order: presentOrder(orderId, cancelled) })
   },
 })
 

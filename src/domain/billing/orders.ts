@@ -51,7 +51,10 @@ export function placeOrder(
       if (!sellable.hold(ordered, until, tx, context)) held = false
     }
   }
-  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat, description: wanted.description })
+  // Money that stays the customer's own need not wait: nothing can keep it from being useful.
+  const hold = itemsOf(context, orderId, order).some(([sellable]) => sellable.revenue !== null)
+  const { description } = wanted
+  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat, description, hold })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
   return { status: 'pending', orderId }
@@ -97,14 +100,37 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
   return fulfilled
 }
 
-/** Gives back what an order holds and ends it unpaid, if it is still unpaid. */
-export function expireOrder(tx: Transactor, context: Context, orderId: string): void {
-  const order = tx.get(tables.orders, [orderId])
-  if (order === undefined || (order.status !== 'held' && order.status !== 'invoiced')) return
+/** Keeps an order's things for it while its payment is taken. The caller has found no obstacle. */
+export function claimOrder(tx: Transactor, context: Context, orderId: string, order: Order): void {
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.claim(ordered, tx, context)
+  tx.put(tables.orders, [orderId], { ...order, status: 'accepted' })
+}
+
+/** Gives back what an order holds and ends it unpaid. The caller has seen that it is. */
+export function endOrder(
+  tx: Transactor,
+  context: Context,
+  orderId: string,
+  order: Order,
+  status: 'expired' | 'cancelled',
+): Order {
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, order.status === 'invoiced', tx, context)
   }
-  tx.put(tables.orders, [orderId], { ...order, status: 'expired' })
+  const ended: Order = { ...order, status }
+  tx.put(tables.orders, [orderId], ended)
+  return ended
+}
+
+/** Whether an order waits for somebody to pay it. */
+export function isUnpaid({ status }: Order): boolean {
+  return status === 'held' || status === 'invoiced'
+}
+
+/** Ends an order that nobody has paid; any other stays as it is. */
+export function expireOrder(tx: Transactor, context: Context, orderId: string): void {
+  const order = tx.get(tables.orders, [orderId])
+  if (order !== undefined && isUnpaid(order)) endOrder(tx, context, orderId, order, 'expired')
 }
 
 function itemsOf(context: Context, orderId: string, order: Order): [Sellable, Ordered, Item][] {

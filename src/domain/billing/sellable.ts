@@ -16,7 +16,9 @@ export type Sellable = {
   readonly revenue: string | null
   /** Sets the thing aside until a time (Unix seconds), if it can and may; `false`: the order races with others. */
   hold(ordered: Ordered, until: number, tx: Transactor, context: Context): boolean
-  /** Gives back what `hold` set aside, if anything; `lapsed`: because nobody paid. */
+  /** Keeps the thing for this order alone, for as long as it takes: its payment has arrived and is about to be taken. */
+  claim(ordered: Ordered, tx: Transactor, context: Context): void
+  /** Gives back what `hold` or `claim` set aside, if anything; `lapsed`: because nobody paid. */
   release(ordered: Ordered, lapsed: boolean, tx: Transactor, context: Context): void
   /** Why the thing cannot be handed over now, or `null` when it can. Changes nothing. */
   obstacle(ordered: Ordered, tx: Transactor, context: Context): Rejection | null

@@ -50,6 +50,7 @@ function completeOrder(
 ): { type: 'order.fulfilled' | 'order.credited'; order: RowOf<'orders'>; reason: string | null } {
   const credited = (reason: string) => ({ type: 'order.credited' as const, order, reason })
   if (order.status === 'fulfilled' || order.status === 'credited') return credited('the order was settled before')
+  if (order.status === 'cancelled') return credited('the order was cancelled')
   if (receivedMsat < order.totalMsat) return credited('less arrived than the order costs')
   const obstacle = findObstacle(tx, context, invoice.orderId, order)
   if (obstacle === null) {

@@ -6,6 +6,7 @@ export const topUp: Sellable = {
   revenue: null,
   // There is nothing to set aside.
   hold: () => false,
+  claim: () => undefined,
   release: () => undefined,
   obstacle: () => null,
   fulfil: () => undefined,

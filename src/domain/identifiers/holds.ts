@@ -11,6 +11,8 @@ import { schedule } from '../schedule.ts'
  */
 
 const total = 'total'
+/** What others are told of how long a claim lasts; it ends when the wallet has taken the payment, or lost it. */
+const claimSeconds = 3_600
 
 /** Holds a name for an order if rations allow; says whether it did. */
 export function holdName(
@@ -23,10 +25,22 @@ export function holdName(
   const lapsed = tx.get(tables.lapsedHolds, [domain, name])
   if (lapsed !== undefined && lapsed.until > context.time) return false
   if (countOf(tx, holder.account) >= unpaidHoldsPerAccount || countOf(tx, total) >= unpaidHoldsTotal) return false
-  tx.put(tables.holds, [domain, name], holder)
+  tx.put(tables.holds, [domain, name], { ...holder, unpaid: true })
   addToCount(tx, holder.account, 1)
   addToCount(tx, total, 1)
   return true
+}
+
+/** Holds a name for an order whose payment waits to be taken; nobody else has it then, and no ration counts it. */
+export function claimName(
+  tx: Transactor,
+  context: Context,
+  { name, domain }: Identifier,
+  { orderId, account }: { orderId: string; account: string },
+): void {
+  releaseHold(tx, context, { name, domain }, orderId, false)
+  if (tx.has(tables.holds, [domain, name])) throw new Error(`${name}@${domain} is held for another order`)
+  tx.put(tables.holds, [domain, name], { orderId, account, until: context.time + claimSeconds, unpaid: false })
 }
 
 /** Ends an order's hold on a name, if it has one; one that lapsed unpaid keeps the name from being held so again for a while. */
@@ -40,8 +54,10 @@ export function releaseHold(
   const hold = tx.get(tables.holds, [domain, name])
   if (hold === undefined || hold.orderId !== orderId) return
   tx.delete(tables.holds, [domain, name])
-  addToCount(tx, hold.account, -1)
-  addToCount(tx, total, -1)
+  if (hold.unpaid) {
+    addToCount(tx, hold.account, -1)
+    addToCount(tx, total, -1)
+  }
   if (!lapsed) return
   const until = context.time + context.settings.orders.lapsedHoldSeconds
   tx.put(tables.lapsedHolds, [domain, name], { until })

@@ -6,7 +6,7 @@ import type { Transactor } from '../../store/transaction.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
 import { isClaimable } from './availability.ts'
-import { holdName, releaseHold } from './holds.ts'
+import { claimName, holdName, releaseHold } from './holds.ts'
 import { activateName } from './lifecycle.ts'
 
 /** What an order for a name needs to know. */
@@ -24,6 +24,9 @@ export const registration: Sellable = {
   hold: (ordered, until, tx, context) => {
     const { orderId, account } = ordered
     return holdName(tx, context, wantedOf(ordered).identifier, { orderId, account, until })
+  },
+  claim: (ordered, tx, context) => {
+    claimName(tx, context, wantedOf(ordered).identifier, ordered)
   },
   release: (ordered, lapsed, tx, context) => {
     releaseHold(tx, context, wantedOf(ordered).identifier, ordered.orderId, lapsed)

@@ -38,9 +38,9 @@ export function contradictions(environment: Environment): string[] {
   const counts = new Map<string, number>()
   for (const { key, row } of rows(tables.holds)) {
     const order = orders.get(row.orderId)
-    const isOpen = order?.status === 'held' || order?.status === 'invoiced'
-    if (!isOpen || order.account !== row.account) found.push(`${key.join(' ')} is held for no open order`)
-    for (const counted of [row.account, 'total']) counts.set(counted, (counts.get(counted) ?? 0) + 1)
+    const isOpen = row.unpaid ? order?.status === 'held' || order?.status === 'invoiced' : order?.status === 'accepted'
+    if (!isOpen || order?.account !== row.account) found.push(`${key.join(' ')} is held for no open order`)
+    for (const counted of row.unpaid ? [row.account, 'total'] : []) counts.set(counted, (counts.get(counted) ?? 0) + 1)
   }
   same(
     'hold counts',
@@ -65,7 +65,7 @@ export function contradictions(environment: Environment): string[] {
     'unsettled invoices',
     keysOf(tables.unsettledInvoices),
     invoices
-      .filter(({ row }) => row.expiresAt !== null && row.status !== 'settled')
+      .filter(({ row }) => row.expiresAt !== null && row.status !== 'settled' && row.status !== 'cancelled')
       .map(({ key, row }) => `${row.expiresAt} ${key[0]}`),
   )
   same(
@@ -75,6 +75,12 @@ export function contradictions(environment: Environment): string[] {
       .map(({ row }) => (row.payload as { invoiceId: string }).invoiceId),
     invoices.filter(({ row }) => row.status === 'requested').map(({ key }) => key[0]),
   )
+
+  const ending = rows(tables.jobs).filter(({ row }) => row.type === 'settle-hold' || row.type === 'cancel-hold')
+  const isEnding = new Set(ending.map(({ row }) => (row.payload as { invoiceId: string }).invoiceId))
+  for (const { key, row } of invoices) {
+    if (row.status === 'accepted' && !isEnding.has(key[0])) found.push(`the payment of ${key[0]} waits for ever`)
+  }
 
   const balances = new Map<string, number>()
   for (const {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
+import { holdEnded, invoiceAccepted } from '../../../src/domain/billing/hold-facts.ts'
 import {
   invoiceCreated,
   invoiceFailed,
@@ -83,6 +84,7 @@ const anyStep = fc.oneof(
       open: fc.boolean(),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), who, pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resend' as const), pick }) },
 )
 type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never
@@ -114,8 +116,16 @@ function createPlay(service: TestService) {
       const settled = index % 2 === 0 ? { receivedMsat: amountMsat, settledAt: service.clock.time } : null
       const params = { jobId, commandId, paymentHash, settled: isDone ? settled : null, reachable: isDone }
       await service.appendFact({ method: invoiceLookedUp, params, dedupeKey: `look-up:${commandId}` })
+    } else if (job.row.type === 'settle-hold' || job.row.type === 'cancel-hold') {
+      if (!isDone) return
+      const settled = whatBecomes(job.row.type, invoiceId, index)
+      await service.appendFact({ method: holdEnded, params: { jobId, invoiceId, settled }, dedupeKey: `hold:${jobId}` })
     } else if (isDone) {
       const made = {
+        hold:
+          index % 2 === 0 &&
+          reader.get(tables.orders, [reader.get(tables.invoices, [invoiceId])?.orderId ?? ''])?.items[0]?.sellable !==
+            'top-up',
         bolt11: `lnbcrt-${invoiceId}`,
         paymentHash: hashOf(invoiceId),
         expiresAt: service.clock.time + 900,
@@ -128,6 +138,15 @@ function createPlay(service: TestService) {
     }
   }
 
+  /** What the wallet says of a payment that waited, which it does not change afterwards. */
+  const whatBecomes = (type: string, invoiceId: string, index: number) => {
+    const invoice = reader.get(tables.invoices, [invoiceId])
+    const receivedMsat = invoice?.receivedMsat ?? invoice?.amountMsat ?? 0
+    const isTaken =
+      invoice?.status === 'settled' || (invoice?.status === 'accepted' && type === 'settle-hold' && index % 3 !== 0)
+    return isTaken ? { receivedMsat, settledAt: service.clock.time } : null
+  }
+
   const settle = async (index: number, changeMsat: number): Promise<void> => {
     const invoice = pickOf(
       reader.range(tables.invoices, []).filter(({ row }) => row.paymentHash !== null),
@@ -136,6 +155,11 @@ function createPlay(service: TestService) {
     if (invoice === undefined) return
     const { paymentHash, amountMsat } = invoice.row
     const receivedMsat = Math.max(0, amountMsat + changeMsat)
+    if (invoice.row.hold) {
+      const params = { backend: 'test', paymentHash, receivedMsat }
+      await service.appendFact({ method: invoiceAccepted, params, dedupeKey: `test:${paymentHash}:accepted` })
+      return
+    }
     const params = { backend: 'test', paymentHash, receivedMsat, settledAt: service.clock.time, cursor: String(index) }
     await service.appendFact({ method: invoiceSettled, params, dedupeKey: `test:${paymentHash}:settled` })
   }
@@ -165,6 +189,11 @@ function createPlay(service: TestService) {
         if (invoiceId === undefined) return
         const proof = step.from === 'preimage' ? { preimage: preimageOf(invoiceId) } : {}
         return send(key(step.who), 'invoice.pay', { from: step.from, invoiceId, ...proof })
+      }
+      case 'cancel': {
+        const orderId = pickOf(reader.range(tables.orders, []), step.pick)?.key[0]
+        if (orderId !== undefined) send(key(step.who), 'order.cancel', { orderId })
+        return
       }
       case 'work':
         return work(step.pick, step.outcome === 'done')

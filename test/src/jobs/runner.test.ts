@@ -30,6 +30,7 @@ beforeEach(async () => {
   const hanging = new Promise<void>(resolve => {
     release = resolve
   })
+  const neverDone = { attempt: () => Promise.resolve(null), giveUp: () => null }
   const workers: JobWorkers = {
     'create-invoice': {
       attempt: async ({ id: jobId, payload: { invoiceId } }, signal) => {
@@ -56,7 +57,9 @@ beforeEach(async () => {
         dedupeKey: `invoice:${invoiceId}:failed`,
       }),
     },
-    'look-up-invoice': { attempt: () => Promise.resolve(null), giveUp: () => null },
+    'look-up-invoice': neverDone,
+    'settle-hold': neverDone,
+    'cancel-hold': neverDone,
   }
   runner = startJobRunner({
     environment: service.environment,

@@ -1,0 +1,95 @@
+import { tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
+import type { Context } from '../context.ts'
+import { enqueueJob } from '../jobs.ts'
+import type { Invoice } from './invoices.ts'
+import { claimOrder, endOrder, findObstacle, type Order, presentOrder } from './orders.ts'
+
+/**
+ * A payment waits to be taken. If the order's things can be had they are claimed first, so that nobody is owed a refund
+ * whatever happens next, and only then the wallet takes the payment; otherwise it goes back to the payer.
+ */
+export function acceptPayment(
+  tx: Transactor,
+  context: Context,
+  invoiceId: string,
+  invoice: Invoice,
+  receivedMsat: number,
+): void {
+  // Taken, given back, or about to be: that payment has been dealt with.
+  if (invoice.status !== 'open' && invoice.status !== 'expired') return
+  const { orderId } = invoice
+  const order = orderOf(tx, invoiceId, invoice)
+  const refusal = reasonAgainst(tx, context, orderId, order, receivedMsat)
+  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'accepted' })
+  if (refusal === null) {
+    claimOrder(tx, context, orderId, order)
+    endHold(tx, context, 'settle-hold', invoiceId, invoice)
+    return
+  }
+  endHold(tx, context, 'cancel-hold', invoiceId, invoice)
+  const body = { order: presentOrder(orderId, order), receivedMsat, reason: refusal }
+  context.emit({ kind: 'notice', type: 'invoice.cancelled', to: invoice.account, about: order.commandId, body })
+}
+
+/** The payer has the money back, or never sent any: the invoice is over, and what was claimed for it is free. */
+export function losePayment(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
+  if (invoice.status === 'settled' || invoice.status === 'cancelled') return
+  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'cancelled' })
+  if (invoice.expiresAt !== null) tx.delete(tables.unsettledInvoices, [invoice.expiresAt, invoiceId])
+  const order = orderOf(tx, invoiceId, invoice)
+  if (order.status !== 'accepted') return
+  const ended = endOrder(tx, context, invoice.orderId, order, 'expired')
+  const body = { order: presentOrder(invoice.orderId, ended), reason: 'the payment went back before it was taken' }
+  context.emit({ kind: 'notice', type: 'order.expired', to: invoice.account, about: order.commandId, body })
+}
+
+/** Has the wallet end an invoice that nobody need pay any more, where it can. */
+export function withdrawInvoice(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
+  if (invoice.hold && (invoice.status === 'open' || invoice.status === 'expired')) {
+    endHold(tx, context, 'cancel-hold', invoiceId, invoice)
+  }
+}
+
+function reasonAgainst(
+  tx: Transactor,
+  context: Context,
+  orderId: string,
+  order: Order,
+  receivedMsat: number,
+): string | null {
+  switch (order.status) {
+    case 'held':
+    case 'invoiced':
+    case 'expired':
+      if (receivedMsat < order.totalMsat) return 'less arrived than the order costs'
+      return findObstacle(tx, context, orderId, order)?.message ?? null
+    case 'accepted':
+    case 'fulfilled':
+    case 'credited':
+      return 'the order was settled before'
+    case 'cancelled':
+      return 'the order was cancelled'
+    default: {
+      const unknown: never = order.status
+      throw new Error(`no order is ${String(unknown)}`)
+    }
+  }
+}
+
+function endHold(
+  tx: Transactor,
+  context: Context,
+  type: 'settle-hold' | 'cancel-hold',
+  invoiceId: string,
+  { paymentHash }: Invoice,
+): void {
+  if (paymentHash === null) throw new Error(`invoice ${invoiceId} was never made`)
+  enqueueJob(tx, context, { type, payload: { invoiceId, paymentHash } }, invoiceId)
+}
+
+function orderOf(tx: Transactor, invoiceId: string, { orderId }: Invoice): Order {
+  const order = tx.get(tables.orders, [orderId])
+  if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
+  return order
+}

@@ -1,0 +1,34 @@
+import { decode } from 'bolt11'
+
+/** What an invoice says (BOLT 11): amount in millisatoshi, time in Unix seconds. */
+export type Bolt11 = {
+  /** The prefix between `ln` and the amount: `bc`, `tb`, `tbs` or `bcrt`. */
+  readonly currency: string
+  /** `null` when it is for the payer to say. */
+  readonly amountMsat: number | null
+  /** 32 bytes, hex. */
+  readonly paymentHash: string
+  readonly expiresAt: number
+}
+
+/** Longer than invoices with many routing hints; the format itself has no limit. */
+export const maxBolt11Characters = 4_096
+/** When an invoice does not say (BOLT 11, field x). */
+const defaultExpirySeconds = 3_600
+
+/** Reads an invoice in any case; `null` when the text is none, is not signed, or is for more than can be counted. */
+export function parseBolt11(text: string): Bolt11 | null {
+  if (text.length > maxBolt11Characters) return null
+  try {
+    const { tagsObject, millisatoshis, timestamp, prefix } = decode(text)
+    const { payment_hash: paymentHash, expire_time: expirySeconds = defaultExpirySeconds } = tagsObject
+    const currency = /^ln([a-z]+)/.exec(prefix ?? '')?.[1]
+    const amountMsat = millisatoshis ? Number(millisatoshis) : null
+    if (currency === undefined || timestamp === undefined || !/^[0-9a-f]{64}$/.test(paymentHash ?? '')) return null
+    if (amountMsat !== null && !(Number.isSafeInteger(amountMsat) && amountMsat > 0)) return null
+    return { currency, amountMsat, paymentHash: paymentHash ?? '', expiresAt: timestamp + expirySeconds }
+  } catch {
+    // The package throws on whatever is not an invoice.
+    return null
+  }
+}

@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
+import type { CreatedInvoice, LightningBackend } from '../../../src/adapters/lightning/port.ts'
+import { cancelHoldWorker, settleHoldWorker } from '../../../src/jobs/holds.ts'
+import { createInvoiceWorker } from '../../../src/jobs/invoices.ts'
+import { preimagesOf } from '../../../src/jobs/preimages.ts'
+import { never, requestOf, sha256 } from '../adapters/lightning/invoice-request.ts'
+import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
+
+const preimageOf = preimagesOf(Buffer.alloc(32, 7))
+const invoiceId = '1'.repeat(32)
+const paymentHash = sha256(Buffer.from(preimageOf(invoiceId), 'hex'))
+const hold = { id: '2'.repeat(32), createdAt: 0, payload: { invoiceId, paymentHash } }
+const job = (changes: object = {}) => ({
+  id: '3'.repeat(32),
+  createdAt: 0,
+  type: 'create-invoice' as const,
+  payload: { invoiceId, amountMsat: 21_500, description: 'a name', expirySeconds: 900, hold: true, ...changes },
+})
+
+let fixture: DevWalletFixture
+beforeEach(async () => {
+  fixture = await openDevWallet()
+})
+afterEach(() => fixture.close())
+
+const paid = async () => {
+  const request = requestOf({ idempotencyKey: invoiceId, preimage: preimageOf(invoiceId), hold: true })
+  const { bolt11 } = await fixture.backend.createInvoice(request, never)
+  await fixture.pay(bolt11)
+  return request.amountMsat
+}
+
+describe('having an invoice made', () => {
+  const create = (backend: LightningBackend, changes = {}) =>
+    createInvoiceWorker(backend, preimageOf).attempt(job(changes), never)
+
+  it.each([true, false])('with our preimage, its payment waiting if that is wanted: %s', async wanted => {
+    const fact = await create(fixture.backend, { hold: wanted })
+    expect(fact).toMatchObject({
+      params: { jobId: job().id, invoiceId, paymentHash, hold: wanted },
+      dedupeKey: `invoice:${invoiceId}:created`,
+    })
+    if (fact === null) throw new Error('no invoice was made')
+    await fixture.pay((fact.params as CreatedInvoice).bolt11)
+    const state = await fixture.backend.lookUpInvoice(paymentHash, never)
+    expect(state.status).toBe(wanted ? 'accepted' : 'settled')
+  })
+
+  it('that is paid at once where payments cannot wait, in whole satoshis where there are no parts', async () => {
+    const asked: object[] = []
+    const fact = await create({
+      ...fixture.backend,
+      capabilities: async () => ({ hold: false, descriptionHash: false, pay: true, resolutionMsat: 1_000 }),
+      createInvoice: (request, signal) => {
+        asked.push(request)
+        return fixture.backend.createInvoice(request, signal)
+      },
+    })
+    expect(fact?.params).toMatchObject({ hold: false })
+    expect(asked).toMatchObject([{ amountMsat: 22_000 }])
+    expect(asked[0]).not.toHaveProperty('hold')
+  })
+
+  it('is tried again while the wallet does not answer, and given up at once when it is known to be away', async () => {
+    fixture.fail('create', 'unavailable')
+    expect(await create(fixture.backend)).toBe(null)
+    const away = { ...fixture.backend, capabilities: () => Promise.reject(new CircuitOpen('away')) }
+    expect(await create(away)).toMatchObject({ dedupeKey: `invoice:${invoiceId}:failed` })
+  })
+
+  it.each<[string, (made: CreatedInvoice, other: CreatedInvoice) => CreatedInvoice]>([
+    ['another payment hash', made => ({ ...made, paymentHash: '0'.repeat(64) })],
+    ['another amount', (made, other) => ({ ...made, bolt11: other.bolt11 })],
+    ['no invoice', made => ({ ...made, bolt11: 'lnbcrt1junk' })],
+  ])('is not believed when the wallet lies: %s', async (_lie, change) => {
+    const other = await fixture.backend.createInvoice(requestOf(), never)
+    const liar: LightningBackend = {
+      ...fixture.backend,
+      createInvoice: async (request, signal) => change(await fixture.backend.createInvoice(request, signal), other),
+    }
+    await expect(create(liar)).rejects.toThrow('made another invoice than was asked for')
+  })
+})
+
+describe('taking a payment that waits', () => {
+  const settle = () => settleHoldWorker(fixture.backend, preimageOf).attempt({ ...hold, type: 'settle-hold' }, never)
+
+  it('says what was taken', async () => {
+    const receivedMsat = await paid()
+    const settled = { receivedMsat, settledAt: fixture.now() }
+    expect(await settle()).toMatchObject({ params: { jobId: hold.id, invoiceId, settled } })
+    expect(await settle()).toMatchObject({ params: { settled } })
+  })
+
+  it('says that it was lost', async () => {
+    await paid()
+    await fixture.backend.cancelHold(paymentHash, never)
+    expect(await settle()).toMatchObject({ params: { settled: null } })
+  })
+
+  it.each(['hold', 'lookup'] as const)('goes on trying without an answer to %s', async call => {
+    await paid()
+    fixture.fail(call, 'unavailable')
+    expect(await settle()).toBe(null)
+    const worker = settleHoldWorker(fixture.backend, preimageOf)
+    expect(worker.giveUp({ ...hold, type: 'settle-hold' })).toBe(null)
+    expect(await settle()).toMatchObject({ params: { settled: { settledAt: fixture.now() } } })
+  })
+})
+
+describe('giving a payment back', () => {
+  const cancel = () => cancelHoldWorker(fixture.backend).attempt({ ...hold, type: 'cancel-hold' }, never)
+
+  it('says that it is back', async () => {
+    await paid()
+    expect(await cancel()).toMatchObject({ params: { jobId: hold.id, invoiceId, settled: null } })
+    expect(await cancel()).toMatchObject({ params: { settled: null } })
+  })
+
+  it('says what was taken when it is too late', async () => {
+    const receivedMsat = await paid()
+    await fixture.backend.settleHold(preimageOf(invoiceId), never)
+    expect(await cancel()).toMatchObject({ params: { settled: { receivedMsat } } })
+  })
+
+  it('goes on trying without an answer', async () => {
+    await paid()
+    fixture.fail('hold', 'unavailable')
+    expect(await cancel()).toBe(null)
+    expect(cancelHoldWorker(fixture.backend).giveUp({ ...hold, type: 'cancel-hold' })).toBe(null)
+  })
+})
