@@ -6,6 +6,8 @@ import { readHead } from './store/log.ts'
 import { type Settings, tables } from './store/tables.ts'
 
 const msatPerSat = 1_000
+/** What invoices of a network begin with, after `ln` (BOLT 11, human-readable part). */
+const currencies = { mainnet: 'bc', testnet: 'tb', signet: 'tbs', regtest: 'bcrt' } as const
 
 /** What handlers need of the configuration, in their units. It enters the log when it differs from the last. */
 export function settingsFromConfig(
@@ -39,6 +41,12 @@ export function settingsFromConfig(
       graceDays: identifiers.graceDays,
       noticeDays: identifiers.noticeDays,
       reserved: [...identifiers.reserved],
+    },
+    payments: {
+      // The development wallet's invoices are regtest's on every network.
+      currency: currencies[config.wallet.startsWith('dev:') ? 'regtest' : config.network],
+      feePpm: config.payments.feePpm,
+      minFeeMsat: config.payments.minFeeSat * msatPerSat,
     },
   }
 }

@@ -2,10 +2,12 @@ import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
 import type { Config } from './config.ts'
+import { askedPayments } from './jobs/asked-payments.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
 import { cancelHoldWorker, settleHoldWorker } from './jobs/holds.ts'
 import { keepHouse } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
+import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
 import { startJobRunner } from './jobs/runner.ts'
 import { followSettlements, sweepRegularly } from './jobs/settlements.ts'
@@ -47,6 +49,11 @@ export function startJobs(options: {
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
+      'pay-invoice': payInvoiceWorker(
+        wallet,
+        askedPayments({ environment, applyLocally: relay.applyLocally }),
+        clock.now,
+      ),
     },
     now: clock.now,
     tryForSeconds: () => config.orders.commandDeadlineSeconds,

@@ -6,6 +6,7 @@ import { ControlError, type ControlHandler, callControl, controlHandler, control
 
 const usage = [
   'panda dev pay INVOICE [--late] [--msat N]',
+  'panda dev invoice MSAT',
   `panda dev fail ${faultCalls.join('|')} ${faultModes.join('|')} [--times N]`,
 ]
 
@@ -15,6 +16,9 @@ const pay = z.strictObject({
   late: z.boolean().default(false),
   receivedMsat: z.int().min(1).optional(),
 })
+/** An invoice of somebody outside, to withdraw to. */
+const invoice = z.strictObject({ amountMsat: z.int().min(1) })
+const made = z.object({ bolt11: z.string() })
 const fail = z.strictObject({
   call: z.enum(faultCalls),
   mode: z.enum(faultModes),
@@ -29,7 +33,7 @@ const refusals = {
   expired: 'this invoice has expired (--late pays it all the same)',
 } as const
 
-/** The methods `dev.pay` and `dev.fail` of the control socket, for the service that runs the wallet. */
+/** The methods `dev.pay`, `dev.invoice` and `dev.fail` of the control socket, for the service that runs the wallet. */
 export function devWalletHandlers(wallet: DevWallet): Record<string, ControlHandler> {
   return {
     'dev.pay': controlHandler(pay, async ({ invoice, late, receivedMsat }) => {
@@ -37,6 +41,10 @@ export function devWalletHandlers(wallet: DevWallet): Record<string, ControlHand
       if (outcome.status === 'refused') return { ok: false, error: refusals[outcome.reason] }
       return { ok: true, result: { paymentHash: outcome.paymentHash, receivedMsat: outcome.receivedMsat } }
     }),
+    'dev.invoice': controlHandler(invoice, async ({ amountMsat }) => ({
+      ok: true,
+      result: await wallet.outsideInvoice({ amountMsat }),
+    })),
     'dev.fail': controlHandler(fail, async fault => {
       wallet.fault(fault)
       return { ok: true, result: null }
@@ -45,7 +53,7 @@ export function devWalletHandlers(wallet: DevWallet): Record<string, ControlHand
 }
 
 /**
- * `panda dev pay` and `panda dev fail`, asked of the service that runs with this data directory. Resolves with the exit
+ * `panda dev pay`, `panda dev invoice` and `panda dev fail`, asked of the service that runs with this data directory. Resolves with the exit
  * code: 0 done, 1 refused or not reached, 2 wrong usage.
  */
 export async function devCommand(
@@ -68,7 +76,7 @@ export async function devCommand(
   }
 }
 
-type Asked = { method: 'dev.pay' | 'dev.fail'; params: unknown; describe(result: unknown): string }
+type Asked = { method: 'dev.pay' | 'dev.invoice' | 'dev.fail'; params: unknown; describe(result: unknown): string }
 
 function describePayment(result: unknown): string {
   const { paymentHash, receivedMsat } = paid.parse(result)
@@ -90,6 +98,11 @@ function readArguments(args: string[]): Asked | null {
     const invoice = rest[0]?.replace(/^lightning:/i, '')
     const params = pay.safeParse({ invoice, late: values.late, receivedMsat: wholeNumber(values.msat) })
     return params.success ? { method: 'dev.pay', params: params.data, describe: describePayment } : null
+  }
+  if (command === 'invoice' && rest.length === 1 && Object.keys(values).length === 0) {
+    const params = invoice.safeParse({ amountMsat: wholeNumber(rest[0]) })
+    if (!params.success) return null
+    return { method: 'dev.invoice', params: params.data, describe: result => made.parse(result).bolt11 }
   }
   if (command === 'fail' && rest.length === 2 && values.msat === undefined && values.late === undefined) {
     const params = fail.safeParse({ call: rest[0], mode: rest[1], times: wholeNumber(values.times) })

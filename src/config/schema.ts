@@ -92,6 +92,10 @@ export const configSchema = section({
     unpaidHoldsTotal: whole(0, 10_000_000).default(10_000),
     lapsedHoldSeconds: whole(0, 365 * day).default(day),
   }).prefault({}),
+  payments: section({
+    feePpm: whole(0, 1_000_000).default(10_000),
+    minFeeSat: whole(0, 1_000_000).default(10),
+  }).prefault({}),
   rations: section({
     commandsPerKeyPerMinute: whole(1, 1_000_000).default(60),
     commandsPerIpPerMinute: whole(1, 1_000_000).default(600),

@@ -17,6 +17,10 @@ export type JobRequest =
     }
   /** Take a payment that waits, or give it back. */
   | { type: 'settle-hold' | 'cancel-hold'; payload: { invoiceId: string; paymentHash: string } }
+  | {
+      type: 'pay-invoice'
+      payload: { withdrawalId: string; bolt11: string; paymentHash: string; maxFeeMsat: number; expiresAt: number }
+    }
   | { type: 'look-up-invoice'; payload: { invoiceId: string; paymentHash: string; commandId: string } }
 
 /** Asks for work, to begin once this transaction is durable; `about` is what it is for when one command may ask for several. */

@@ -49,4 +49,5 @@ export const initialSettings: Settings = {
     lapsedHoldSeconds: 0,
   },
   identifiers: { minLength: 1, maxLength: 64, graceDays: 0, noticeDays: 0, reserved: [] },
+  payments: { currency: 'bcrt', feePpm: 0, minFeeMsat: 0 },
 }

@@ -3,6 +3,7 @@ import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '
 import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
+import { balanceWithdraw, paymentEnded, withdrawalGet, withdrawalList } from '../domain/billing/withdraw-methods.ts'
 import { clockAdvance } from '../domain/clock.ts'
 import { domainAdd, domainSetPolicy } from '../domain/domains/methods.ts'
 import {
@@ -29,6 +30,7 @@ export const commandMethods: readonly CommandMethod[] = [
   invoicePay,
   orderCancel,
   balanceTopup,
+  balanceWithdraw,
   ticketOpen,
   ticketReply,
   ticketClose,
@@ -40,6 +42,7 @@ export const commandMethods: readonly CommandMethod[] = [
   holdEnded,
   invoiceSettled,
   invoiceLookedUp,
+  paymentEnded,
 ]
 
 export const queryMethods: readonly QueryMethod[] = [
@@ -49,6 +52,8 @@ export const queryMethods: readonly QueryMethod[] = [
   orderGet,
   invoiceGet,
   balanceGet,
+  withdrawalGet,
+  withdrawalList,
   ticketGet,
   ticketList,
 ]

@@ -38,6 +38,8 @@ export const settingsRow = z.object({
     lapsedHoldSeconds: int,
   }),
   identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
+  /** `currency`: as invoices of the network begin, after `ln`. The rest: what a payment's fee may be, if its customer does not say. */
+  payments: z.object({ currency: text, feePpm: int, minFeeMsat: int }),
 })
 
 /** One line of a price, as shown in a quote and kept on the order. */
@@ -83,7 +85,7 @@ export const tables = {
   /** key → account, made by its first accepted command. */
   accounts: defineTable({ name: 'accounts', mark: 'fold', key: ['hash'], row: z.object({ createdAt: int }) }),
   /**
-   * account, what, time, id: what an account has. Names (at time 0, as `alice@example.com`), orders, postings and tickets
+   * account, what, time, id: what an account has. Names (at time 0, as `alice@example.com`), orders, postings, tickets, withdrawals
    * in one table, so that what a command adds for its author stands on one page.
    */
   byAccount: defineTable({ name: 'by-account', mark: 'fold', key: ['hash', 'text', 'uint', 'text'], row: nothing }),
@@ -195,6 +197,32 @@ export const tables = {
     key: ['text'],
     row: z.object({ cursor: text }),
   }),
+  /** withdrawal id → an invoice paid for a customer; kept for ever. */
+  withdrawals: defineTable({
+    name: 'withdrawals',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['paying', 'paid', 'failed']),
+      account: text,
+      bolt11: text,
+      paymentHash: text,
+      amountMsat: int,
+      maxFeeMsat: int,
+      feeMsat: int.nullable(),
+      preimage: text.nullable(),
+      reason: text.nullable(),
+      createdAt: int,
+      expiresAt: int,
+    }),
+  }),
+  /** payment hash → the withdrawal that pays it, the latest if others have failed. */
+  withdrawalsByHash: defineTable({
+    name: 'withdrawals-by-hash',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ withdrawalId: text }),
+  }),
   /** posting id → one movement of money; never changed. */
   postings: defineTable({
     name: 'postings',
@@ -239,6 +267,8 @@ export const tables = {
 
   /** 'schema' → version of the shapes in this file; 'heartbeat' → when the service last ran; 'refusals' → how many are kept; 'outbound' → the last number there. */
   local: defineTable({ name: 'local', mark: 'local', key: ['text'], row: z.object({ value: int }) }),
+  /** withdrawal id: the wallet has been asked to pay it, and is not asked again. */
+  askedPayments: defineTable({ name: 'asked-payments', mark: 'local', key: ['ref'], row: nothing }),
   /** command id → its signed refusal, kept longer than a command can be resent. */
   refusals: defineTable({
     name: 'refusals',

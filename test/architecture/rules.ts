@@ -36,7 +36,7 @@ const arrows: Record<string, readonly string[]> = {
 /** What the deterministic parts may use of others' packages; other folders are free to choose. */
 const packages: Record<string, readonly string[]> = {
   'src/domain': ['zod', 'node:crypto'],
-  'src/protocol': ['zod', 'node:crypto', 'nostr-tools'],
+  'src/protocol': ['zod', 'node:crypto', 'nostr-tools', 'bolt11'],
 }
 
 /** Folders whose results depend on their arguments alone. */

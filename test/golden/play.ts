@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { signInvoice } from '../../src/adapters/lightning/dev-wallet/bolt11.ts'
 import { holdEnded as holdEndedFact, invoiceAccepted } from '../../src/domain/billing/hold-facts.ts'
 import {
   invoiceCreated,
@@ -6,6 +7,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../src/domain/billing/invoice-facts.ts'
+import { paymentEnded } from '../../src/domain/billing/withdraw-methods.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { deriveRef } from '../../src/domain/context.ts'
 import { configApplied } from '../../src/domain/settings.ts'
@@ -16,6 +18,12 @@ const alice = keyOf(2)
 const bob = keyOf(3)
 const year = 365 * 86_400
 const sha256 = (hex: string) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex')
+
+/** An invoice of a node that has nothing to do with the service. */
+function outsideInvoice(amountMsat: number, timestamp: number): string {
+  const secrets = { paymentHash: sha256(amountMsat.toString(16).padStart(8, '0')), paymentSecret: 'bb'.repeat(32) }
+  return signInvoice({ ...secrets, amountMsat, description: '', timestamp, expirySeconds: 600 }, Buffer.alloc(32, 9))
+}
 
 /** What the play is performed on: a clock to set, and a way in for commands and facts. */
 export type Stage = {
@@ -67,6 +75,11 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     const settled = receivedMsat === null ? null : { receivedMsat, settledAt: clock.time }
     const params = { jobId, invoiceId, settled }
     return appendFact({ method: holdEndedFact, params, dedupeKey: `hold:${jobId}:ended` })
+  }
+  const withdrawn = (commandId: string, outcome: object) => {
+    const withdrawalId = refOf(commandId, 'withdrawal')
+    const params = { jobId: refOf(commandId, 'job:pay-invoice'), withdrawalId, outcome }
+    return appendFact({ method: paymentEnded, params, dedupeKey: `payment:${withdrawalId}:ended` })
   }
   const lookedUp = (ordered: string, asked: string, receivedMsat: number | null, reachable: boolean) => {
     const { paymentHash } = invoiceOf(ordered)
@@ -157,6 +170,18 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   await created(cancelled, true)
   send(bob, 'order.cancel', { orderId: refOf(cancelled, 'order') })
   await holdEnded(cancelled, 'cancel-hold', null)
+
+  // Out to the customer's own wallet: paid, and failed.
+  await paid(send(alice, 'balance.topup', { amountMsat: 5_000_000 }), 5_000_000, '7')
+  await withdrawn(send(alice, 'balance.withdraw', { bolt11: outsideInvoice(1_000_000, clock.time) }), {
+    status: 'paid',
+    preimage: 'aa'.repeat(32),
+    feeMsat: 1_234,
+  })
+  await withdrawn(send(alice, 'balance.withdraw', { bolt11: outsideInvoice(2_000_000, clock.time), maxFeeMsat: 5 }), {
+    status: 'failed',
+    reason: 'no route',
+  })
 
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',

@@ -12,6 +12,12 @@ import { msat } from './money.ts'
 /** What the Lightning wallet has taken in: negative, as everybody else's claim on it. */
 export const walletAccount = 'wallet'
 
+/** What is on its way out to customers' own wallets. */
+export const withdrawalsAccount = 'withdrawals'
+
+/** What the operator has spent on payments that cost more than they were allowed to. */
+export const feesAccount = 'fees'
+
 /** What has been earned. */
 export const revenueAccount = 'revenue'
 

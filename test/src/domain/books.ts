@@ -104,7 +104,23 @@ export function contradictions(environment: Environment): string[] {
     if (account.startsWith('customer:') && msat < 0) found.push(`${account} has ${msat}`)
   }
   const receivedMsat = invoices.reduce((sum, { row }) => sum + (row.receivedMsat ?? 0), 0)
-  if ((balances.get('wallet') ?? 0) + receivedMsat !== 0) found.push('the wallet and the settled invoices disagree')
+  const withdrawals = rows(tables.withdrawals)
+  let [paidMsat, payingMsat] = [0, 0]
+  for (const { key, row } of withdrawals) {
+    byAccount.push(`${row.account} withdrawal ${row.createdAt} ${key[0]}`)
+    if (row.status === 'paid') paidMsat += row.amountMsat + (row.feeMsat ?? 0)
+    if (row.status === 'paying') payingMsat += row.amountMsat + row.maxFeeMsat
+  }
+  if ((balances.get('wallet') ?? 0) + receivedMsat !== paidMsat)
+    found.push('the wallet and what went through it disagree')
+  if ((balances.get('withdrawals') ?? 0) !== payingMsat) found.push('what is on its way out is miscounted')
+  same(
+    'payments under way',
+    rows(tables.jobs)
+      .filter(({ row }) => row.type === 'pay-invoice')
+      .map(({ row }) => (row.payload as { withdrawalId: string }).withdrawalId),
+    withdrawals.filter(({ row }) => row.status === 'paying').map(({ key }) => key[0]),
+  )
 
   const tickets = rows(tables.tickets)
   for (const { key, row } of tickets) byAccount.push(`${row.account} ticket ${row.createdAt} ${key[0]}`)

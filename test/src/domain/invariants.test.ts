@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
+import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/bolt11.ts'
 import { holdEnded, invoiceAccepted } from '../../../src/domain/billing/hold-facts.ts'
 import {
   invoiceCreated,
@@ -9,6 +10,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../../src/domain/billing/invoice-facts.ts'
+import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, operator, staff, type TestService } from '../service.ts'
@@ -85,6 +87,15 @@ const anyStep = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), who, pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('withdraw' as const),
+      who,
+      pick,
+      amountMsat: fc.constantFrom(1_000, 1_000_000),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resend' as const), pick }) },
 )
 type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never
@@ -109,13 +120,26 @@ function createPlay(service: TestService) {
     const job = pickOf(reader.range(tables.jobs, []), index)
     if (job === undefined) return
     const [jobId] = job.key
-    const payload = job.row.payload as { invoiceId: string; paymentHash: string; commandId: string }
+    const payload = job.row.payload as {
+      invoiceId: string
+      paymentHash: string
+      commandId: string
+      withdrawalId: string
+      maxFeeMsat: number
+    }
     const { invoiceId, paymentHash, commandId } = payload
     if (job.row.type === 'look-up-invoice') {
       const amountMsat = reader.get(tables.invoices, [invoiceId])?.amountMsat ?? 0
       const settled = index % 2 === 0 ? { receivedMsat: amountMsat, settledAt: service.clock.time } : null
       const params = { jobId, commandId, paymentHash, settled: isDone ? settled : null, reachable: isDone }
       await service.appendFact({ method: invoiceLookedUp, params, dedupeKey: `look-up:${commandId}` })
+    } else if (job.row.type === 'pay-invoice') {
+      const { withdrawalId, maxFeeMsat } = payload
+      const outcome = isDone
+        ? { status: 'paid', preimage: '', feeMsat: Math.min(maxFeeMsat, index) }
+        : { status: 'failed', reason: 'no route' }
+      const params = { jobId, withdrawalId, outcome }
+      await service.appendFact({ method: paymentEnded, params, dedupeKey: `payment:${withdrawalId}:ended` })
     } else if (job.row.type === 'settle-hold' || job.row.type === 'cancel-hold') {
       if (!isDone) return
       const settled = whatBecomes(job.row.type, invoiceId, index)
@@ -194,6 +218,12 @@ function createPlay(service: TestService) {
         const orderId = pickOf(reader.range(tables.orders, []), step.pick)?.key[0]
         if (orderId !== undefined) send(key(step.who), 'order.cancel', { orderId })
         return
+      }
+      case 'withdraw': {
+        const { amountMsat } = step
+        const secrets = { paymentHash: sha256(step.pick.toString(16).padStart(8, '0')), paymentSecret: 'bb'.repeat(32) }
+        const fields = { ...secrets, amountMsat, description: '', timestamp: service.clock.time, expirySeconds: 600 }
+        return send(key(step.who), 'balance.withdraw', { bolt11: signInvoice(fields, Buffer.alloc(32, 9)) })
       }
       case 'work':
         return work(step.pick, step.outcome === 'done')

@@ -60,6 +60,7 @@ beforeEach(async () => {
     'look-up-invoice': neverDone,
     'settle-hold': neverDone,
     'cancel-hold': neverDone,
+    'pay-invoice': neverDone,
   }
   runner = startJobRunner({
     environment: service.environment,

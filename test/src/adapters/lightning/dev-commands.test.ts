@@ -69,6 +69,17 @@ describe('panda dev pay', () => {
   })
 })
 
+describe('panda dev invoice', () => {
+  it('makes an invoice of somebody outside, which the wallet can pay', async () => {
+    await fixture.pay((await create()).bolt11)
+    const { code, said } = await run('invoice', '20000')
+    expect(code).toBe(0)
+    const paid = await fixture.backend.pay({ idempotencyKey: 'a', bolt11: said, maxFeeMsat: 0 }, never)
+    expect(paid).toMatchObject({ status: 'paid', feeMsat: 0 })
+    expect(await fixture.backend.balanceMsat(never)).toBe(1_000)
+  })
+})
+
 describe('panda dev fail', () => {
   it('has calls fail, as often as said', async () => {
     const ask = () =>
@@ -103,6 +114,10 @@ describe('panda dev', () => {
     [['pay', 'a', '--msat', '9007199254740992']],
     [['pay', 'a', '--times', '1']],
     [['pay', 'a', '--unknown']],
+    [['invoice']],
+    [['invoice', '0']],
+    [['invoice', 'much']],
+    [['invoice', '1000', '--late']],
     [['fail', 'create']],
     [['fail', 'nothing', 'unavailable']],
     [['fail', 'create', 'badly']],
@@ -130,6 +145,7 @@ describe('panda dev', () => {
     ['dev.pay', { invoice: '' }],
     ['dev.pay', { invoice: 'a', receivedMsat: 0 }],
     ['dev.pay', { invoice: 'a', amountMsat: 1 }],
+    ['dev.invoice', { amountMsat: 0.5 }],
     ['dev.fail', { call: 'check', mode: 'unavailable' }],
     ['dev.fail', { call: 'all', mode: 'unavailable', times: -1 }],
   ])('has the service check what it is sent: %s %j', async (method, params) => {

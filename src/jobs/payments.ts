@@ -1,0 +1,62 @@
+import type { LightningBackend, PaymentOutcome } from '../adapters/lightning/port.ts'
+import { paymentEnded } from '../domain/billing/withdraw-methods.ts'
+import type { Job, JobWorker } from './runner.ts'
+import { unlessUnavailable } from './unless-unavailable.ts'
+
+/** After its invoice has expired for so long, a payment that the wallet has never heard of was never made. */
+const forgottenAfterSeconds = 3_600
+const maxReasonCharacters = 256
+
+/** Which payments the wallet has been asked for, kept on disk: a crash must not make us ask twice. */
+export type AskedPayments = {
+  has(withdrawalId: string): boolean
+  /** Resolves once it is durable. */
+  add(withdrawalId: string): Promise<void>
+}
+
+type PayJob = Job & { type: 'pay-invoice' }
+
+/**
+ * Has the wallet pay an invoice, once: whatever the first try left unknown is only looked up, until the wallet says what
+ * became of it. A wallet that has never heard of a payment may hear of it yet, as long as the invoice can be paid.
+ */
+export function payInvoiceWorker(
+  backend: LightningBackend,
+  asked: AskedPayments,
+  now: () => number,
+): JobWorker<'pay-invoice'> {
+  const firstTry = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
+    const { withdrawalId: idempotencyKey, bolt11, maxFeeMsat } = payload
+    await asked.add(idempotencyKey)
+    return unlessUnavailable(backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal))
+  }
+  const lookUp = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
+    const { withdrawalId: idempotencyKey, paymentHash, expiresAt } = payload
+    const known = await unlessUnavailable(
+      backend.lookUpPayment({ idempotencyKey, paymentHash }, signal).then(outcome => ({ outcome })),
+    )
+    if (known === null) return null
+    if (known.outcome === null && now() > expiresAt + forgottenAfterSeconds) {
+      return { status: 'failed', reason: 'the wallet never made this payment' }
+    }
+    return known.outcome
+  }
+  return {
+    attempt: async (job, signal) => {
+      const outcome = await (asked.has(job.payload.withdrawalId) ? lookUp(job, signal) : firstTry(job, signal))
+      return outcome === null || outcome.status === 'unknown' ? null : ended(job, outcome)
+    },
+    giveUp: () => null,
+  }
+}
+
+function ended({ id: jobId, payload }: PayJob, outcome: Exclude<PaymentOutcome, { status: 'unknown' }>) {
+  const { withdrawalId } = payload
+  const said =
+    outcome.status === 'failed' ? { ...outcome, reason: outcome.reason.slice(0, maxReasonCharacters) } : outcome
+  return {
+    method: paymentEnded,
+    params: { jobId, withdrawalId, outcome: said },
+    dedupeKey: `payment:${withdrawalId}:ended`,
+  }
+}
