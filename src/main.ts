@@ -118,9 +118,9 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     signer,
     now: clock.now,
     report: (error, commandId) => log.error({ event: 'command.failed', commandId, error }),
-    published: (events, mayAskForWork) => {
+    published: (events, asksForWork) => {
       waiters.published(events)
-      if (mayAskForWork) jobs?.wake()
+      if (asksForWork) jobs?.wake()
       bridge?.wake()
     },
     publishing: outbound?.enqueue,

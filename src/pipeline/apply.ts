@@ -38,22 +38,22 @@ export function createApplier(options: {
   signer: Signer
   now(): number
   report(error: unknown, commandId: string): void
-  /** Hears of what has been published, once it is durable, and whether work with the world may have been asked for. */
-  published(events: readonly NostrEvent[], mayAskForWork: boolean): void
+  /** Hears of what has been published, once it is durable, and whether work with the world was asked for. */
+  published(events: readonly NostrEvent[], asksForWork: boolean): void
   /** Hears of each command and fact, once it is durable: its method, and a status or the code of a refusal. */
   counted?: (method: string, outcome: string) => void
   /** Hears of what is going to be published inside the transaction, so that what follows from it can be written with it. */
   publishing?: ((events: readonly NostrEvent[]) => void) | undefined
 }): Applier {
   const { environment, signer, now, report, counted = () => undefined, publishing = () => undefined } = options
-  const publish = (store: readonly NostrEvent[], mayAskForWork: boolean, method: string, status: string): Applied => ({
+  const publish = (store: readonly NostrEvent[], asksForWork: boolean, method: string, status: string): Applied => ({
     accepted: true,
     message: '',
     store,
     deliver: [],
     committed: () => {
       counted(method, status)
-      options.published(store, mayAskForWork)
+      options.published(store, asksForWork)
     },
   })
   let head: Head | undefined
@@ -110,9 +110,8 @@ export function createApplier(options: {
     }
     publishing(made.signed)
     const { handled } = made.outcome
-    const isPending = handled.status === 'pending'
-    if (isPending && handled.orderId !== null) sender.ordered(handled.orderId)
-    return publish([event, ...made.signed], isPending, decoded.declaration.name, handled.status)
+    if (handled.status === 'pending' && handled.orderId !== null) sender.ordered(handled.orderId)
+    return publish([event, ...made.signed], made.outcome.asksForWork, decoded.declaration.name, handled.status)
   }
 
   const fact = (decoded: Decoded<CommandRun>): Applied => {
@@ -126,7 +125,7 @@ export function createApplier(options: {
       return { accepted: false, message, store: [], deliver: [], committed: () => counted(name, code) }
     }
     publishing(made.signed)
-    return publish(made.signed, true, name, 'ok')
+    return publish(made.signed, made.outcome.asksForWork, name, 'ok')
   }
 
   return { command, fact }

@@ -11,9 +11,11 @@ import {
   identifierList,
   identifierQuote,
   identifierRegister,
+  identifierRenew,
   identifierSetRecords,
 } from '../domain/identifiers/methods.ts'
 import { registration } from '../domain/identifiers/registration.ts'
+import { renewal } from '../domain/identifiers/renewal.ts'
 import { identifierReserve, identifierUnreserve } from '../domain/identifiers/reservations.ts'
 import type { CommandMethod, QueryMethod } from '../domain/method.ts'
 import { configApplied } from '../domain/settings.ts'
@@ -22,6 +24,7 @@ import { ticketClose, ticketGet, ticketList, ticketOpen, ticketReply } from '../
 /** Everything that can be asked for, in the order in which it is documented. */
 export const commandMethods: readonly CommandMethod[] = [
   identifierRegister,
+  identifierRenew,
   identifierSetRecords,
   identifierReserve,
   identifierUnreserve,
@@ -59,4 +62,6 @@ export const queryMethods: readonly QueryMethod[] = [
 ]
 
 /** Everything that can be bought. */
-export const sellables: ReadonlyMap<string, Sellable> = new Map([registration, topUp].map(one => [one.kind, one]))
+export const sellables: ReadonlyMap<string, Sellable> = new Map(
+  [registration, renewal, topUp].map(one => [one.kind, one]),
+)

@@ -18,6 +18,8 @@ export type Outcome = {
   readonly handled: Exclude<Handled, Rejection>
   readonly effects: readonly Effect[]
   readonly digest: Buffer
+  /** Whether it asks for work with the world. */
+  readonly asksForWork: boolean
   /** Writes what it changes; until then there is nothing to undo. */
   write(): void
 }
@@ -65,7 +67,8 @@ export function handle(
       tx.put(tables.pendingCommands, [event.id], { author: event.pubkey, method: declaration.name, orderId })
     }
   }
-  return { handled, effects, digest: digestOf(writes, handled, effects), write }
+  const asksForWork = writes.some(({ table, value }) => table.name === tables.jobs.name && value !== null)
+  return { handled, effects, digest: digestOf(writes, handled, effects), asksForWork, write }
 }
 
 function digestOf(writes: readonly Write[], handled: Handled, effects: readonly Effect[]): Buffer {

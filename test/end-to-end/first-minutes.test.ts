@@ -34,6 +34,19 @@ describe('a stranger with the command line alone', () => {
     expect(JSON.parse((await send('identifier.list')).out).identifiers).toHaveLength(1)
   })
 
+  it('tops up the balance, and withdraws to a wallet of its own', async () => {
+    const ordered = await send('balance.topup', '{"amountMsat":50000}')
+    const { invoice } = JSON.parse(ordered.out) as { invoice: { bolt11: string } }
+    await dispatchPanda(['dev', 'pay', invoice.bolt11, '--data', data])
+    const balance = async () => JSON.parse((await send('balance.get')).out).balanceMsat as number
+    await expect.poll(balance, { timeout: 5_000, interval: 250 }).toBe(50_000)
+    const { out: bolt11 } = await dispatchPanda(['dev', 'invoice', '20000', '--data', data])
+    expect(await send('balance.withdraw', JSON.stringify({ bolt11: bolt11.trim() }))).toMatchObject({ exitCode: 0 })
+    const status = async () => JSON.parse((await send('withdrawal.list')).out).withdrawals[0]?.status as string
+    await expect.poll(status, { timeout: 5_000, interval: 250 }).toBe('paid')
+    expect(await balance()).toBe(30_000)
+  })
+
   it('reads what is wrong, with its path, and what was refused', async () => {
     expect(await send('identifier.register', '{"identifier":"bob@localhost","yeras":1}')).toMatchObject({
       exitCode: 1,

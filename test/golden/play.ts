@@ -183,6 +183,10 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     reason: 'no route',
   })
 
+  // More years: of another's name by invoice, and of the own from the balance.
+  await paid(send(bob, 'identifier.renew', { identifier: 'alice@example.com' }), 1_500_000, '8')
+  send(alice, 'identifier.renew', { identifier: 'alice@example.com', years: 2, pay: 'balance' })
+
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',
     content: 'It does not work',

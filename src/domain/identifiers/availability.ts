@@ -2,6 +2,10 @@ import { formatIdentifier, type Identifier, nameFault } from '../../protocol/nam
 import { type Rejection, reject } from '../../rejections.ts'
 import { type Line, type RowOf, type Settings, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
+import { renewedUntil } from './lifecycle.ts'
+
+/** For how long ahead a name can be paid. */
+export const maxYears = 10
 
 /** What a name costs, or why it cannot be had. `status` is for a quote; `rejection` says the same to a buyer. */
 export type Availability =
@@ -14,7 +18,7 @@ export function availabilityOf(
   settings: Settings,
   wanted: Identifier & { years: number; account: string },
 ): Availability {
-  const { name, domain, years, account } = wanted
+  const { name, domain, account } = wanted
   const full = formatIdentifier(wanted)
   const policy = reader.get(tables.domains, [domain])
   if (policy === undefined) {
@@ -41,13 +45,30 @@ export function availabilityOf(
   }
   if (!policy.open) return { status: 'closed', rejection: reject('DOMAIN_CLOSED', `${domain} sells no names now`) }
   const premiumMsat = reservation?.priceMsat ?? null
-  if (premiumMsat !== null) {
-    return {
-      status: 'premium',
-      lines: [{ description: `${full}, premium, ${years} × year`, amountMsat: premiumMsat * years }],
-    }
+  return { status: premiumMsat === null ? 'available' : 'premium', lines: priceLines(wanted, policy, premiumMsat) }
+}
+
+/** What some more years of a name that is somebody's cost, or why they cannot be had. Anyone may pay for them. */
+export function renewalOf(reader: Reader, wanted: Identifier & { years: number; time: number }): Line[] | Rejection {
+  const { name, domain, years, time } = wanted
+  const full = formatIdentifier(wanted)
+  const policy = reader.get(tables.domains, [domain])
+  const row = reader.get(tables.identifiers, [domain, name])
+  if (policy === undefined || row === undefined) return reject('NOT_FOUND', `${full} is not registered`)
+  if (renewedUntil(row, years) > renewedUntil({ ...row, expiresAt: time }, maxYears)) {
+    return reject('LIMIT_REACHED', `a name can be paid for ${maxYears} years ahead at most`)
   }
-  return { status: 'available', lines: ordinaryLines(full, name, years, policy) }
+  return priceLines(wanted, policy, reader.get(tables.reservations, [domain, name])?.priceMsat ?? null)
+}
+
+function priceLines(
+  { name, domain, years }: Identifier & { years: number },
+  policy: RowOf<'domains'>,
+  premiumMsat: number | null,
+): Line[] {
+  const full = formatIdentifier({ name, domain })
+  if (premiumMsat === null) return ordinaryLines(full, name, years, policy)
+  return [{ description: `${full}, premium, ${years} × year`, amountMsat: premiumMsat * years }]
 }
 
 /** Price per year = base + per character × length. */

@@ -10,6 +10,12 @@ const daySeconds = 86_400
 /** A year of registration. Calendar years would make the price of a day depend on the date. */
 const yearSeconds = 365 * daySeconds
 
+type Row = RowOf<'identifiers'>
+
+function noticeTime({ settings }: Context, expiresAt: number): number {
+  return expiresAt - settings.identifiers.noticeDays * daySeconds
+}
+
 /** Where a name stands among its owner's: those in grace come last, so that whether one is active takes one look. */
 export function placeOf(status: RowOf<'identifiers'>['status'], full: string): Place {
   return { time: status === 'active' ? 0 : 1, id: full }
@@ -34,7 +40,22 @@ export function activateName(
   })
   const full = formatIdentifier(identifier)
   list(tx, wanted.owner, 'identifier', placeOf('active', full))
-  schedule(tx, expiresAt - context.settings.identifiers.noticeDays * daySeconds, 'identifier-notice', full)
+  schedule(tx, noticeTime(context, expiresAt), 'identifier-notice', full)
+}
+
+/** When a name would run out that is paid for some years more: from its end on, even in the grace time. */
+export function renewedUntil(row: Row, years: number): number {
+  return row.expiresAt + years * yearSeconds
+}
+
+/** Adds years to a name, which is active again if its grace time had begun. What was due before finds it renewed. */
+export function renewName(tx: Transactor, context: Context, identifier: Identifier, row: Row, years: number): void {
+  const full = formatIdentifier(identifier)
+  const expiresAt = renewedUntil(row, years)
+  saveName(tx, context, identifier, { ...row, status: 'active', expiresAt, version: row.version + 1 })
+  unlist(tx, row.owner, 'identifier', placeOf(row.status, full))
+  list(tx, row.owner, 'identifier', placeOf('active', full))
+  schedule(tx, noticeTime(context, expiresAt), 'identifier-notice', full)
 }
 
 /** Reminds the owner that a name is about to run out; its end is the next that is due. */
@@ -42,6 +63,12 @@ export function remindOfExpiry(tx: Transactor, context: Context, identifier: Ide
   const row = tx.get(tables.identifiers, [identifier.domain, identifier.name])
   if (row?.status !== 'active') return
   const full = formatIdentifier(identifier)
+  const atMost = noticeTime(context, row.expiresAt)
+  if (atMost > context.time) {
+    // Renewed since, or the notice time is shorter now.
+    schedule(tx, atMost, 'identifier-notice', full)
+    return
+  }
   schedule(tx, row.expiresAt, 'identifier-expiry', full)
   const body = { identifier: full, expiresAt: row.expiresAt }
   context.emit({ kind: 'notice', type: 'identifier.expiring', to: row.owner, about: null, body })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { hash, identifier, page, relayUrl } from '../../protocol/fields.ts'
 import { type Identifier, splitIdentifier } from '../../protocol/names.ts'
 import { recordInputs, recordsFault } from '../../protocol/records.ts'
-import { type Rejection, reject } from '../../rejections.ts'
+import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import { type Record, type RowOf, recordRow, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
 import { placeOrder } from '../billing/orders.ts'
@@ -12,12 +12,16 @@ import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 import { fitPage } from '../page.ts'
 import { wouldLoop } from './aliases.ts'
-import { availabilityOf } from './availability.ts'
+import { availabilityOf, maxYears, renewalOf } from './availability.ts'
 import { placeOf } from './lifecycle.ts'
 import { saveName } from './save.ts'
 
-const years = z.int().min(1).max(10)
+const years = z.int().min(1).max(maxYears)
 const relays = z.array(relayUrl).max(10)
+const ordered = z.object({
+  order: z.looseObject({ id: z.string() }),
+  invoice: z.looseObject({ bolt11: z.string() }).optional(),
+})
 const view = z.object({
   identifier: z.string(),
   status: z.enum(['active', 'grace']),
@@ -35,16 +39,27 @@ export const identifierQuote = defineQuery({
   caller: 'anyone',
   privacy: 'public',
   summary: 'Whether a name can be registered, and its price line by line.',
-  params: z.strictObject({ identifier, years: years.default(1) }),
+  params: z.strictObject({
+    identifier,
+    years: years.default(1),
+    /** Of a name that is somebody's: what more years of it cost. */
+    renew: z.boolean().default(false),
+  }),
   result: z.object({
     identifier: z.string(),
-    status: z.enum(['available', 'premium', 'invalid', 'reserved', 'taken', 'held', 'closed', 'unknown']),
+    status: z.enum(['renewable', 'available', 'premium', 'invalid', 'reserved', 'taken', 'held', 'closed', 'unknown']),
     lines: z.array(z.object({ description: z.string(), amountMsat: z.int() })),
     totalMsat: z.int(),
     reason: z.string().optional(),
   }),
-  answer: (params, reader, { settings, author }) => {
+  answer: (params, reader, { settings, author, time }) => {
     const wanted = { ...splitIdentifier(params.identifier), years: params.years, account: author }
+    if (params.renew) {
+      const lines = renewalOf(reader, { ...wanted, time })
+      if (isRejection(lines)) return lines
+      const { totalMsat } = toItem('identifier-renewal', {}, lines)
+      return { identifier: params.identifier, status: 'renewable', lines, totalMsat }
+    }
     const availability = availabilityOf(reader, settings, wanted)
     if ('rejection' in availability) {
       const reason = availability.rejection.message
@@ -68,10 +83,7 @@ export const identifierRegister = defineCommand({
     relays: relays.default([]),
     pay: z.enum(['invoice', 'balance']).default('invoice'),
   }),
-  result: z.object({
-    order: z.looseObject({ id: z.string() }),
-    invoice: z.looseObject({ bolt11: z.string() }).optional(),
-  }),
+  result: ordered,
   mayHoldUnpaid: ({ pay }) => pay === 'invoice',
   handle: (params, tx, context) => {
     const wanted = splitIdentifier(params.identifier)
@@ -90,6 +102,29 @@ export const identifierRegister = defineCommand({
       availability.lines,
     )
     return placeOrder(tx, context, { items: [item], pay: params.pay, description: params.identifier })
+  },
+})
+
+export const identifierRenew = defineCommand({
+  name: 'identifier.renew',
+  type: 'command',
+  caller: 'customer',
+  privacy: 'sealed',
+  summary: 'Orders 1 to 10 more years of a name, whoever owns it, paid by invoice or balance.',
+  params: z.strictObject({
+    identifier,
+    years: years.default(1),
+    pay: z.enum(['invoice', 'balance']).default('invoice'),
+  }),
+  result: ordered,
+  handle: (params, tx, context) => {
+    const { identifier: full, years: term, pay } = params
+    const { name, domain } = splitIdentifier(full)
+    const lines = renewalOf(tx, { name, domain, years: term, time: context.time })
+    if (isRejection(lines)) return lines
+    const since = tx.get(tables.identifiers, [domain, name])?.since
+    const item = toItem('identifier-renewal', { identifier: full, years: term, since }, lines)
+    return placeOrder(tx, context, { items: [item], pay, description: `${full}, renewal` })
   },
 })
 

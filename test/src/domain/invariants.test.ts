@@ -96,6 +96,16 @@ const anyStep = fc.oneof(
       amountMsat: fc.constantFrom(1_000, 1_000_000),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('renew' as const),
+      who,
+      name,
+      years: fc.constantFrom(1, 9),
+      pay: fc.constantFrom('invoice', 'balance'),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resend' as const), pick }) },
 )
 type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never
@@ -225,6 +235,8 @@ function createPlay(service: TestService) {
         const fields = { ...secrets, amountMsat, description: '', timestamp: service.clock.time, expirySeconds: 600 }
         return send(key(step.who), 'balance.withdraw', { bolt11: signInvoice(fields, Buffer.alloc(32, 9)) })
       }
+      case 'renew':
+        return send(key(step.who), 'identifier.renew', { identifier: step.name, years: step.years, pay: step.pay })
       case 'work':
         return work(step.pick, step.outcome === 'done')
       case 'settle':
