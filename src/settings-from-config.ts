@@ -6,6 +6,8 @@ import { readHead } from './store/log.ts'
 import { type Settings, tables } from './store/tables.ts'
 
 const msatPerSat = 1_000
+/** Unix seconds that nobody lives to see. */
+const endOfTime = 2 ** 40
 /** What invoices of a network begin with, after `ln` (BOLT 11, human-readable part). */
 const currencies = { mainnet: 'bc', testnet: 'tb', signet: 'tbs', regtest: 'bcrt' } as const
 
@@ -48,6 +50,18 @@ export function settingsFromConfig(
       feePpm: config.payments.feePpm,
       minFeeMsat: config.payments.minFeeSat * msatPerSat,
     },
+    coupons: config.coupons.map(
+      ({ code, percent, amountSat, validFrom, validUntil, maxUses, usesPerAccount, items }) => ({
+        code,
+        percent,
+        amountMsat: amountSat === null ? null : amountSat * msatPerSat,
+        validFrom: validFrom ?? 0,
+        validUntil: validUntil ?? endOfTime,
+        maxUses,
+        usesPerAccount,
+        items: [...items],
+      }),
+    ),
   }
 }
 

@@ -3,6 +3,7 @@ import { parseNetwork } from '../http/network.ts'
 import { isUrlOf } from '../protocol/fields.ts'
 import { domainFault, nameFault } from '../protocol/names.ts'
 import { bridgeSection } from './bridge.ts'
+import { couponList } from './coupons.ts'
 import { choice, key, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
 import { relayPolicies, relayProgram } from './policies.ts'
@@ -96,6 +97,7 @@ export const configSchema = section({
     feePpm: whole(0, 1_000_000).default(10_000),
     minFeeSat: whole(0, 1_000_000).default(10),
   }).prefault({}),
+  coupons: couponList.default([]),
   rations: section({
     commandsPerKeyPerMinute: whole(1, 1_000_000).default(60),
     commandsPerIpPerMinute: whole(1, 1_000_000).default(600),

@@ -50,4 +50,5 @@ export const initialSettings: Settings = {
   },
   identifiers: { minLength: 1, maxLength: 64, graceDays: 0, noticeDays: 0, reserved: [] },
   payments: { currency: 'bcrt', feePpm: 0, minFeeMsat: 0 },
+  coupons: [],
 }

@@ -40,6 +40,19 @@ export const settingsRow = z.object({
   identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
   /** `currency`: as invoices of the network begin, after `ln`. The rest: what a payment's fee may be, if its customer does not say. */
   payments: z.object({ currency: text, feePpm: int, minFeeMsat: int }),
+  /** Either `percent` or `amountMsat` off what is one of `items`, which are kinds of sellables. */
+  coupons: z.array(
+    z.object({
+      code: text,
+      percent: int.nullable(),
+      amountMsat: int.nullable(),
+      validFrom: int,
+      validUntil: int,
+      maxUses: int.nullable(),
+      usesPerAccount: int,
+      items: z.array(text),
+    }),
+  ),
 })
 
 /** One line of a price, as shown in a quote and kept on the order. */
@@ -159,8 +172,13 @@ export const tables = {
       invoiceId: text.nullable(),
       /** Whether its things were set aside for it; otherwise it races with other orders. */
       held: z.boolean(),
+      coupon: text.nullable(),
+      /** The part of the price that the balance pays; the invoice is for the rest. */
+      creditMsat: int,
     }),
   }),
+  /** coupon, account or '' for all → in how many orders it is used that are paid or may yet be. */
+  couponUses: defineTable({ name: 'coupon-uses', mark: 'fold', key: ['text', 'text'], row: z.object({ count: int }) }),
   /** invoice id → invoice; kept for ever, whatever becomes of it. */
   invoices: defineTable({
     name: 'invoices',

@@ -19,6 +19,17 @@ const bob = keyOf(3)
 const year = 365 * 86_400
 const sha256 = (hex: string) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex')
 
+const tenth = {
+  code: 'TENTH',
+  percent: 10,
+  amountMsat: null,
+  validFrom: 0,
+  validUntil: 2 ** 40,
+  maxUses: 5,
+  usesPerAccount: 1,
+  items: ['identifier'],
+}
+
 /** An invoice of a node that has nothing to do with the service. */
 function outsideInvoice(amountMsat: number, timestamp: number): string {
   const secrets = { paymentHash: sha256(amountMsat.toString(16).padStart(8, '0')), paymentSecret: 'bb'.repeat(32) }
@@ -186,6 +197,17 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   // More years: of another's name by invoice, and of the own from the balance.
   await paid(send(bob, 'identifier.renew', { identifier: 'alice@example.com' }), 1_500_000, '8')
   send(alice, 'identifier.renew', { identifier: 'alice@example.com', years: 2, pay: 'balance' })
+
+  // With a coupon, and partly from the balance: paid, and left to expire.
+  await config({ ...testSettings, coupons: [tenth] }, '1b')
+  const mixed = send(alice, 'identifier.register', {
+    identifier: 'mixed@example.com',
+    creditMsat: 350_000,
+    coupon: 'tenth',
+  })
+  await paid(mixed, 1_000_000, '9')
+  await created(send(alice, 'identifier.register', { identifier: 'unpaid@example.com', creditMsat: 1_000 }))
+  await advance(1_300)
 
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',

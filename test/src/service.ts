@@ -59,6 +59,7 @@ export const testSettings: Settings = {
   },
   identifiers: { minLength: 2, maxLength: 32, graceDays: 30, noticeDays: 7, reserved: ['admin', 'root'] },
   payments: { currency: 'bcrt', feePpm: 10_000, minFeeMsat: 10_000 },
+  coupons: [],
 }
 
 export type TestService = Awaited<ReturnType<typeof openService>>

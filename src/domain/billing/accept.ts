@@ -3,7 +3,8 @@ import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { enqueueJob } from '../jobs.ts'
 import type { Invoice } from './invoices.ts'
-import { claimOrder, endOrder, findObstacle, type Order, presentOrder } from './orders.ts'
+import { balanceOf, customerAccount } from './ledger.ts'
+import { claimOrder, endOrder, findObstacle, hasEnded, type Order, presentOrder } from './orders.ts'
 
 /**
  * A payment waits to be taken. If the order's things can be had they are claimed first, so that nobody is owed a refund
@@ -20,7 +21,7 @@ export function acceptPayment(
   if (invoice.status !== 'open' && invoice.status !== 'expired') return
   const { orderId } = invoice
   const order = orderOf(tx, invoiceId, invoice)
-  const refusal = reasonAgainst(tx, context, orderId, order, receivedMsat)
+  const refusal = reasonAgainst(tx, context, invoice, order, receivedMsat)
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'accepted' })
   if (refusal === null) {
     claimOrder(tx, context, orderId, order)
@@ -54,7 +55,7 @@ export function withdrawInvoice(tx: Transactor, context: Context, invoiceId: str
 function reasonAgainst(
   tx: Transactor,
   context: Context,
-  orderId: string,
+  invoice: Invoice,
   order: Order,
   receivedMsat: number,
 ): string | null {
@@ -62,8 +63,11 @@ function reasonAgainst(
     case 'held':
     case 'invoiced':
     case 'expired':
-      if (receivedMsat < order.totalMsat) return 'less arrived than the order costs'
-      return findObstacle(tx, context, orderId, order)?.message ?? null
+      if (receivedMsat < invoice.amountMsat) return 'less arrived than the invoice asks for'
+      if (hasEnded(order) && balanceOf(tx, customerAccount(order.account)) < order.creditMsat) {
+        return 'the balance does not cover its part of the price any more'
+      }
+      return findObstacle(tx, context, invoice.orderId, order)?.message ?? null
     case 'accepted':
     case 'fulfilled':
     case 'credited':

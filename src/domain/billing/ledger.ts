@@ -12,6 +12,9 @@ import { msat } from './money.ts'
 /** What the Lightning wallet has taken in: negative, as everybody else's claim on it. */
 export const walletAccount = 'wallet'
 
+/** What customers have set aside for orders whose rest they pay by invoice. */
+export const reservedAccount = 'reserved'
+
 /** What is on its way out to customers' own wallets. */
 export const withdrawalsAccount = 'withdrawals'
 

@@ -1,19 +1,52 @@
+import { z } from 'zod'
+import { amountMsat } from '../../protocol/fields.ts'
 import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import { type Item, type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import { type Context, deriveRef, type Handled, ok } from '../context.ts'
 import { list } from '../listing.ts'
 import { schedule } from '../schedule.ts'
+import { applyCoupon, countCouponUse } from './coupons.ts'
+import { creditFor, releaseCredit, reserveCredit } from './credit.ts'
 import { requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount, post } from './ledger.ts'
 import type { Ordered, Sellable } from './sellable.ts'
 
 export type Order = RowOf<'orders'>
 
+/** How an order shall be paid. */
+export type Payment = {
+  readonly pay: 'invoice' | 'balance'
+  /** How much of the price the balance shall pay, the rest coming by invoice. */
+  readonly creditMsat?: number | undefined
+  readonly coupon?: string | undefined
+}
+
+/** How to pay, among the params of whatever places an order. */
+export const paymentParams = {
+  pay: z.enum(['invoice', 'balance']).default('invoice'),
+  creditMsat: amountMsat.optional(),
+  coupon: z
+    .string()
+    .max(32)
+    .transform(code => code.toUpperCase())
+    .optional(),
+}
+
 /** What an order looks like to its customer. */
 export function presentOrder(orderId: string, order: Order): object {
-  const { status, items, totalMsat, createdAt, invoiceId, held } = order
-  return { id: orderId, status, items, totalMsat, createdAt, held, ...(invoiceId === null ? {} : { invoiceId }) }
+  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon } = order
+  return {
+    id: orderId,
+    status,
+    items,
+    totalMsat,
+    createdAt,
+    held,
+    ...(creditMsat === 0 ? {} : { creditMsat }),
+    ...(coupon === null ? {} : { coupon }),
+    ...(invoiceId === null ? {} : { invoiceId }),
+  }
 }
 
 /**
@@ -23,26 +56,34 @@ export function presentOrder(orderId: string, order: Order): object {
 export function placeOrder(
   tx: Transactor,
   context: Context,
-  wanted: { items: Item[]; pay: 'invoice' | 'balance'; description: string },
+  wanted: Payment & { items: Item[]; description: string },
 ): Handled {
   const orderId = deriveRef(context, 'order')
+  const { coupon = null } = wanted
+  const items = coupon === null ? wanted.items : applyCoupon(tx, context, coupon, wanted.items)
+  if (isRejection(items)) return items
+  countCouponUse(tx, coupon, context.author, 1)
   let totalMsat = 0
-  for (const item of wanted.items) totalMsat += item.totalMsat
+  for (const item of items) totalMsat += item.totalMsat
+  const creditMsat = wanted.pay === 'balance' ? 0 : creditFor(totalMsat, wanted.creditMsat ?? 0)
   const order: Order = {
     status: 'held',
     account: context.author,
     commandId: context.commandId,
-    items: wanted.items,
+    items,
     totalMsat,
     createdAt: context.time,
     invoiceId: null,
     held: false,
+    coupon,
+    creditMsat,
   }
   list(tx, order.account, 'order', { time: order.createdAt, id: orderId })
-  if (wanted.pay === 'balance' || totalMsat === 0) {
-    const paid = payFromBalance(tx, context, orderId, order)
+  if (wanted.pay === 'balance' || totalMsat === creditMsat) {
+    const paid = payFromBalance(tx, context, orderId, { ...order, creditMsat: 0 })
     return isRejection(paid) ? paid : ok({ order: presentOrder(orderId, paid) })
   }
+  if (!reserveCredit(tx, context, orderId, order)) return lacksBalance(tx, order, creditMsat)
   const { invoiceExpirySeconds, holdSlackSeconds, commandDeadlineSeconds } = context.settings.orders
   const until = context.time + commandDeadlineSeconds + invoiceExpirySeconds + holdSlackSeconds
   let held = context.mayHold
@@ -54,7 +95,7 @@ export function placeOrder(
   // Money that stays the customer's own need not wait: nothing can keep it from being useful.
   const hold = itemsOf(context, orderId, order).some(([sellable]) => sellable.revenue !== null)
   const { description } = wanted
-  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat, description, hold })
+  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat - creditMsat, description, hold })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
   return { status: 'pending', orderId }
@@ -62,15 +103,17 @@ export function placeOrder(
 
 /** Pays an order from its customer's balance and fulfils it. Refuses without changing anything. */
 export function payFromBalance(tx: Transactor, context: Context, orderId: string, order: Order): Order | Rejection {
-  const availableMsat = balanceOf(tx, customerAccount(order.account))
-  if (availableMsat < order.totalMsat) {
-    return reject('INSUFFICIENT_BALANCE', 'the balance does not cover the price', {
-      balanceMsat: availableMsat,
-      totalMsat: order.totalMsat,
-    })
+  if (balanceOf(tx, customerAccount(order.account)) + order.creditMsat < order.totalMsat) {
+    return lacksBalance(tx, order, order.totalMsat)
   }
   const obstacle = findObstacle(tx, context, orderId, order)
   return obstacle ?? fulfilOrder(tx, context, orderId, order)
+}
+
+function lacksBalance(tx: Transactor, { account, totalMsat }: Order, neededMsat: number): Rejection {
+  const balanceMsat = balanceOf(tx, customerAccount(account))
+  const details = { balanceMsat, totalMsat, neededMsat }
+  return reject('INSUFFICIENT_BALANCE', 'the balance does not cover the price', details)
 }
 
 /** The first reason why an order's things cannot be handed over now. */
@@ -84,6 +127,8 @@ export function findObstacle(tx: Transactor, context: Context, orderId: string, 
 
 /** Charges the customer's balance and hands over every item. The caller has found neither obstacle nor want of money. */
 export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order): Order {
+  if (hasEnded(order)) countCouponUse(tx, order.coupon, order.account, 1)
+  else releaseCredit(tx, context, orderId, order)
   const revenues = new Map<string, number>()
   for (const [sellable, ordered, item] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, false, tx, context)
@@ -103,6 +148,10 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
 /** Keeps an order's things for it while its payment is taken. The caller has found no obstacle. */
 export function claimOrder(tx: Transactor, context: Context, orderId: string, order: Order): void {
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.claim(ordered, tx, context)
+  if (hasEnded(order)) {
+    countCouponUse(tx, order.coupon, order.account, 1)
+    if (!reserveCredit(tx, context, orderId, order)) throw new Error('an order was claimed that cannot be paid')
+  }
   tx.put(tables.orders, [orderId], { ...order, status: 'accepted' })
 }
 
@@ -117,9 +166,28 @@ export function endOrder(
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, order.status === 'invoiced', tx, context)
   }
+  releaseCredit(tx, context, orderId, order)
+  countCouponUse(tx, order.coupon, order.account, -1)
   const ended: Order = { ...order, status }
   tx.put(tables.orders, [orderId], ended)
   return ended
+}
+
+/** Ends an order that was paid and cannot be fulfilled: the money stays on the balance. */
+export function loseOrder(tx: Transactor, context: Context, orderId: string, order: Order): Order {
+  if (!hasEnded(order)) {
+    for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.release(ordered, false, tx, context)
+    releaseCredit(tx, context, orderId, order)
+    countCouponUse(tx, order.coupon, order.account, -1)
+  }
+  const lost: Order = { ...order, status: 'credited' }
+  tx.put(tables.orders, [orderId], lost)
+  return lost
+}
+
+/** Whether an order has given back its part of the balance and its coupon. */
+export function hasEnded({ status }: Order): boolean {
+  return status === 'expired' || status === 'cancelled'
 }
 
 /** Whether an order waits for somebody to pay it. */

@@ -2,8 +2,8 @@ import { type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import type { Invoice } from './invoices.ts'
-import { customerAccount, post, walletAccount } from './ledger.ts'
-import { findObstacle, fulfilOrder, presentOrder } from './orders.ts'
+import { balanceOf, customerAccount, post, walletAccount } from './ledger.ts'
+import { findObstacle, fulfilOrder, hasEnded, loseOrder, presentOrder } from './orders.ts'
 
 /**
  * Takes in the money of a settled invoice, once: whatever arrived becomes the customer's balance, and if it was enough
@@ -51,12 +51,15 @@ function completeOrder(
   const credited = (reason: string) => ({ type: 'order.credited' as const, order, reason })
   if (order.status === 'fulfilled' || order.status === 'credited') return credited('the order was settled before')
   if (order.status === 'cancelled') return credited('the order was cancelled')
-  if (receivedMsat < order.totalMsat) return credited('less arrived than the order costs')
+  if (receivedMsat < invoice.amountMsat) return credited('less arrived than the invoice asks for')
+  const setAsideMsat = hasEnded(order) ? 0 : order.creditMsat
+  if (balanceOf(tx, customerAccount(order.account)) + setAsideMsat < order.totalMsat) {
+    return credited('the balance does not cover its part of the price any more')
+  }
   const obstacle = findObstacle(tx, context, invoice.orderId, order)
   if (obstacle === null) {
     return { type: 'order.fulfilled', order: fulfilOrder(tx, context, invoice.orderId, order), reason: null }
   }
-  const lost: RowOf<'orders'> = { ...order, status: 'credited' }
-  tx.put(tables.orders, [invoice.orderId], lost)
+  const lost = loseOrder(tx, context, invoice.orderId, order)
   return { type: 'order.credited', order: lost, reason: obstacle.message }
 }

@@ -5,7 +5,7 @@ import { recordInputs, recordsFault } from '../../protocol/records.ts'
 import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import { type Record, type RowOf, recordRow, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
-import { placeOrder } from '../billing/orders.ts'
+import { paymentParams, placeOrder } from '../billing/orders.ts'
 import { toItem } from '../billing/sellable.ts'
 import { ok } from '../context.ts'
 import { listed } from '../listing.ts'
@@ -81,7 +81,7 @@ export const identifierRegister = defineCommand({
     years: years.default(1),
     records: recordInputs.default([]),
     relays: relays.default([]),
-    pay: z.enum(['invoice', 'balance']).default('invoice'),
+    ...paymentParams,
   }),
   result: ordered,
   mayHoldUnpaid: ({ pay }) => pay === 'invoice',
@@ -101,7 +101,7 @@ export const identifierRegister = defineCommand({
       { identifier: params.identifier, years: term, records, relays: hints },
       availability.lines,
     )
-    return placeOrder(tx, context, { items: [item], pay: params.pay, description: params.identifier })
+    return placeOrder(tx, context, { ...params, items: [item], description: params.identifier })
   },
 })
 
@@ -114,17 +114,17 @@ export const identifierRenew = defineCommand({
   params: z.strictObject({
     identifier,
     years: years.default(1),
-    pay: z.enum(['invoice', 'balance']).default('invoice'),
+    ...paymentParams,
   }),
   result: ordered,
   handle: (params, tx, context) => {
-    const { identifier: full, years: term, pay } = params
+    const { identifier: full, years: term } = params
     const { name, domain } = splitIdentifier(full)
     const lines = renewalOf(tx, { name, domain, years: term, time: context.time })
     if (isRejection(lines)) return lines
     const since = tx.get(tables.identifiers, [domain, name])?.since
     const item = toItem('identifier-renewal', { identifier: full, years: term, since }, lines)
-    return placeOrder(tx, context, { items: [item], pay, description: `${full}, renewal` })
+    return placeOrder(tx, context, { ...params, items: [item], description: `${full}, renewal` })
   },
 })
 

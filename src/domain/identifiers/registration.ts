@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseIdentifier } from '../../protocol/names.ts'
 import { reject } from '../../rejections.ts'
-import { recordRow, tables } from '../../store/tables.ts'
+import { type RowOf, recordRow, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
@@ -56,8 +56,15 @@ function mayHave(tx: Transactor, ordered: Ordered, reservedNames: readonly strin
   if (reservation === undefined) return !reservedNames.includes(identifier.name)
   // An order that is not written yet is being placed: it has the price that holds now.
   const order = tx.get(tables.orders, [ordered.orderId])
-  const isPaidFor = order === undefined || order.totalMsat >= (reservation.priceMsat ?? 0) * years
+  const isPaidFor = order === undefined || priceOf(order) >= (reservation.priceMsat ?? 0) * years
   return isPaidFor && isClaimable(reservation, ordered.account)
+}
+
+/** Before coupons. */
+function priceOf({ items }: RowOf<'orders'>): number {
+  let priceMsat = 0
+  for (const { lines } of items) for (const { amountMsat } of lines) if (amountMsat > 0) priceMsat += amountMsat
+  return priceMsat
 }
 
 function wantedOf(ordered: Ordered) {

@@ -76,6 +76,20 @@ export function contradictions(environment: Environment): string[] {
     invoices.filter(({ row }) => row.status === 'requested').map(({ key }) => key[0]),
   )
 
+  const uses = new Map<string, number>()
+  let reservedMsat = 0
+  for (const row of orders.values()) {
+    const isOpen = row.status === 'held' || row.status === 'invoiced' || row.status === 'accepted'
+    if (isOpen) reservedMsat += row.creditMsat
+    if (row.coupon === null || !(isOpen || row.status === 'fulfilled')) continue
+    for (const by of ['', row.account]) uses.set(`${row.coupon} ${by}`, (uses.get(`${row.coupon} ${by}`) ?? 0) + 1)
+  }
+  same(
+    'uses of coupons',
+    rows(tables.couponUses).map(({ key, row }) => `${key.join(' ')} ${row.count}`),
+    [...uses].map(one => one.join(' ')),
+  )
+
   const ending = rows(tables.jobs).filter(({ row }) => row.type === 'settle-hold' || row.type === 'cancel-hold')
   const isEnding = new Set(ending.map(({ row }) => (row.payload as { invoiceId: string }).invoiceId))
   for (const { key, row } of invoices) {
@@ -113,6 +127,7 @@ export function contradictions(environment: Environment): string[] {
   }
   if ((balances.get('wallet') ?? 0) + receivedMsat !== paidMsat)
     found.push('the wallet and what went through it disagree')
+  if ((balances.get('reserved') ?? 0) !== reservedMsat) found.push('what is set aside for orders is miscounted')
   if ((balances.get('withdrawals') ?? 0) !== payingMsat) found.push('what is on its way out is miscounted')
   same(
     'payments under way',

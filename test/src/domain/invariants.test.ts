@@ -13,11 +13,16 @@ import {
 import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
-import { keyOf, openService, operator, staff, type TestService } from '../service.ts'
+import { keyOf, openService, operator, staff, type TestService, testSettings } from '../service.ts'
 import { contradictions } from './books.ts'
 
 const customers = [keyOf(2), keyOf(3), keyOf(4)]
 const names = ['aa@example.com', 'bbb@example.com', 'cc@free.example', 'admin@example.com', 'dd@closed.example']
+const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 3, usesPerAccount: 2, items: ['identifier'] }
+const coupons = [
+  { ...always, code: 'TENTH', percent: 10, amountMsat: null },
+  { ...always, code: 'GIFT', percent: null, amountMsat: 900_000 },
+]
 const sha256 = (text: string) => createHash('sha256').update(Buffer.from(text, 'hex')).digest('hex')
 const preimageOf = (invoiceId: string) => sha256(invoiceId)
 const hashOf = (invoiceId: string) => sha256(preimageOf(invoiceId))
@@ -31,6 +36,8 @@ const registering = fc.record({
   name,
   pay: fc.constantFrom('invoice', 'balance'),
   alias: fc.option(name),
+  creditMsat: fc.option(fc.constantFrom(1, 500_000, 9_000_000), { nil: undefined }),
+  coupon: fc.option(fc.constantFrom('TENTH', 'GIFT'), { nil: undefined }),
 })
 const working = fc.record({
   do: fc.constant('work' as const),
@@ -212,6 +219,8 @@ function createPlay(service: TestService) {
         return send(key(step.who), 'identifier.register', {
           identifier: step.name,
           pay: step.pay,
+          creditMsat: step.creditMsat,
+          coupon: step.coupon,
           records: records(step.alias),
         })
       case 'records':
@@ -277,7 +286,7 @@ function createPlay(service: TestService) {
 it('whatever three customers do, money, names, indices and results stay consistent, and the log tells it all', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 15, maxLength: 45, size: 'max' }), async steps => {
-      const service = await openService()
+      const service = await openService({ ...testSettings, coupons })
       try {
         const { play, sent } = createPlay(service)
         for (const step of steps) {

@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { choice, section, whole } from './fields.ts'
+
+const dateExpected = 'a date such as 2026-12-31, or null'
+
+/** The first second of a day in UTC, in Unix seconds. */
+const day = z
+  .union([z.string().regex(/^\d{4}-\d\d-\d\d$/, dateExpected), z.date()], dateExpected)
+  .transform((date, context) => {
+    const ms = date instanceof Date ? date.getTime() : Date.parse(`${date}T00:00:00Z`)
+    if (Number.isNaN(ms)) context.addIssue({ code: 'custom', message: dateExpected })
+    return Math.floor(ms / 1_000)
+  })
+  .nullable()
+  .default(null)
+
+const coupon = section({
+  code: z.string('a code').regex(/^[A-Z0-9-]{3,32}$/, 'a code of 3 to 32 capital letters, digits and hyphens'),
+  percent: whole(1, 100).nullable().default(null),
+  amountSat: whole(1, 100_000_000).nullable().default(null),
+  validFrom: day,
+  validUntil: day,
+  maxUses: whole(1, 1_000_000_000).nullable().default(null),
+  usesPerAccount: whole(1, 1_000_000).default(1),
+  items: z
+    .array(choice(['identifier', 'identifier-renewal']), 'a list of kinds of things')
+    .min(1, 'at least one kind of things')
+    .default(['identifier', 'identifier-renewal']),
+}).refine(({ percent, amountSat }) => (percent === null) !== (amountSat === null), {
+  path: ['percent'],
+  message: 'either percent or amountSat',
+})
+
+/** Coupons, each code once. */
+export const couponList = z
+  .array(coupon, 'a list of coupons')
+  .max(1_000, 'at most 1000 coupons')
+  .superRefine((coupons, context) => {
+    const seen = new Set<string>()
+    for (const [index, { code }] of coupons.entries()) {
+      if (seen.has(code)) context.addIssue({ code: 'custom', path: [index, 'code'], message: 'each code once' })
+      seen.add(code)
+    }
+  })

@@ -1,0 +1,64 @@
+import { type Rejection, reject } from '../../rejections.ts'
+import { type Item, type Settings, tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
+import type { Context } from '../context.ts'
+import { toItem } from './sellable.ts'
+
+type Coupon = Settings['coupons'][number]
+
+const everybody = ''
+const msatPerSat = 1_000
+
+/** The items at the price that a coupon gives, or why it gives none. Nothing is used up yet. */
+export function applyCoupon(
+  tx: Transactor,
+  context: Context,
+  code: string,
+  items: readonly Item[],
+): Item[] | Rejection {
+  const { settings, time, author } = context
+  const coupon = settings.coupons.find(one => one.code === code)
+  if (coupon === undefined) return invalid(`there is no coupon ${code}`)
+  if (time < coupon.validFrom) return invalid(`${code} is not valid yet`)
+  if (time >= coupon.validUntil) return invalid(`${code} has expired`)
+  if (coupon.maxUses !== null && usesOf(tx, code, everybody) >= coupon.maxUses) return invalid(`${code} is used up`)
+  if (usesOf(tx, code, author) >= coupon.usesPerAccount) return invalid(`you have used ${code} already`)
+  if (!items.some(item => isFor(coupon, item))) return invalid(`${code} is not for what you order`)
+  let leftMsat = coupon.amountMsat ?? 0
+  return items.map(item => {
+    if (!isFor(coupon, item)) return item
+    const offMsat =
+      coupon.percent === null ? Math.min(leftMsat, item.totalMsat) : partOf(item.totalMsat, coupon.percent)
+    leftMsat -= offMsat
+    return toItem(item.sellable, item.params, [...item.lines, { description: `coupon ${code}`, amountMsat: -offMsat }])
+  })
+}
+
+/** Counts one use of a coupon by an account, or takes one back. */
+export function countCouponUse(tx: Transactor, code: string | null, account: string, change: 1 | -1): void {
+  if (code === null) return
+  for (const by of [account, everybody]) {
+    const count = usesOf(tx, code, by) + change
+    if (count < 0) throw new Error(`coupon ${code} was used less than never`)
+    if (count === 0) tx.delete(tables.couponUses, [code, by])
+    else tx.put(tables.couponUses, [code, by], { count })
+  }
+}
+
+function isFor(coupon: Coupon, item: Item): boolean {
+  return coupon.items.includes(item.sellable)
+}
+
+function usesOf(tx: Transactor, code: string, by: string): number {
+  return tx.get(tables.couponUses, [code, by])?.count ?? 0
+}
+
+/** Whole satoshis, rounded down: many wallets can pay nothing smaller. */
+function partOf(amountMsat: number, percent: number): number {
+  if (percent === 100) return amountMsat
+  return Math.floor((Math.floor(amountMsat / msatPerSat) * percent) / 100) * msatPerSat
+}
+
+function invalid(message: string): Rejection {
+  return reject('COUPON_INVALID', message)
+}
