@@ -50,6 +50,11 @@ export function settingsFromConfig(
       feePpm: config.payments.feePpm,
       minFeeMsat: config.payments.minFeeSat * msatPerSat,
     },
+    items: config.items.map(({ id, description, priceSat }) => ({ id, description, priceMsat: priceSat * msatPerSat })),
+    referrals: {
+      rewardPercent: config.referrals.rewardPercent,
+      maxRewardMsat: config.referrals.maxRewardSat * msatPerSat,
+    },
     coupons: config.coupons.map(
       ({ code, percent, amountSat, validFrom, validUntil, maxUses, usesPerAccount, items }) => ({
         code,

@@ -3,7 +3,7 @@ import { parseNetwork } from '../http/network.ts'
 import { isUrlOf } from '../protocol/fields.ts'
 import { domainFault, nameFault } from '../protocol/names.ts'
 import { bridgeSection } from './bridge.ts'
-import { couponList } from './coupons.ts'
+import { couponList, itemList } from './catalog.ts'
 import { choice, key, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
 import { relayPolicies, relayProgram } from './policies.ts'
@@ -97,7 +97,12 @@ export const configSchema = section({
     feePpm: whole(0, 1_000_000).default(10_000),
     minFeeSat: whole(0, 1_000_000).default(10),
   }).prefault({}),
+  items: itemList.default([]),
   coupons: couponList.default([]),
+  referrals: section({
+    rewardPercent: whole(0, 100).default(0),
+    maxRewardSat: whole(0, 100_000_000).default(100_000),
+  }).prefault({}),
   rations: section({
     commandsPerKeyPerMinute: whole(1, 1_000_000).default(60),
     commandsPerIpPerMinute: whole(1, 1_000_000).default(600),

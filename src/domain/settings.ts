@@ -50,5 +50,7 @@ export const initialSettings: Settings = {
   },
   identifiers: { minLength: 1, maxLength: 64, graceDays: 0, noticeDays: 0, reserved: [] },
   payments: { currency: 'bcrt', feePpm: 0, minFeeMsat: 0 },
+  items: [],
+  referrals: { rewardPercent: 0, maxRewardMsat: 0 },
   coupons: [],
 }

@@ -1,9 +1,12 @@
 import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
+import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
 import { balanceWithdraw, paymentEnded, withdrawalGet, withdrawalList } from '../domain/billing/withdraw-methods.ts'
+import { item } from '../domain/catalog/item.ts'
+import { itemList, orderPlace } from '../domain/catalog/methods.ts'
 import { clockAdvance } from '../domain/clock.ts'
 import { domainAdd, domainSetPolicy } from '../domain/domains/methods.ts'
 import {
@@ -30,10 +33,13 @@ export const commandMethods: readonly CommandMethod[] = [
   identifierUnreserve,
   domainAdd,
   domainSetPolicy,
-  invoicePay,
+  orderPlace,
   orderCancel,
+  invoicePay,
   balanceTopup,
   balanceWithdraw,
+  referralCreate,
+  referralClaim,
   ticketOpen,
   ticketReply,
   ticketClose,
@@ -54,7 +60,9 @@ export const queryMethods: readonly QueryMethod[] = [
   identifierList,
   orderGet,
   invoiceGet,
+  itemList,
   balanceGet,
+  referralGet,
   withdrawalGet,
   withdrawalList,
   ticketGet,
@@ -63,5 +71,5 @@ export const queryMethods: readonly QueryMethod[] = [
 
 /** Everything that can be bought. */
 export const sellables: ReadonlyMap<string, Sellable> = new Map(
-  [registration, renewal, topUp].map(one => [one.kind, one]),
+  [registration, renewal, item, topUp].map(one => [one.kind, one]),
 )

@@ -40,6 +40,10 @@ export const settingsRow = z.object({
   identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
   /** `currency`: as invoices of the network begin, after `ln`. The rest: what a payment's fee may be, if its customer does not say. */
   payments: z.object({ currency: text, feePpm: int, minFeeMsat: int }),
+  /** What else is sold, which the operator hands over. */
+  items: z.array(z.object({ id: text, description: text, priceMsat: int })),
+  /** What who brings a customer gets of the first purchase. */
+  referrals: z.object({ rewardPercent: int, maxRewardMsat: int }),
   /** Either `percent` or `amountMsat` off what is one of `items`, which are kinds of sellables. */
   coupons: z.array(
     z.object({
@@ -179,6 +183,30 @@ export const tables = {
   }),
   /** coupon, account or '' for all → in how many orders it is used that are paid or may yet be. */
   couponUses: defineTable({ name: 'coupon-uses', mark: 'fold', key: ['text', 'text'], row: z.object({ count: int }) }),
+  /** code → whose it is. */
+  referralCodes: defineTable({ name: 'referral-codes', mark: 'fold', key: ['text'], row: z.object({ account: text }) }),
+  /** account → its code, and what came of it. */
+  referrers: defineTable({
+    name: 'referrers',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ code: text, pending: int, converted: int, earnedMsat: int }),
+  }),
+  /** account → who brought it, and whether it has bought something since. */
+  referrals: defineTable({
+    name: 'referrals',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({
+      referrer: text,
+      status: z.enum(['pending', 'converted']),
+      createdAt: int,
+      convertedAt: int.nullable(),
+      rewardMsat: int,
+    }),
+  }),
+  /** account → when it first bought something. */
+  buyers: defineTable({ name: 'buyers', mark: 'fold', key: ['hash'], row: z.object({ since: int }) }),
   /** invoice id → invoice; kept for ever, whatever becomes of it. */
   invoices: defineTable({
     name: 'invoices',

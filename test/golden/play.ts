@@ -209,6 +209,12 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   await created(send(alice, 'identifier.register', { identifier: 'unpaid@example.com', creditMsat: 1_000 }))
   await advance(1_300)
 
+  // Brought by another, and something from the price list.
+  const [carol, code] = [keyOf(4), 'K3F6VNF0']
+  send(bob, 'referral.create', {})
+  send(carol, 'referral.claim', { code })
+  await paid(send(carol, 'order.place', { items: [{ itemId: 'sticker', quantity: 2 }] }), 10_000, '10')
+
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',
     content: 'It does not work',

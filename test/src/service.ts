@@ -59,6 +59,8 @@ export const testSettings: Settings = {
   },
   identifiers: { minLength: 2, maxLength: 32, graceDays: 30, noticeDays: 7, reserved: ['admin', 'root'] },
   payments: { currency: 'bcrt', feePpm: 10_000, minFeeMsat: 10_000 },
+  items: [{ id: 'sticker', description: 'a sticker', priceMsat: 5_000 }],
+  referrals: { rewardPercent: 10, maxRewardMsat: 200_000 },
   coupons: [],
 }
 

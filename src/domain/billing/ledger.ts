@@ -15,6 +15,9 @@ export const walletAccount = 'wallet'
 /** What customers have set aside for orders whose rest they pay by invoice. */
 export const reservedAccount = 'reserved'
 
+/** What rewards for bringing customers have cost. */
+export const referralsAccount = 'referrals'
+
 /** What is on its way out to customers' own wallets. */
 export const withdrawalsAccount = 'withdrawals'
 

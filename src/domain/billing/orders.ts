@@ -10,6 +10,7 @@ import { applyCoupon, countCouponUse } from './coupons.ts'
 import { creditFor, releaseCredit, reserveCredit } from './credit.ts'
 import { requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount, post } from './ledger.ts'
+import { countPurchase } from './referrals.ts'
 import type { Ordered, Sellable } from './sellable.ts'
 
 export type Order = RowOf<'orders'>
@@ -140,6 +141,7 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
   for (const [credit, amountMsat] of revenues) {
     post(tx, context, { debit: customerAccount(order.account), credit, amountMsat, reason: `sale:${credit}`, orderId })
   }
+  if (revenues.size > 0) countPurchase(tx, context, orderId, order)
   const fulfilled: Order = { ...order, status: 'fulfilled' }
   tx.put(tables.orders, [orderId], fulfilled)
   return fulfilled

@@ -76,6 +76,24 @@ export function contradictions(environment: Environment): string[] {
     invoices.filter(({ row }) => row.status === 'requested').map(({ key }) => key[0]),
   )
 
+  const referrals = rows(tables.referrals)
+  same(
+    'referrers',
+    rows(tables.referrers).map(({ key, row: { pending, converted, earnedMsat } }) =>
+      [key[0], pending, converted, earnedMsat].join(' '),
+    ),
+    rows(tables.referrers).map(({ key: [referrer] }) => {
+      const theirs = referrals.filter(({ row }) => row.referrer === referrer).map(({ row }) => row)
+      const converted = theirs.filter(({ status }) => status === 'converted')
+      const earnedMsat = converted.reduce((sum, { rewardMsat }) => sum + rewardMsat, 0)
+      return [referrer, theirs.length - converted.length, converted.length, earnedMsat].join(' ')
+    }),
+  )
+  for (const { key, row } of referrals) {
+    const hasBought = environment.reader.has(tables.buyers, [key[0]])
+    if (hasBought !== (row.status === 'converted')) found.push(`the referral of ${key[0]} is ${row.status}`)
+  }
+
   const uses = new Map<string, number>()
   let reservedMsat = 0
   for (const row of orders.values()) {

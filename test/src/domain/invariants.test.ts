@@ -113,6 +113,7 @@ const anyStep = fc.oneof(
       pay: fc.constantFrom('invoice', 'balance'),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('refer' as const), who, pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resend' as const), pick }) },
 )
 type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never
@@ -246,6 +247,11 @@ function createPlay(service: TestService) {
       }
       case 'renew':
         return send(key(step.who), 'identifier.renew', { identifier: step.name, years: step.years, pay: step.pay })
+      case 'refer': {
+        send(key(step.pick % customers.length), 'referral.create', {})
+        const referrer = reader.get(tables.referrers, [key(step.pick % customers.length).publicKey])
+        return send(key(step.who), 'referral.claim', { code: referrer?.code ?? 'ABCD2345' })
+      }
       case 'work':
         return work(step.pick, step.outcome === 'done')
       case 'settle':

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { choice, section, whole } from './fields.ts'
+import { choice, line, section, whole } from './fields.ts'
 
 const dateExpected = 'a date such as 2026-12-31, or null'
 
@@ -23,22 +23,41 @@ const coupon = section({
   maxUses: whole(1, 1_000_000_000).nullable().default(null),
   usesPerAccount: whole(1, 1_000_000).default(1),
   items: z
-    .array(choice(['identifier', 'identifier-renewal']), 'a list of kinds of things')
+    .array(choice(['identifier', 'identifier-renewal', 'item']), 'a list of kinds of things')
     .min(1, 'at least one kind of things')
-    .default(['identifier', 'identifier-renewal']),
+    .default(['identifier', 'identifier-renewal', 'item']),
 }).refine(({ percent, amountSat }) => (percent === null) !== (amountSat === null), {
   path: ['percent'],
   message: 'either percent or amountSat',
 })
 
+const item = section({
+  id: z.string('an id').regex(/^[a-z0-9-]{1,64}$/, 'an id of small letters, digits and hyphens'),
+  description: line(128, 'a description'),
+  priceSat: whole(1, 100_000_000),
+})
+
+/** What is on the price list besides names, each id once. */
+export const itemList = z
+  .array(item, 'a list of things to sell')
+  .max(1_000, 'at most 1000 things to sell')
+  .superRefine((items, context) => eachOnce(items, 'id', context))
+
 /** Coupons, each code once. */
 export const couponList = z
   .array(coupon, 'a list of coupons')
   .max(1_000, 'at most 1000 coupons')
-  .superRefine((coupons, context) => {
-    const seen = new Set<string>()
-    for (const [index, { code }] of coupons.entries()) {
-      if (seen.has(code)) context.addIssue({ code: 'custom', path: [index, 'code'], message: 'each code once' })
-      seen.add(code)
-    }
-  })
+  .superRefine((coupons, context) => eachOnce(coupons, 'code', context))
+
+function eachOnce<Field extends string>(
+  list: readonly Record<Field, unknown>[],
+  field: Field,
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<unknown>()
+  for (const [index, entry] of list.entries()) {
+    if (seen.has(entry[field]))
+      context.addIssue({ code: 'custom', path: [index, field], message: `each ${field} once` })
+    seen.add(entry[field])
+  }
+}
