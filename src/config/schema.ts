@@ -9,6 +9,7 @@ import { relayLimits } from './limits.ts'
 import { relayPolicies, relayProgram } from './policies.ts'
 import { relayRetention } from './retention.ts'
 import { relaySearch } from './search.ts'
+import { parseWallet, walletForms } from './wallet.ts'
 
 /** The shape of the configuration with its defaults. Every message is what was expected, as the end of a sentence. */
 
@@ -75,7 +76,10 @@ export const configSchema = section({
   data: line(4_096, 'the path of a directory').default('./data'),
   publicUrls: section({ http: urls.http.default(null), websocket: urls.websocket.default(null) }).prefault({}),
   network: choice(['regtest', 'signet', 'testnet', 'mainnet']).default('regtest'),
-  wallet: z.literal('dev:', 'dev: (the development wallet, the only one so far)').default('dev:'),
+  wallet: z
+    .string(walletForms)
+    .refine(text => parseWallet(text) !== null, walletForms)
+    .default('dev:'),
   domains: z
     .array(domain, 'a list of domains')
     .max(1_000, 'at most 1000 domains')

@@ -158,7 +158,7 @@ describe('problems', () => {
     ['port: 80', 'port', 'a known key (did you mean listen.port?)'],
     ['nonsense: 1', 'nonsense', 'a known key'],
     ['network: bitcoin', 'network', 'one of regtest, signet, testnet, mainnet'],
-    ['wallet: "lnd:"', 'wallet', /development wallet/],
+    ['wallet: "lnd:"', 'wallet', /lnd:https/],
     ['network: mainnet', 'wallet', /real wallet/],
     ['domains: localhost', 'domains', 'a list of domains'],
     ['domains: [{name: Example.com}]', 'domains[0].name', /lower case/],
