@@ -2,7 +2,7 @@ import { createECDH, createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { decode } from 'light-bolt11-decoder'
 import { expect, it } from 'vitest'
-import { signInvoice } from '../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { signInvoice } from '../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { payeeOf } from './payee.ts'
 
 const secretKey = createHash('sha256').update('the node of a test').digest()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { signInvoice } from '../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { signInvoice } from '../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { holdEnded as holdEndedFact, invoiceAccepted } from '../../src/domain/billing/hold-facts.ts'
 import {
   invoiceCreated,

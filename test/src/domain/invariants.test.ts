@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { NostrEvent } from '../../../relay/event.ts'
-import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { holdEnded, invoiceAccepted } from '../../../src/domain/billing/hold-facts.ts'
 import {
   invoiceCreated,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type InvoiceFields, signInvoice } from '../../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { type InvoiceFields, signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'

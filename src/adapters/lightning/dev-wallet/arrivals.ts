@@ -1,4 +1,4 @@
-import { isHash, readInvoice } from './bolt11.ts'
+import { isHash, readInvoice } from '../bolt11.ts'
 import type { Changes, DevWalletStore, InvoiceRow } from './store.ts'
 
 /** What became of a payment to one of the wallet's invoices; a refusal changed nothing. */

@@ -1,6 +1,6 @@
+import type { News } from '../news.ts'
 import { type IncomingPayment, LightningUnavailable } from '../port.ts'
 import type { Calls } from './calls.ts'
-import type { News } from './news.ts'
 import type { DevWalletStore } from './store.ts'
 
 type Source = { store: DevWalletStore; nodeId: string; news: News; calls: Calls }

@@ -1,6 +1,6 @@
+import { type ReadInvoice, readInvoice } from '../bolt11.ts'
 import type { PaymentOutcome, PaymentRequest } from '../port.ts'
 import { receiveInside } from './arrivals.ts'
-import { type ReadInvoice, readInvoice } from './bolt11.ts'
 import type { Changes, DevWalletStore, PaymentRow } from './store.ts'
 
 /** Pays once: an invoice of the wallet itself, or one that it made for somebody outside; nobody else can be reached. */

@@ -2,7 +2,8 @@ import { createECDH, createHash } from 'node:crypto'
 import { decode } from 'bolt11'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type InvoiceFields, readInvoice, signInvoice } from '../../../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { readInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
+import { type InvoiceFields, signInvoice } from '../../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import examples from './bolt11-examples.json' with { type: 'json' }
 
 const secretKey = createHash('sha256').update('the node of a test').digest()

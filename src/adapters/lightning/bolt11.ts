@@ -1,36 +1,15 @@
-import { decode, encode, sign } from 'bolt11'
-import type { InvoiceRequest } from '../port.ts'
+import { decode } from 'bolt11'
+import type { InvoiceRequest } from './port.ts'
 
 /** A tagged field holds 1,023 words of 5 bits (BOLT 11, tagged fields). */
 const maxDescriptionBytes = 639
 /** A year: what common nodes allow. */
 const maxExpirySeconds = 31_536_000
+
 /** Longer than any invoice that this project makes or pays; the format itself has no limit. */
 const maxInvoiceCharacters = 4_096
 /** When an invoice does not say (BOLT 11, field x). */
 const defaultExpirySeconds = 3_600
-
-const regtest = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
-
-/** What a payer must support, and in how many words it is written: the highest bit, 17, needs four (BOLT 9). */
-const features = {
-  word_length: 4,
-  var_onion_optin: { required: true, supported: false },
-  payment_secret: { required: true, supported: false },
-  basic_mpp: { required: false, supported: true },
-}
-
-/** What an invoice says, times in Unix seconds; hashes and secret are 32 bytes, hex. */
-export type InvoiceFields = {
-  readonly paymentHash: string
-  readonly paymentSecret: string
-  readonly amountMsat: number
-  readonly description: string
-  /** Written instead of the description. */
-  readonly descriptionHash?: string | null
-  readonly timestamp: number
-  readonly expirySeconds: number
-}
 
 /** What a payer needs to know of an invoice; without an amount it is for the payer to say. */
 export type ReadInvoice = {
@@ -62,26 +41,6 @@ export function checkPayable(amountMsat: number): void {
   if (!Number.isSafeInteger(amountMsat) || amountMsat < 1) {
     throw new RangeError(`${amountMsat} is not an amount in millisatoshi that can be paid`)
   }
-}
-
-/** A signed regtest invoice (BOLT 11); the payee is the key's node, found by recovery. */
-export function signInvoice(fields: InvoiceFields, secretKey: Buffer): string {
-  const { descriptionHash = null } = fields
-  const tags = [
-    { tagName: 'payment_hash', data: fields.paymentHash },
-    { tagName: 'payment_secret', data: fields.paymentSecret },
-    descriptionHash === null
-      ? { tagName: 'description', data: fields.description }
-      : { tagName: 'purpose_commit_hash', data: descriptionHash },
-    { tagName: 'expire_time', data: fields.expirySeconds },
-    { tagName: 'min_final_cltv_expiry', data: 18 },
-    { tagName: 'feature_bits', data: features },
-  ]
-  const { timestamp, amountMsat } = fields
-  const unsigned = encode({ network: regtest, timestamp, millisatoshis: String(amountMsat), tags }, false)
-  const { paymentRequest } = sign(unsigned, secretKey)
-  if (paymentRequest === undefined) throw new Error('an invoice was left unsigned')
-  return paymentRequest
 }
 
 /** Reads an invoice in any case and of any network; `null` when the text is no signed invoice. */
