@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
-import type { LightningFixture } from './contract.ts'
+import type { LightningFixture, LightningTraits } from './contract.ts'
 import { never, requestOf, sha256 } from './invoice-request.ts'
 
 /** What a backend does that pays: once, within the fee limit, and never says that it failed when it does not know. */
-export function describePayingContract(name: string, setup: () => Promise<LightningFixture>): void {
+export function describePayingContract(
+  name: string,
+  { reservedFeeMsat = 0, tellsLostPaymentsOnRetry = false }: LightningTraits,
+  setup: () => Promise<LightningFixture>,
+): void {
   describe(`${name}, paying`, () => {
     let fixture: LightningFixture
     const fundsMsat = 100_000_000
@@ -81,11 +85,8 @@ export function describePayingContract(name: string, setup: () => Promise<Lightn
 
     it.each(['paid', 'failed'] as const)('does not know of a payment under way until it is %s', async status => {
       const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat, fate: 'stuck' })
-      expect(
-        await fixture.backend.pay({ idempotencyKey: 'payment-1', bolt11, maxFeeMsat: 0 }, AbortSignal.timeout(300)),
-      ).toEqual({
-        status: 'unknown',
-      })
+      const asked = { idempotencyKey: 'payment-1', bolt11, maxFeeMsat: reservedFeeMsat }
+      expect(await fixture.backend.pay(asked, AbortSignal.timeout(300))).toEqual({ status: 'unknown' })
       expect(await lookUp(paymentHash)).toEqual({ status: 'unknown' })
       await fixture.decide(paymentHash, status)
       expect(await lookUp(paymentHash)).toMatchObject({ status })
@@ -96,7 +97,12 @@ export function describePayingContract(name: string, setup: () => Promise<Lightn
       const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat })
       fixture.fail('pay', 'drop-after')
       expect(await pay(bolt11)).toEqual({ status: 'unknown' })
+      if (tellsLostPaymentsOnRetry) {
+        expect(await lookUp(paymentHash)).toEqual({ status: 'unknown' })
+        expect(await pay(bolt11)).toMatchObject({ status: 'paid' })
+      }
       expect(await lookUp(paymentHash)).toMatchObject({ status: 'paid' })
+      expect(await balance()).toBe(fundsMsat - amountMsat)
     })
 
     it('does not say that it failed when nobody answered', async () => {

@@ -11,7 +11,7 @@ import { never, requestOf } from './invoice-request.ts'
 /** How a backend tells what arrived: in order, from a cursor on, without loss. */
 export function describeStreamContract(
   name: string,
-  { resolutionMsat }: Pick<LightningTraits, 'resolutionMsat'>,
+  { resolutionMsat, booksWhatWasAsked = false }: LightningTraits,
   setup: () => Promise<LightningFixture>,
 ): void {
   describe(`${name} streams settlements`, () => {
@@ -33,7 +33,8 @@ export function describeStreamContract(
       const amounts = [21_000_000, resolutionMsat, 22_000_000]
       const paid: Omit<IncomingPayment, 'cursor'>[] = []
       for (const [index, receivedMsat] of amounts.entries()) {
-        const { bolt11, paymentHash } = await create({ idempotencyKey: `invoice-${index}` })
+        const asked = booksWhatWasAsked ? { amountMsat: receivedMsat } : {}
+        const { bolt11, paymentHash } = await create({ idempotencyKey: `invoice-${index}`, ...asked })
         await fixture.pay(bolt11, { receivedMsat })
         paid.push({ paymentHash, status: 'settled', receivedMsat, at: fixture.now() })
         fixture.advance(10)
