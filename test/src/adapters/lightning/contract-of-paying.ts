@@ -6,7 +6,7 @@ import { never, requestOf, sha256 } from './invoice-request.ts'
 /** What a backend does that pays: once, within the fee limit, and never says that it failed when it does not know. */
 export function describePayingContract(
   name: string,
-  { reservedFeeMsat = 0, tellsLostPaymentsOnRetry = false }: LightningTraits,
+  { reservedFeeMsat = 0, tellsLostPaymentsOnRetry = false, fixedFeeMsat }: LightningTraits,
   setup: () => Promise<LightningFixture>,
 ): void {
   describe(`${name}, paying`, () => {
@@ -21,7 +21,9 @@ export function describePayingContract(
     afterEach(() => fixture.close())
 
     const amountMsat = 40_000_000
-    const pay = (bolt11: string, { maxFeeMsat = 10_000, idempotencyKey = 'payment-1' } = {}) =>
+    /** What a payment costs of which nothing else is said. */
+    const costMsat = fixedFeeMsat?.(amountMsat) ?? 0
+    const pay = (bolt11: string, { maxFeeMsat = costMsat + 10_000, idempotencyKey = 'payment-1' } = {}) =>
       fixture.backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, never)
     const lookUp = (paymentHash: string, idempotencyKey = 'payment-1') =>
       fixture.backend.lookUpPayment({ idempotencyKey, paymentHash }, never)
@@ -33,13 +35,14 @@ export function describePayingContract(
     })
 
     it('pays, and says what it cost', async () => {
-      const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat, feeMsat: 3_000 })
+      const feeMsat = fixedFeeMsat === undefined ? 3_000 : costMsat
+      const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat, feeMsat })
       const outcome = await pay(bolt11)
       if (outcome.status !== 'paid') throw new Error(`the payment is ${outcome.status}`)
-      expect(outcome.feeMsat).toBe(3_000)
+      expect(outcome.feeMsat).toBe(feeMsat)
       expect(sha256(Buffer.from(outcome.preimage, 'hex'))).toBe(paymentHash)
       expect(await lookUp(paymentHash)).toEqual(outcome)
-      expect(await balance()).toBe(fundsMsat - amountMsat - 3_000)
+      expect(await balance()).toBe(fundsMsat - amountMsat - feeMsat)
     })
 
     it('pays once, however often and by whatever key it is asked', async () => {
@@ -48,12 +51,16 @@ export function describePayingContract(
       expect(outcomes.some(({ status }) => status === 'paid')).toBe(true)
       await pay(bolt11)
       expect(await lookUp(paymentHash)).toMatchObject({ status: 'paid' })
-      expect(await balance()).toBe(fundsMsat - amountMsat)
+      expect(await balance()).toBe(fundsMsat - amountMsat - costMsat)
     })
 
     it('pays at most at the fee that was said', async () => {
-      const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat, feeMsat: 10_001 })
-      expect(await pay(bolt11)).toMatchObject({ status: 'failed', reason: expect.stringMatching(/./) })
+      const feeMsat = fixedFeeMsat === undefined ? 10_001 : costMsat
+      const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat, feeMsat })
+      expect(await pay(bolt11, { maxFeeMsat: feeMsat - 1 })).toMatchObject({
+        status: 'failed',
+        reason: expect.stringMatching(/./),
+      })
       expect(await lookUp(paymentHash)).not.toMatchObject({ status: 'paid' })
       expect(await balance()).toBe(fundsMsat)
     })
@@ -85,12 +92,12 @@ export function describePayingContract(
 
     it.each(['paid', 'failed'] as const)('does not know of a payment under way until it is %s', async status => {
       const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat, fate: 'stuck' })
-      const asked = { idempotencyKey: 'payment-1', bolt11, maxFeeMsat: reservedFeeMsat }
+      const asked = { idempotencyKey: 'payment-1', bolt11, maxFeeMsat: Math.max(reservedFeeMsat, costMsat) }
       expect(await fixture.backend.pay(asked, AbortSignal.timeout(300))).toEqual({ status: 'unknown' })
       expect(await lookUp(paymentHash)).toEqual({ status: 'unknown' })
       await fixture.decide(paymentHash, status)
       expect(await lookUp(paymentHash)).toMatchObject({ status })
-      expect(await balance()).toBe(status === 'paid' ? fundsMsat - amountMsat : fundsMsat)
+      expect(await balance()).toBe(status === 'paid' ? fundsMsat - amountMsat - costMsat : fundsMsat)
     })
 
     it('does not say that it failed when the answer was lost', async () => {
@@ -102,7 +109,7 @@ export function describePayingContract(
         expect(await pay(bolt11)).toMatchObject({ status: 'paid' })
       }
       expect(await lookUp(paymentHash)).toMatchObject({ status: 'paid' })
-      expect(await balance()).toBe(fundsMsat - amountMsat)
+      expect(await balance()).toBe(fundsMsat - amountMsat - costMsat)
     })
 
     it('does not say that it failed when nobody answered', async () => {

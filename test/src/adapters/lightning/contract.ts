@@ -55,6 +55,8 @@ export type LightningTraits = {
   readonly reservedFeeMsat?: number
   /** It knows a payment by what it answered to paying: when that is lost, paying again with the same key tells. */
   readonly tellsLostPaymentsOnRetry?: boolean
+  /** What every payment of this amount costs, where no limit can lower it: such a backend refuses what would cost more. */
+  readonly fixedFeeMsat?: (amountMsat: number) => number
 }
 
 const request = requestOf()

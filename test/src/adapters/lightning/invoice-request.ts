@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { InvoiceRequest } from '../../../../src/adapters/lightning/port.ts'
 
 /** Aborts never. */
 export const never = new AbortController().signal
+// Many calls at once wait for it.
+setMaxListeners(0, never)
 
 /** A request for an invoice; its preimage follows from its key, as the service's do. */
 export function requestOf(changes: Partial<InvoiceRequest> = {}): InvoiceRequest {
