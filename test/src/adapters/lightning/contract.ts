@@ -57,6 +57,8 @@ export type LightningTraits = {
   readonly tellsLostPaymentsOnRetry?: boolean
   /** What every payment of this amount costs, where no limit can lower it: such a backend refuses what would cost more. */
   readonly fixedFeeMsat?: (amountMsat: number) => number
+  /** Says itself what a payment may cost at most, which NIP-47 cannot. */
+  readonly limitsFees?: boolean
 }
 
 const request = requestOf()
