@@ -35,31 +35,22 @@ const maxLineBytes = 256 * 1_024
  * there is none: the network, the certificate, the signal, or more than 4 MiB.
  */
 export async function ask(target: HttpTarget, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-  const answer = await send(target, request, signal)
-  const chunks: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      bytes += chunk.length
-      if (bytes > maxAnswerBytes) throw new LightningUnavailable('the backend answers without end')
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    throw unavailable(error)
-  } finally {
-    answer.destroy()
-  }
-  return { status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }
+  return readWhole(await send(target, request, signal))
 }
 
-/** The lines of an answer that goes on, as they come; ends with it. Throws `LightningUnavailable`, as for a status but 200. */
+/**
+ * The lines of an answer that goes on, as they come; ends with it. Throws `LightningUnavailable`, as for a status but 200;
+ * with `refusals` the body of such an answer comes as one line.
+ */
 export async function* askForLines(
   target: HttpTarget,
   request: HttpRequest,
   signal: AbortSignal,
+  { refusals = false }: { refusals?: boolean } = {},
 ): AsyncGenerator<string, void, void> {
   const answer = await send(target, request, signal)
   try {
+    if (refusals && answer.statusCode !== 200) return yield (await readWhole(answer)).body
     if (answer.statusCode !== 200)
       throw new LightningUnavailable(`the backend answers with status ${answer.statusCode}`)
     let rest = ''
@@ -91,6 +82,23 @@ export function readAnswer<Schema extends z.ZodType>(schema: Schema, body: strin
   throw new LightningUnavailable(
     `the backend's answer is not as documented: ${issue?.path.join('.')}: ${issue?.message}`,
   )
+}
+
+async function readWhole(answer: IncomingMessage): Promise<HttpAnswer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > maxAnswerBytes) throw new LightningUnavailable('the backend answers without end')
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw unavailable(error)
+  } finally {
+    answer.destroy()
+  }
+  return { status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }
 }
 
 function send(target: HttpTarget, request: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
