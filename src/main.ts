@@ -4,7 +4,6 @@ import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
 import { withCircuitBreaker } from './adapters/lightning/circuit-breaker.ts'
-import { createDevWallet } from './adapters/lightning/dev-wallet/wallet.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
 import { isBridging } from './bridge/settings.ts'
@@ -17,6 +16,7 @@ import { lastSeen } from './jobs/housekeeping.ts'
 import { preimagesOf } from './jobs/preimages.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
+import { openWallet } from './open-wallet.ts'
 import { operatorsOf } from './operator-key.ts'
 import { createHost } from './pipeline/admit.ts'
 import { announceService } from './pipeline/announce.ts'
@@ -186,11 +186,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     bridge = started
   }
 
-  const wallet = await createDevWallet({
-    directory: join(directory, 'dev-wallet'),
-    network: config.network,
-    now: wallSeconds,
-  })
+  const { backend: wallet, dev } = await openWallet(config, { directory, env: process.env, now: wallSeconds })
   closing.push(() => wallet.close())
   const preimageOf = preimagesOf(loadOrCreateKey(join(directory, 'preimage.key')).secretKey)
   const lightning = withCircuitBreaker(wallet, {
@@ -233,7 +229,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     relay,
     writer,
     isProtected: host.isProtected,
-    wallet,
+    devWallet: dev,
     clock,
     now: wallSeconds,
     metrics,

@@ -20,14 +20,15 @@ export function startControl(options: {
   relay: Relay
   writer: Writer
   isProtected: IsProtected
-  wallet: DevWallet
+  /** `null` when the wallet is a real one, which pays nothing because somebody says so. */
+  devWallet: DevWallet | null
   clock: LogClock
   /** Unix seconds. */
   now(): number
   metrics: ServiceMetrics
   log: Logger
 }): ReturnType<typeof createControlServer> {
-  const { directory, config, relay, writer, isProtected, wallet, clock, now, metrics, log } = options
+  const { directory, config, relay, writer, isProtected, devWallet, clock, now, metrics, log } = options
   const { limits } = config.relay
   const work = createRelayWork(
     { relay, writer, isProtected },
@@ -43,7 +44,7 @@ export function startControl(options: {
   const streams = { ...relayStreams(work), 'relay.sync': syncStream(relay, { limits, share: modestShare, now }) }
   return createControlServer({
     path: controlSocketPath(directory),
-    handlers: { ...devWalletHandlers(wallet), ...clockHandlers(clock, log) },
+    handlers: { ...(devWallet === null ? {} : devWalletHandlers(devWallet)), ...clockHandlers(clock, log) },
     streams: countStreams(streams, metrics.tools),
     report: error => log.error({ event: 'control.failed', error }),
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkInvoiceRequest, isHash } from '../dev-wallet/bolt11.ts'
+import { checkInvoiceRequest, isHash } from '../bolt11.ts'
 import { type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { resultOf } from './answer.ts'
 import { keysOf } from './envelope.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { readInvoice } from '../dev-wallet/bolt11.ts'
+import { readInvoice } from '../bolt11.ts'
 import { type CreatedInvoice, type InvoiceRequest, LightningUnavailable } from '../port.ts'
 import { resultOf } from './answer.ts'
 import { type Ask, keyOf, listIncoming, lookUp, type Transaction } from './transactions.ts'

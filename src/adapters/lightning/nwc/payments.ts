@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { readInvoice } from '../dev-wallet/bolt11.ts'
+import { readInvoice } from '../bolt11.ts'
 import { LightningUnavailable, type PaymentOutcome, type PaymentRequest } from '../port.ts'
 import type { Answer, ErrorCode } from './answer.ts'
 import { type Ask, keyOf, lookUp, type Transaction } from './transactions.ts'

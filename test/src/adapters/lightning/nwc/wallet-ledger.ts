@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readInvoice } from '../../../../../src/adapters/lightning/dev-wallet/bolt11.ts'
+import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import { never, sha256 } from '../invoice-request.ts'
 

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createClnBackend } from './adapters/lightning/cln/backend.ts'
+import { createDevWallet, type DevWallet } from './adapters/lightning/dev-wallet/wallet.ts'
+import { createLnbitsBackend } from './adapters/lightning/lnbits/backend.ts'
+import { createLndBackend } from './adapters/lightning/lnd/backend.ts'
+import { createNwcBackend } from './adapters/lightning/nwc/backend.ts'
+import { createPhoenixdBackend } from './adapters/lightning/phoenixd/backend.ts'
+import type { LightningBackend } from './adapters/lightning/port.ts'
+import { createStrikeBackend } from './adapters/lightning/strike/backend.ts'
+import { parseWallet, type SecretSource } from './config/wallet.ts'
+import type { Config } from './config.ts'
+
+const maxSecretBytes = 65_536
+
+/**
+ * Opens the Lightning backend that the configuration names; `dev` is the development wallet when it is that one, for whoever
+ * pays with invented money. Throws with one clear sentence, in which no secret is, when a secret cannot be read.
+ */
+export async function openWallet(
+  config: Config,
+  options: {
+    /** Where the development wallet keeps what it has. */
+    directory: string
+    env: Readonly<Record<string, string | undefined>>
+    /** Unix seconds. */
+    now(): number
+  },
+): Promise<{ backend: LightningBackend; dev: DevWallet | null }> {
+  const { directory, env, now } = options
+  const setting = parseWallet(config.wallet)
+  if (setting === null) throw new Error('the configuration names no wallet')
+  const { kind, secrets } = setting
+  const url = setting.url ?? ''
+  const bytes = (name: string) => readSecret(kind, name, secrets.get(name), env)
+  const text = (name: string) => bytes(name).toString('utf8').trim()
+  const optional = <Name extends string>(name: Name, as: string = name) =>
+    secrets.has(name) ? { [as]: text(name) } : {}
+  switch (kind) {
+    case 'dev': {
+      const dev = await createDevWallet({ directory: join(directory, 'dev-wallet'), network: config.network, now })
+      return { backend: dev, dev }
+    }
+    case 'lnd':
+      return real(
+        createLndBackend({ url, macaroon: hexOf(bytes('macaroon')), ...optional('cert', 'certificate'), now }),
+      )
+    case 'cln':
+      return real(createClnBackend({ url, rune: text('rune'), ...optional('cert', 'certificate'), now }))
+    case 'phoenixd':
+      return real(createPhoenixdBackend({ url, password: text('password'), now }))
+    case 'lnbits':
+      return real(createLnbitsBackend({ url, invoiceKey: text('invoiceKey'), ...optional('adminKey'), now }))
+    case 'strike':
+      return real(createStrikeBackend({ url, apiKey: text('apiKey'), ...optional('webhookSecret'), now }))
+    case 'nwc':
+      return real(createNwcBackend({ uri: text('uri'), now }))
+    default: {
+      const unknown: never = kind
+      throw new Error(`there is no wallet ${String(unknown)}`)
+    }
+  }
+}
+
+function real(backend: LightningBackend) {
+  return { backend, dev: null }
+}
+
+function readSecret(
+  kind: string,
+  name: string,
+  source: SecretSource | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Buffer {
+  const what = `the ${name} of the wallet (${kind}:)`
+  if (source === undefined) throw new Error(`${what} is nowhere to be found`)
+  if (source.from === 'env') {
+    const value = env[source.name]
+    if (!value) throw new Error(`${what} should be in the variable ${source.name}, which is not set`)
+    return Buffer.from(value)
+  }
+  let content: Buffer
+  try {
+    content = readFileSync(source.name)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    throw new Error(`${what} cannot be read from ${source.name} (${code})`)
+  }
+  if (content.length === 0 || content.length > maxSecretBytes) {
+    throw new Error(`${what} should be in ${source.name}, which is empty or too long`)
+  }
+  return content
+}
+
+/** LND writes macaroons as bytes; in a variable they are hex. */
+function hexOf(macaroon: Buffer): string {
+  const text = macaroon.toString('latin1').trim()
+  return /^([0-9a-fA-F]{2})+$/.test(text) ? text.toLowerCase() : macaroon.toString('hex')
+}
