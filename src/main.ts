@@ -16,7 +16,7 @@ import { lastSeen } from './jobs/housekeeping.ts'
 import { preimagesOf } from './jobs/preimages.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
-import { openWallet } from './open-wallet.ts'
+import { openWallet, webhookTo } from './open-wallet.ts'
 import { operatorsOf } from './operator-key.ts'
 import { createHost } from './pipeline/admit.ts'
 import { announceService } from './pipeline/announce.ts'
@@ -186,7 +186,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     bridge = started
   }
 
-  const { backend: wallet, dev } = await openWallet(config, { directory, env: process.env, now: wallSeconds })
+  const opened = await openWallet(config, { directory, env: process.env, now: wallSeconds })
+  const wallet = opened.backend
   closing.push(() => wallet.close())
   const preimageOf = preimagesOf(loadOrCreateKey(join(directory, 'preimage.key')).secretKey)
   const lightning = withCircuitBreaker(wallet, {
@@ -221,7 +222,9 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     onError: onError('metrics.failed'),
   })
   closing.push(scrape.stop)
-  listening.serve({ environment, service: signer.publicKey, relay, waiters, rations, readiness, scrape })
+  const { takeWebhook } = opened
+  const webhook = takeWebhook === null ? null : webhookTo(takeWebhook, started.hint)
+  listening.serve({ environment, service: signer.publicKey, relay, waiters, rations, readiness, scrape, webhook })
 
   const control = await startControl({
     directory,
@@ -229,7 +232,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     relay,
     writer,
     isProtected: host.isProtected,
-    devWallet: dev,
+    devWallet: opened.dev,
     clock,
     now: wallSeconds,
     metrics,

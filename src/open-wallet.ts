@@ -6,16 +6,35 @@ import { createLnbitsBackend } from './adapters/lightning/lnbits/backend.ts'
 import { createLndBackend } from './adapters/lightning/lnd/backend.ts'
 import { createNwcBackend } from './adapters/lightning/nwc/backend.ts'
 import { createPhoenixdBackend } from './adapters/lightning/phoenixd/backend.ts'
+import { phoenixdWebhookHash } from './adapters/lightning/phoenixd/webhook.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
 import { createStrikeBackend } from './adapters/lightning/strike/backend.ts'
 import { parseWallet, type SecretSource } from './config/wallet.ts'
 import type { Config } from './config.ts'
+import type { TakesWebhook } from './http/webhook.ts'
 
 const maxSecretBytes = 65_536
 
 /**
- * Opens the Lightning backend that the configuration names; `dev` is the development wallet when it is that one, for whoever
- * pays with invented money. Throws with one clear sentence, in which no secret is, when a secret cannot be read.
+ * Takes a call with which a backend tells of a payment: its raw body and headers. `null`: it is not the backend's. Otherwise
+ * it is a hint, and the invoice of that hash is looked up; without a hash the backend looks by itself.
+ */
+export type TakeWebhook = (
+  rawBody: Uint8Array,
+  header: (name: string) => string | undefined,
+) => { readonly paymentHash: string | null } | null
+
+type Wallet = {
+  readonly backend: LightningBackend
+  /** The development wallet, when it is that one, for whoever pays with invented money. */
+  readonly dev: DevWallet | null
+  /** `null` when the backend does not call, or has no secret to sign with. */
+  readonly takeWebhook: TakeWebhook | null
+}
+
+/**
+ * Opens the Lightning backend that the configuration names. Throws with one clear sentence, in which no secret is, when a
+ * secret cannot be read.
  */
 export async function openWallet(
   config: Config,
@@ -26,7 +45,7 @@ export async function openWallet(
     /** Unix seconds. */
     now(): number
   },
-): Promise<{ backend: LightningBackend; dev: DevWallet | null }> {
+): Promise<Wallet> {
   const { directory, env, now } = options
   const setting = parseWallet(config.wallet)
   if (setting === null) throw new Error('the configuration names no wallet')
@@ -39,7 +58,7 @@ export async function openWallet(
   switch (kind) {
     case 'dev': {
       const dev = await createDevWallet({ directory: join(directory, 'dev-wallet'), network: config.network, now })
-      return { backend: dev, dev }
+      return { backend: dev, dev, takeWebhook: null }
     }
     case 'lnd':
       return real(
@@ -48,11 +67,16 @@ export async function openWallet(
     case 'cln':
       return real(createClnBackend({ url, rune: text('rune'), ...optional('cert', 'certificate'), now }))
     case 'phoenixd':
-      return real(createPhoenixdBackend({ url, password: text('password'), now }))
+      return real(
+        createPhoenixdBackend({ url, password: text('password'), now }),
+        secrets.has('webhookSecret') ? phoenixdWebhook(text('webhookSecret')) : null,
+      )
     case 'lnbits':
       return real(createLnbitsBackend({ url, invoiceKey: text('invoiceKey'), ...optional('adminKey'), now }))
-    case 'strike':
-      return real(createStrikeBackend({ url, apiKey: text('apiKey'), ...optional('webhookSecret'), now }))
+    case 'strike': {
+      const strike = createStrikeBackend({ url, apiKey: text('apiKey'), ...optional('webhookSecret'), now })
+      return real(strike, secrets.has('webhookSecret') ? strikeWebhook(strike) : null)
+    }
     case 'nwc':
       return real(createNwcBackend({ uri: text('uri'), now }))
     default: {
@@ -62,8 +86,29 @@ export async function openWallet(
   }
 }
 
-function real(backend: LightningBackend) {
-  return { backend, dev: null }
+function real(backend: LightningBackend, takeWebhook: TakeWebhook | null = null): Wallet {
+  return { backend, dev: null, takeWebhook }
+}
+
+function phoenixdWebhook(secret: string): TakeWebhook {
+  return (rawBody, header) => {
+    const paymentHash = phoenixdWebhookHash(secret, rawBody, header('x-phoenix-signature'))
+    return paymentHash === null ? null : { paymentHash }
+  }
+}
+
+function strikeWebhook(strike: ReturnType<typeof createStrikeBackend>): TakeWebhook {
+  return (rawBody, header) =>
+    strike.takeWebhook(rawBody, header('x-webhook-signature')) === null ? null : { paymentHash: null }
+}
+
+/** What HTTP does with a call that may be the backend's: says whether it is, and follows it. */
+export function webhookTo(takeWebhook: TakeWebhook, hint: (paymentHash: string) => void): TakesWebhook {
+  return (rawBody, header) => {
+    const taken = takeWebhook(rawBody, header)
+    if (taken?.paymentHash != null) hint(taken.paymentHash)
+    return taken !== null
+  }
 }
 
 function readSecret(

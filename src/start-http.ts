@@ -11,6 +11,7 @@ import { createInsiderCheck } from './http/insider.ts'
 import { listen, publicUrls, stopListening } from './http/listen.ts'
 import { watchReaders } from './http/readers.ts'
 import { createHttpServer, serveHttp } from './http/server.ts'
+import type { TakesWebhook } from './http/webhook.ts'
 import type { Scrape } from './metrics/scrape.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
 import { listDomains } from './pipeline/announce.ts'
@@ -42,6 +43,7 @@ type Served = {
   rations: Rations
   readiness(): Promise<Check[]>
   scrape: Scrape
+  webhook: TakesWebhook | null
 }
 
 const lookAtReadersEveryMs = 1_000
@@ -72,7 +74,7 @@ export async function startListening(options: {
   })
   const urls = publicUrls(config, address.port)
 
-  const serve = ({ environment, service, relay, waiters, rations, readiness, scrape }: Served) => {
+  const serve = ({ environment, service, relay, waiters, rations, readiness, scrape, webhook }: Served) => {
     const { reader } = environment
     const resolveNip05 = createNip05Resolver({ reader, servicePublicKey: service, websocketUrl: urls.websocket })
     const findResult = (commandId: string) =>
@@ -88,6 +90,7 @@ export async function startListening(options: {
       landing: () => ({ document: relay.document(), urls, domains: listDomains(reader, maxListed) }),
       mayReadMetrics: createInsiderCheck({ ...config.metrics, isProxy, clientIp, publicUrls: config.publicUrls }),
       metricsText: scrape.text,
+      webhook,
       onReply: metrics.replies.count,
       nowMs,
       clientIp,

@@ -10,7 +10,7 @@ import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
 import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
 import { startJobRunner } from './jobs/runner.ts'
-import { followSettlements, sweepRegularly } from './jobs/settlements.ts'
+import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
@@ -20,6 +20,8 @@ import type { Environment } from './store/environment.ts'
 export type Jobs = {
   /** Called when a transaction may have left work with the wallet. */
   wake(): void
+  /** Called when somebody says, who need not be right, that an invoice was paid. */
+  hint(paymentHash: string): void
   stop(): Promise<void>
 }
 
@@ -84,6 +86,7 @@ export function startJobs(options: {
   runner.wake()
   return {
     wake: runner.wake,
+    hint: paymentHash => void followHint(walletJobs, paymentHash),
     stop: async () => {
       stopping.abort()
       await runner.stop()

@@ -10,11 +10,13 @@ import { nip05Path, type ResolveNip05, replyToNip05 } from './nip05.ts'
 import { internalError, refusal } from './refusal.ts'
 import { json, type Reply, toResponse } from './reply.ts'
 import { createRoot } from './root.ts'
+import { postWebhook, type WebhookDeps, webhookPath } from './webhook.ts'
 
 /** What the HTTP front asks of the rest of the service. */
 export type HttpDeps = ApiDeps &
   ManagementDeps &
-  MetricsDeps & {
+  MetricsDeps &
+  WebhookDeps & {
     readonly resolveNip05: ResolveNip05
     /** The relay information document (NIP-11). */
     relayDocument(): object
@@ -53,6 +55,7 @@ export function createHttpApp(deps: HttpDeps): Hono {
     { path: '/v1/commands', method: 'POST', handle: c => postCommand(deps, callOf(c), c.req.query('wait')) },
     { path: '/v1/queries', method: 'POST', handle: c => postQuery(deps, callOf(c)) },
     { path: '/v1/methods', method: 'GET', handle: () => methods },
+    { path: webhookPath, method: 'POST', handle: c => postWebhook(deps, callOf(c)) },
     { path: '/', method: 'GET', handle: c => root(c.req.header('accept')) },
     { path: '/', method: 'POST', handle: c => postManagement(deps, callOf(c)) },
     { path: '/healthz', method: 'GET', handle: health },

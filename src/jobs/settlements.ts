@@ -45,10 +45,8 @@ export async function followSettlements({ environment, backend, appendFact, sign
  * Asks the wallet about every invoice that is unsettled as far as we know and did not expire long ago: what the stream
  * missed. One at a time, so that a sweep never gets in the way.
  */
-export async function sweepInvoices(
-  { environment, backend, appendFact, signal, onError }: Options,
-  now: number,
-): Promise<number> {
+export async function sweepInvoices(options: Options, now: number): Promise<number> {
+  const { environment, signal } = options
   let after: readonly (string | number)[] = [Math.max(0, now - recentSeconds), '0'.repeat(32)]
   let found = 0
   for (;;) {
@@ -58,17 +56,31 @@ export async function sweepInvoices(
       after = key
       const paymentHash = environment.reader.get(tables.invoices, [key[1]])?.paymentHash
       if (!paymentHash) continue
-      const state = await lookUp(backend, paymentHash, signal, onError)
-      if (state?.status !== 'settled' && state?.status !== 'accepted') continue
-      const { receivedMsat, at } = state
-      const fact =
-        state.status === 'accepted'
-          ? acceptedFact(backend, { paymentHash, receivedMsat })
-          : settledFact(backend, { paymentHash, receivedMsat, settledAt: at, cursor: null })
-      if (await appendUnlessRefused({ appendFact, onError }, fact)) found++
+      if (await lookAt(options, paymentHash)) found++
     }
     if (page.length < sweepPage) return found
   }
+}
+
+/** Asks the wallet about one invoice, and records what arrived; says whether that was news. */
+async function lookAt({ backend, appendFact, signal, onError }: Options, paymentHash: string): Promise<boolean> {
+  const state = await lookUp(backend, paymentHash, signal, onError)
+  if (state?.status !== 'settled' && state?.status !== 'accepted') return false
+  const { receivedMsat, at } = state
+  const fact =
+    state.status === 'accepted'
+      ? acceptedFact(backend, { paymentHash, receivedMsat })
+      : settledFact(backend, { paymentHash, receivedMsat, settledAt: at, cursor: null })
+  return appendUnlessRefused({ appendFact, onError }, fact)
+}
+
+/** Somebody says that an invoice was paid: the wallet is asked, if it is one of ours that waits for that. */
+export async function followHint(options: Options, paymentHash: string): Promise<void> {
+  const { reader } = options.environment
+  const invoiceId = reader.get(tables.invoicesByHash, [paymentHash])?.invoiceId
+  const status = invoiceId === undefined ? undefined : reader.get(tables.invoices, [invoiceId])?.status
+  if (status !== 'open' && status !== 'expired') return
+  await lookAt(options, paymentHash).catch(options.onError)
 }
 
 /** One invoice that the wallet cannot answer for does not end the sweep; a wallet that is away does. */

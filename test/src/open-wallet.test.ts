@@ -1,10 +1,11 @@
+import { createHmac } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getPublicKey } from 'nostr-tools'
 import { afterAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
-import { openWallet } from '../../src/open-wallet.ts'
+import { openWallet, webhookTo } from '../../src/open-wallet.ts'
 import { type Call, startLocalServer } from './adapters/lightning/local-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'panda-wallet-'))
@@ -33,6 +34,46 @@ async function firstCall(wallet: (url: string) => string, env: Record<string, st
   await server.close()
   return server.calls[0]
 }
+
+describe('a webhook', () => {
+  const paymentHash = 'aa'.repeat(32)
+  const body = JSON.stringify({ type: 'payment_received', paymentHash })
+  const signed = (text: string) => createHmac('sha256', secret).update(text).digest('hex')
+
+  it('of phoenixd is a hint to look at an invoice, if it is signed', async () => {
+    const wallet = 'phoenixd:http://127.0.0.1:1?passwordEnv=SECRET&webhookSecretEnv=SECRET'
+    const { backend, takeWebhook } = await open(wallet, { SECRET: secret })
+    if (takeWebhook === null) throw new Error('no webhook is taken')
+    const hints: string[] = []
+    const takes = webhookTo(takeWebhook, hint => hints.push(hint))
+    const call = (text: string, signature?: string) =>
+      takes(Buffer.from(text), name => (name === 'x-phoenix-signature' ? signature : undefined))
+    expect([call(body), call(body, signed('')), call(`${body} `, signed(body))]).toEqual([false, false, false])
+    expect(hints).toEqual([])
+    expect(call(body, signed(body))).toBe(true)
+    expect(hints).toEqual([paymentHash])
+    await backend.close()
+  })
+
+  it('of Strike makes the backend look, if it is signed', async () => {
+    const { backend, takeWebhook } = await open('strike:?apiKeyEnv=SECRET&webhookSecretEnv=SECRET', { SECRET: secret })
+    const told = JSON.stringify({
+      eventType: 'receive-request.receive-completed',
+      data: { entityId: '7f0a4d5c-3a58-4a35-9bb8-6e9a2d1c0b3e' },
+    })
+    const call = (signature: string) =>
+      takeWebhook?.(Buffer.from(told), name => (name === 'x-webhook-signature' ? signature : undefined))
+    expect(call(signed(''))).toBe(null)
+    expect(call(signed(told))).toEqual({ paymentHash: null })
+    await backend.close()
+  })
+
+  it('is not taken without a secret', async () => {
+    const { backend, takeWebhook } = await open('phoenixd:http://127.0.0.1:1?passwordEnv=SECRET', { SECRET: secret })
+    expect(takeWebhook).toBe(null)
+    await backend.close()
+  })
+})
 
 describe('the wallet of the configuration', () => {
   it('is the development wallet, which can be told to pay', async () => {

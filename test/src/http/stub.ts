@@ -36,6 +36,7 @@ export function stubDeps(overrides: Partial<StubDeps> = {}): StubDeps {
     clientIp: () => '192.0.2.1',
     manage: async () => ({ status: 401, body: { error: 'auth-required: not in this test' } }),
     mayPost: () => true,
+    webhook: null,
     mayAsk: () => true,
     ended: () => undefined,
     nowMs: () => performance.now(),

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type IncomingPayment, type InvoiceState, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
-import { followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
+import { followHint, followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
 import { silentBackend } from './silent-backend.ts'
@@ -158,5 +158,35 @@ describe('a sweep', () => {
     }
     await sweepRegularly({ ...options, now: () => service.clock.time, everyMs: 1 })
     expect([sweeps, errors.length]).toEqual([3, 2])
+  })
+})
+
+describe('a hint', () => {
+  it('has the wallet asked, and books what it says', async () => {
+    const paymentHash = await topUp()
+    await followHint(optionsOf(), paymentHash)
+    expect([asked, balance()?.balanceMsat]).toEqual([[paymentHash], 0])
+    states.set(paymentHash, settled())
+    await followHint(optionsOf(), paymentHash)
+    expect(balance()?.balanceMsat).toBe(1_000)
+  })
+
+  it('about what is settled, or is not ours, asks nobody', async () => {
+    const paymentHash = await topUp()
+    states.set(paymentHash, settled())
+    await followHint(optionsOf(), paymentHash)
+    asked = []
+    await followHint(optionsOf(), paymentHash)
+    await followHint(optionsOf(), 'ab'.repeat(32))
+    expect(asked).toEqual([])
+  })
+
+  it('waits for a sweep when the wallet does not answer', async () => {
+    const paymentHash = await topUp()
+    const options = optionsOf()
+    const lookUpInvoice = () => Promise.reject(new LightningUnavailable('away'))
+    await followHint({ ...options, backend: { ...options.backend, lookUpInvoice } }, paymentHash)
+    expect(errors).toHaveLength(1)
+    expect(balance()?.balanceMsat).toBe(0)
   })
 })
