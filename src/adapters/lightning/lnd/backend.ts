@@ -4,12 +4,12 @@ import type { HttpTarget } from '../http-client.ts'
 import type { LightningBackend } from '../port.ts'
 import { findCapabilities } from './capabilities.ts'
 import { connectToLnd } from './connection.ts'
+import { checkLnd } from './following.ts'
 import { createHoldNews } from './held-payments.ts'
 import { streamIncoming } from './incoming.ts'
 import { cancelHold, createInvoice, hashOf, lookUpInvoice, settleHold } from './invoices.ts'
 import { channelBalanceSchema } from './messages.ts'
 import { createLndPayments } from './payments.ts'
-import { checkLnd } from './turns.ts'
 
 export type LndOptions = {
   /** Where LND's REST interface answers (`restlisten`), for example `https://node.example:8080`. */

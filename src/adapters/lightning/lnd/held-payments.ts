@@ -1,8 +1,8 @@
 import type { IncomingPayment } from '../port.ts'
+import { type Following, followForATurn } from './following.ts'
 import { listInvoices } from './invoice-list.ts'
 import { acceptedOf, findInvoice } from './invoices.ts'
 import { base64InPath, type Invoice } from './messages.ts'
-import { type Following, followForATurn } from './turns.ts'
 
 /** Hold invoices that this process makes, for those who listen. */
 export type HoldNews = {

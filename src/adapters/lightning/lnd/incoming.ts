@@ -1,8 +1,8 @@
 import type { IncomingPayment } from '../port.ts'
+import type { Following } from './following.ts'
 import { createHandover } from './handover.ts'
 import { followHeldPayments, type HoldNews } from './held-payments.ts'
 import { followSettlements } from './settlements.ts'
-import type { Following } from './turns.ts'
 
 /** What arrived after a cursor and what arrives from now on; payments that wait to be taken once each. */
 export async function* streamIncoming(

@@ -1,8 +1,8 @@
 import type { IncomingPayment } from '../port.ts'
+import { checkLnd, type Following, followForATurn } from './following.ts'
 import { listInvoices } from './invoice-list.ts'
 import { findInvoice } from './invoices.ts'
 import type { Invoice } from './messages.ts'
-import { checkLnd, type Following, followForATurn } from './turns.ts'
 
 /** How long to listen while nothing was ever settled, before looking again for the settlement that cannot be replayed. */
 const firstTurnMs = 1_000
