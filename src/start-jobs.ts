@@ -9,6 +9,7 @@ import { keepHouse } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
 import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
+import { reconcileRegularly } from './jobs/reconcile.ts'
 import { startJobRunner } from './jobs/runner.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
@@ -67,6 +68,7 @@ export function startJobs(options: {
   const loops = [
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
+    reconcileRegularly({ ...walletJobs, now: clock.now }),
     runDueTimer({
       environment,
       appendFact,

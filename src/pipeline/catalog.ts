@@ -1,6 +1,7 @@
 import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
+import { walletReconciled, walletReconciliations } from '../domain/billing/reconcile.ts'
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
@@ -52,6 +53,7 @@ export const commandMethods: readonly CommandMethod[] = [
   invoiceSettled,
   invoiceLookedUp,
   paymentEnded,
+  walletReconciled,
 ]
 
 export const queryMethods: readonly QueryMethod[] = [
@@ -65,6 +67,7 @@ export const queryMethods: readonly QueryMethod[] = [
   referralGet,
   withdrawalGet,
   withdrawalList,
+  walletReconciliations,
   ticketGet,
   ticketList,
 ]

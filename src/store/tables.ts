@@ -269,6 +269,13 @@ export const tables = {
     key: ['hash'],
     row: z.object({ withdrawalId: text }),
   }),
+  /** backend name, time → what the wallet had then, and what it should have had. */
+  reconciliations: defineTable({
+    name: 'reconciliations',
+    mark: 'fold',
+    key: ['text', 'uint'],
+    row: z.object({ balanceMsat: int, ledgerMsat: int, underWayMsat: int, changeMsat: int }),
+  }),
   /** posting id → one movement of money; never changed. */
   postings: defineTable({
     name: 'postings',

@@ -7,6 +7,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../src/domain/billing/invoice-facts.ts'
+import { walletReconciled } from '../../src/domain/billing/reconcile.ts'
 import { paymentEnded } from '../../src/domain/billing/withdraw-methods.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { deriveRef } from '../../src/domain/context.ts'
@@ -214,6 +215,13 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   send(bob, 'referral.create', {})
   send(carol, 'referral.claim', { code })
   await paid(send(carol, 'order.place', { items: [{ itemId: 'sticker', quantity: 2 }] }), 10_000, '10')
+
+  // Compared with the wallet: the first time, and when something is missing.
+  for (const balanceMsat of [30_000_000, 29_000_000]) {
+    const params = { backend: 'golden', balanceMsat }
+    await appendFact({ method: walletReconciled, params, dedupeKey: `golden:${balanceMsat}:reconciled` })
+    clock.time += 86_400
+  }
 
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',

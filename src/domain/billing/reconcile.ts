@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { page } from '../../protocol/fields.ts'
+import { type RowOf, tables } from '../../store/tables.ts'
+import type { Reader } from '../../store/transaction.ts'
+import { ok } from '../context.ts'
+import { defineCommand, defineQuery } from '../method.ts'
+import { balanceOf, walletAccount, withdrawalsAccount } from './ledger.ts'
+
+/**
+ * The wallet has what went through the ledger, and what its operator keeps there besides. Once a day both are compared: what
+ * changes of the difference, nobody has booked.
+ */
+
+const view = z.object({
+  backend: z.string(),
+  time: z.int(),
+  /** What the wallet says that it has. */
+  balanceMsat: z.int(),
+  /** What it should have by the ledger, if it had begun with nothing. */
+  ledgerMsat: z.int(),
+  /** Of that, what may have left it already: payments of which nobody knows yet what became. */
+  underWayMsat: z.int(),
+  /** By how much the two differ more than the last time; 0 the first time. */
+  changeMsat: z.int(),
+})
+
+/** What the wallet has, beside what it should have. Operators are told of a difference that has changed. */
+export const walletReconciled = defineCommand({
+  name: 'wallet.reconciled',
+  type: 'fact',
+  caller: 'service',
+  privacy: 'public',
+  summary: 'The balance of the wallet was compared with the ledger.',
+  params: z.strictObject({ backend: z.string().max(64), balanceMsat: z.int().min(0) }),
+  result: z.object({}),
+  handle: ({ backend, balanceMsat }, tx, context) => {
+    const ledgerMsat = -balanceOf(tx, walletAccount)
+    const underWayMsat = balanceOf(tx, withdrawalsAccount)
+    const before = lastOf(tx, backend)
+    const changeMsat = before === undefined ? 0 : balanceMsat - ledgerMsat - (before.balanceMsat - before.ledgerMsat)
+    const row = { balanceMsat, ledgerMsat, underWayMsat, changeMsat }
+    tx.put(tables.reconciliations, [backend, context.time], row)
+    if (changeMsat !== 0) {
+      const body = { backend, time: context.time, ...row }
+      for (const to of context.settings.operators) {
+        context.emit({ kind: 'notice', type: 'wallet.difference', to, about: null, body })
+      }
+    }
+    return ok({})
+  },
+})
+
+export const walletReconciliations = defineQuery({
+  name: 'wallet.reconciliations',
+  type: 'query',
+  caller: 'operator',
+  privacy: 'sealed',
+  summary: 'The latest comparisons of the wallet with the ledger, by wallet and newest first.',
+  params: z.strictObject({ limit: page.limit }),
+  result: z.object({ reconciliations: z.array(view) }),
+  answer: ({ limit }, reader) => ({
+    reconciliations: reader
+      .range(tables.reconciliations, [], { limit, reverse: true })
+      .map(({ key: [backend, time], row }) => ({ backend, time, ...row })),
+  }),
+})
+
+/** The last comparison with a backend. */
+function lastOf(reader: Reader, backend: string): RowOf<'reconciliations'> | undefined {
+  return reader.range(tables.reconciliations, [backend], { limit: 1, reverse: true })[0]?.row
+}

@@ -1,0 +1,43 @@
+import type { LightningBackend } from '../adapters/lightning/port.ts'
+import { walletReconciled } from '../domain/billing/reconcile.ts'
+import type { AppendFact } from '../pipeline/facts.ts'
+import type { Environment } from '../store/environment.ts'
+import { tables } from '../store/tables.ts'
+import { pause } from './pause.ts'
+import { isUnavailable } from './unless-unavailable.ts'
+
+const everySeconds = 86_400
+const lookEveryMs = 60_000
+
+type Options = {
+  environment: Environment
+  backend: LightningBackend
+  appendFact: AppendFact
+  /** Log time, Unix seconds. */
+  now(): number
+  signal: AbortSignal
+  onError(error: unknown): void
+}
+
+/** Once a day has the wallet's balance compared with the ledger, until the signal aborts. */
+export async function reconcileRegularly(options: Options): Promise<void> {
+  const { signal, onError } = options
+  while (!signal.aborted) {
+    try {
+      await reconcileIfDue(options)
+    } catch (error) {
+      // A wallet that is away, or may not tell what it has, is asked again.
+      if (!signal.aborted && !isUnavailable(error)) onError(error)
+    }
+    await pause(lookEveryMs, signal)
+  }
+}
+
+/** Compares them if a day has passed since; says whether it has. Throws `LightningUnavailable`. */
+export async function reconcileIfDue({ environment, backend, appendFact, now, signal }: Options): Promise<boolean> {
+  const [last] = environment.reader.range(tables.reconciliations, [backend.name], { limit: 1, reverse: true })
+  const time = now()
+  if (last !== undefined && time < last.key[1] + everySeconds) return false
+  const params = { backend: backend.name, balanceMsat: await backend.balanceMsat(signal) }
+  return appendFact({ method: walletReconciled, params, dedupeKey: `${backend.name}:${time}:reconciled` })
+}

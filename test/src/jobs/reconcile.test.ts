@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import { reconcileIfDue } from '../../../src/jobs/reconcile.ts'
+import { never } from '../adapters/lightning/invoice-request.ts'
+import { keyOf, openService, operator, type TestService } from '../service.ts'
+import { silentBackend } from './silent-backend.ts'
+
+const alice = keyOf(2)
+const day = 86_400
+/** What the operator keeps in the wallet besides. */
+const ownMsat = 700_000
+
+let service: TestService
+let balanceMsat: number
+beforeEach(async () => {
+  service = await openService()
+  balanceMsat = ownMsat
+})
+afterEach(async () => {
+  expect(service.errors).toEqual([])
+  await service.close()
+})
+
+const reconcile = (ask = async () => balanceMsat) =>
+  reconcileIfDue({
+    environment: service.environment,
+    appendFact: service.appendFact,
+    backend: { ...silentBackend('test'), balanceMsat: ask },
+    now: () => service.clock.time,
+    signal: never,
+    onError: () => undefined,
+  })
+const listed = (key = operator) => service.query(key, 'wallet.reconciliations', {}).body
+const notices = () => service.notices(operator).filter(({ type }) => type === 'wallet.difference')
+
+describe('comparing the wallet with the ledger', () => {
+  it('is done once a day', async () => {
+    expect(await reconcile()).toBe(true)
+    expect(await reconcile()).toBe(false)
+    service.clock.time += day - 1
+    expect(await reconcile()).toBe(false)
+    service.clock.time += 1
+    expect(await reconcile()).toBe(true)
+    expect(listed().reconciliations).toHaveLength(2)
+  })
+
+  it('says nothing while both change alike', async () => {
+    await reconcile()
+    await service.fund(alice, 50_000)
+    balanceMsat += 50_000
+    service.clock.time += day
+    await reconcile()
+    expect(listed()).toMatchObject({
+      reconciliations: [
+        { backend: 'test', balanceMsat: 750_000, ledgerMsat: 50_000, changeMsat: 0 },
+        { balanceMsat: ownMsat, ledgerMsat: 0, changeMsat: 0 },
+      ],
+    })
+    expect(notices()).toEqual([])
+  })
+
+  it('tells operators of what nobody has booked, once', async () => {
+    await reconcile()
+    balanceMsat -= 1_234
+    for (let index = 0; index < 2; index++) {
+      service.clock.time += day
+      await reconcile()
+    }
+    expect(notices().map(({ body }) => body)).toMatchObject([{ backend: 'test', changeMsat: -1_234 }])
+  })
+
+  it('is put off while the wallet does not answer', async () => {
+    await expect(reconcile(() => Promise.reject(new LightningUnavailable('away')))).rejects.toThrow(
+      LightningUnavailable,
+    )
+    expect(await reconcile()).toBe(true)
+  })
+
+  it('is shown to operators alone', () => {
+    expect(listed(alice)).toMatchObject({ code: 'UNAUTHORIZED' })
+  })
+})
