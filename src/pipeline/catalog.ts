@@ -5,6 +5,7 @@ import { walletReconciled, walletReconciliations } from '../domain/billing/recon
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
+import { transactionList } from '../domain/billing/transactions.ts'
 import { balanceWithdraw, paymentEnded, withdrawalGet, withdrawalList } from '../domain/billing/withdraw-methods.ts'
 import { item } from '../domain/catalog/item.ts'
 import { itemList, orderPlace } from '../domain/catalog/methods.ts'
@@ -64,6 +65,7 @@ export const queryMethods: readonly QueryMethod[] = [
   invoiceGet,
   itemList,
   balanceGet,
+  transactionList,
   referralGet,
   withdrawalGet,
   withdrawalList,
