@@ -16,7 +16,7 @@ const params: readonly [name: string, method: string, params: unknown, path: str
   ['half a year', 'identifier.register', { ...quote, years: 0.5 }, 'params.years'],
   ['years in words', 'identifier.register', { ...quote, years: '1' }, 'params.years'],
   ['an unknown way to pay', 'identifier.register', { ...quote, pay: 'later' }, 'params.pay'],
-  ['an unknown param', 'identifier.register', { ...quote, coupon: 'FREE' }, 'params.coupon'],
+  ['an unknown param', 'identifier.register', { ...quote, voucher: 'FREE' }, 'params.voucher'],
   [
     'a param named __proto__',
     'identifier.register',

@@ -86,9 +86,11 @@ export async function unfinished(data: string, paidHashes: Iterable<string>): Pr
   ])
 }
 
+/** Or given back. */
 function isBooked(reader: Environment['reader'], paymentHash: string): boolean {
   const invoiceId = reader.get(tables.invoicesByHash, [paymentHash])?.invoiceId
-  return invoiceId !== undefined && reader.get(tables.invoices, [invoiceId])?.status === 'settled'
+  const status = invoiceId === undefined ? undefined : reader.get(tables.invoices, [invoiceId])?.status
+  return status === 'settled' || status === 'cancelled'
 }
 
 /** The first entry of every log is a fact: its author is the service. */
