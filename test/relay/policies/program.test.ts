@@ -99,14 +99,15 @@ describe('a policy program', () => {
   it('that writes without an end of line fills no memory', async () => {
     const program = start(
       answering(`
-        if (event.content === 'flood') for (let i = 0; i < 640; i++) process.stdout.write('x'.repeat(65536))
+        if (event.content === 'flood') for (let i = 0; i < 2560; i++) process.stdout.write('x'.repeat(65536))
         process.stdout.write('\\n')
         say({ id, action: 'accept' })`),
     )
     await program.verdict('warm')
     const before = process.memoryUsage.rss()
     expect(await program.verdict('flood')).toEqual({ action: 'accept' })
-    expect(process.memoryUsage.rss() - before).toBeLessThan(30 * 1024 ** 2)
+    // Of 160 MiB; what the collector has not come to yet is tens of them.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(80 * 1024 ** 2)
   })
 })
 
