@@ -55,8 +55,7 @@ async function send(
   return open(body as NostrEvent, service, key)
 }
 
-/** The methods of all log entries, in order. */
-/** Without the comparison with the wallet, which comes whenever that has answered. */
+/** The methods of all log entries, in order, without the comparison with the wallet, which comes whenever that has answered. */
 async function loggedMethods(directory: string): Promise<string[]> {
   const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 36, readOnly: true })
   const methods = readEntries(environment, 1, 1_000).map(entry => {
