@@ -51,7 +51,12 @@ function completeOrder(
   const credited = (reason: string) => ({ type: 'order.credited' as const, order, reason })
   if (order.status === 'fulfilled' || order.status === 'credited') return credited('the order was settled before')
   if (order.status === 'cancelled') return credited('the order was cancelled')
-  if (receivedMsat < invoice.amountMsat) return credited('less arrived than the invoice asks for')
+  if (receivedMsat < invoice.amountMsat) {
+    const reason = 'less arrived than the invoice asks for'
+    // What was claimed for a payment that waited, and has been taken, must not wait for more.
+    if (order.status !== 'accepted') return credited(reason)
+    return { type: 'order.credited', order: loseOrder(tx, context, invoice.orderId, order), reason }
+  }
   const setAsideMsat = hasEnded(order) ? 0 : order.creditMsat
   if (balanceOf(tx, customerAccount(order.account)) + setAsideMsat < order.totalMsat) {
     return credited('the balance does not cover its part of the price any more')

@@ -70,6 +70,15 @@ describe('a payment that waits', () => {
     expect(order(bob).status).toBe('pending')
   })
 
+  it('that turns out to be less once it is taken is credited, and the name is free', async () => {
+    const paymentHash = await invoiced()
+    await service.accept(paymentHash, priceMsat)
+    await service.endHold({ receivedMsat: priceMsat - 1 })
+    expect([owner(), balance()]).toEqual([undefined, priceMsat - 1])
+    expect(last()).toMatchObject({ type: 'order.credited' })
+    expect(order(bob).status).toBe('pending')
+  })
+
   it('gives what was paid too much to the balance', async () => {
     const paymentHash = await invoiced()
     await service.accept(paymentHash, priceMsat + 700)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import { type AskedPayments, payInvoiceWorker } from '../../../src/jobs/payments.ts'
 import { never, requestOf } from '../adapters/lightning/invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
@@ -77,6 +78,26 @@ describe('paying for a customer', () => {
     await expect(payInvoiceWorker(fixture.backend, forgetful, () => time).attempt(job, never)).rejects.toThrow(
       'no space',
     )
+    expect(await balance()).toBe(fundsMsat)
+  })
+
+  it('is not asked for while the wallet is away, and then is', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const away = () => Promise.reject(new LightningUnavailable('away'))
+    const backend = { ...fixture.backend, capabilities: away, pay: away }
+    expect(await payInvoiceWorker(backend, remembered, () => time).attempt(job, never)).toBe(null)
+    expect(asked.size).toBe(0)
+    expect(await worker().attempt(job, never)).toMatchObject(paid)
+  })
+
+  it('fails at once where the wallet does not pay', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const capabilities = async () => ({ hold: true, descriptionHash: true, pay: false, resolutionMsat: 1 as const })
+    const outcome = await payInvoiceWorker({ ...fixture.backend, capabilities }, remembered, () => time).attempt(
+      job,
+      never,
+    )
+    expect(outcome).toMatchObject({ params: { outcome: { status: 'failed' } } })
     expect(await balance()).toBe(fundsMsat)
   })
 
