@@ -3,7 +3,8 @@ import { configApplied } from './domain/settings.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { Environment } from './store/environment.ts'
 import { readHead } from './store/log.ts'
-import { type Settings, tables } from './store/tables.ts'
+import type { Settings } from './store/settings-row.ts'
+import { tables } from './store/tables.ts'
 
 const msatPerSat = 1_000
 /** Unix seconds that nobody lives to see. */

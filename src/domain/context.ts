@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { ResultStatus } from '../protocol/method.ts'
 import type { Rejection } from '../rejections.ts'
-import type { Settings } from '../store/tables.ts'
+import type { Settings } from '../store/settings-row.ts'
 import type { Sellable } from './billing/sellable.ts'
 
 /** Something a command makes known besides its own result. Signed and published after the handler, in this order. */

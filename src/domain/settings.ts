@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type Settings, settingsRow, tables } from '../store/tables.ts'
+import { type Settings, settingsRow } from '../store/settings-row.ts'
+import { tables } from '../store/tables.ts'
 import { ok } from './context.ts'
 import { defineCommand } from './method.ts'
 

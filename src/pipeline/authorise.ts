@@ -1,7 +1,7 @@
 import { isOperator, isStaff } from '../domain/context.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
 import { type Rejection, reject } from '../rejections.ts'
-import type { Settings } from '../store/tables.ts'
+import type { Settings } from '../store/settings-row.ts'
 
 /** Whether a key may call a method at all. What depends on whose thing it is, is the handler's. */
 export function authorise(

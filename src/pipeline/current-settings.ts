@@ -1,6 +1,7 @@
 import { initialSettings } from '../domain/settings.ts'
 import type { Environment } from '../store/environment.ts'
-import { type Settings, tables } from '../store/tables.ts'
+import type { Settings } from '../store/settings-row.ts'
+import { tables } from '../store/tables.ts'
 
 const key = tables.settings.encodeKey(['current'])
 /** The settings last decoded, with the bytes they came from: they change seldom and are looked at by every command. */

@@ -4,7 +4,7 @@ import type { EventTemplate } from '../../relay/event.ts'
 import { window } from '../protocol/command.ts'
 import { kinds } from '../protocol/kinds.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
-import type { Settings } from '../store/tables.ts'
+import type { Settings } from '../store/settings-row.ts'
 
 type Schemas = { readonly params: object; readonly result: object }
 type Described = {

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { relayDatabaseNames } from '../../relay/store/databases.ts'
+import { moneyTables } from './money-tables.ts'
+import { priceFields, settingsRow } from './settings-row.ts'
 import { defineTable, type TableMark } from './table.ts'
 
 /**
@@ -12,8 +14,6 @@ const int = z.int()
 const text = z.string()
 const nothing = z.object({})
 
-const price = { basePriceMsat: int, pricePerCharMsat: int }
-
 /** A typed value of an identifier, as `protocol/records.ts` lets it in. */
 export const recordRow = z.object({
   type: z.enum(['NOSTR', 'CNAME', 'URL', 'TXT']),
@@ -21,49 +21,6 @@ export const recordRow = z.object({
   priority: int,
   ttlSeconds: int,
 })
-
-/** What handlers depend on besides the tables; enters the log as `config.applied`. */
-export const settingsRow = z.object({
-  operators: z.array(text),
-  staff: z.array(text),
-  suspended: z.array(text),
-  websocketUrl: text,
-  domains: z.array(z.object({ name: text, ...price, ttlSeconds: int, open: z.boolean() })),
-  orders: z.object({
-    invoiceExpirySeconds: int,
-    holdSlackSeconds: int,
-    commandDeadlineSeconds: int,
-    unpaidHoldsPerAccount: int,
-    unpaidHoldsTotal: int,
-    lapsedHoldSeconds: int,
-  }),
-  identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
-  /** `currency`: as invoices of the network begin, after `ln`. The rest: what a payment's fee may be, if its customer does not say. */
-  payments: z.object({ currency: text, feePpm: int, minFeeMsat: int }),
-  /** What else is sold, which the operator hands over. */
-  items: z.array(z.object({ id: text, description: text, priceMsat: int })),
-  /** What who brings a customer gets of the first purchase. */
-  referrals: z.object({ rewardPercent: int, maxRewardMsat: int }),
-  /** Either `percent` or `amountMsat` off what is one of `items`, which are kinds of sellables. */
-  coupons: z.array(
-    z.object({
-      code: text,
-      percent: int.nullable(),
-      amountMsat: int.nullable(),
-      validFrom: int,
-      validUntil: int,
-      maxUses: int.nullable(),
-      usesPerAccount: int,
-      items: z.array(text),
-    }),
-  ),
-})
-
-/** One line of a price, as shown in a quote and kept on the order. */
-const lineRow = z.object({ description: text, amountMsat: int })
-
-/** Something being bought: `sellable` names who quotes and fulfils it, `params` is what that one needs. */
-const itemRow = z.object({ sellable: text, params: z.unknown(), lines: z.array(lineRow), totalMsat: int })
 
 export const tables = {
   /** seq → entry; the truth (see `log.ts` for the bytes). */
@@ -111,7 +68,7 @@ export const tables = {
     name: 'domains',
     mark: 'fold',
     key: ['text'],
-    row: z.object({ ...price, ttlSeconds: int, open: z.boolean(), createdAt: int }),
+    row: z.object({ ...priceFields, ttlSeconds: int, open: z.boolean(), createdAt: int }),
   }),
   /** domain, name → identifier. */
   identifiers: defineTable({
@@ -161,130 +118,7 @@ export const tables = {
     row: z.object({ reason: text, priceMsat: int.nullable(), reservedFor: text.nullable(), createdAt: int }),
   }),
 
-  /** order id → order. */
-  orders: defineTable({
-    name: 'orders',
-    mark: 'fold',
-    key: ['ref'],
-    row: z.object({
-      status: z.enum(['held', 'invoiced', 'accepted', 'fulfilled', 'credited', 'expired', 'cancelled']),
-      account: text,
-      commandId: text,
-      items: z.array(itemRow),
-      totalMsat: int,
-      createdAt: int,
-      invoiceId: text.nullable(),
-      /** Whether its things were set aside for it; otherwise it races with other orders. */
-      held: z.boolean(),
-      coupon: text.nullable(),
-      /** The part of the price that the balance pays; the invoice is for the rest. */
-      creditMsat: int,
-    }),
-  }),
-  /** coupon, account or '' for all → in how many orders it is used that are paid or may yet be. */
-  couponUses: defineTable({ name: 'coupon-uses', mark: 'fold', key: ['text', 'text'], row: z.object({ count: int }) }),
-  /** code → whose it is. */
-  referralCodes: defineTable({ name: 'referral-codes', mark: 'fold', key: ['text'], row: z.object({ account: text }) }),
-  /** account → its code, and what came of it. */
-  referrers: defineTable({
-    name: 'referrers',
-    mark: 'fold',
-    key: ['hash'],
-    row: z.object({ code: text, pending: int, converted: int, earnedMsat: int }),
-  }),
-  /** account → who brought it, and whether it has bought something since. */
-  referrals: defineTable({
-    name: 'referrals',
-    mark: 'fold',
-    key: ['hash'],
-    row: z.object({
-      referrer: text,
-      status: z.enum(['pending', 'converted']),
-      createdAt: int,
-      convertedAt: int.nullable(),
-      rewardMsat: int,
-    }),
-  }),
-  /** account → when it first bought something. */
-  buyers: defineTable({ name: 'buyers', mark: 'fold', key: ['hash'], row: z.object({ since: int }) }),
-  /** invoice id → invoice; kept for ever, whatever becomes of it. */
-  invoices: defineTable({
-    name: 'invoices',
-    mark: 'fold',
-    key: ['ref'],
-    row: z.object({
-      status: z.enum(['requested', 'open', 'accepted', 'settled', 'expired', 'cancelled', 'failed']),
-      orderId: text,
-      account: text,
-      amountMsat: int,
-      createdAt: int,
-      bolt11: text.nullable(),
-      paymentHash: text.nullable(),
-      expiresAt: int.nullable(),
-      receivedMsat: int.nullable(),
-      settledAt: int.nullable(),
-      /** Whether its payment waits until we take it. */
-      hold: z.boolean(),
-    }),
-  }),
-  /** payment hash → invoice. */
-  invoicesByHash: defineTable({
-    name: 'invoices-by-hash',
-    mark: 'fold',
-    key: ['hash'],
-    row: z.object({ invoiceId: text }),
-  }),
-  /** expiry, invoice id: not settled as far as we know. */
-  unsettledInvoices: defineTable({ name: 'unsettled-invoices', mark: 'fold', key: ['uint', 'ref'], row: nothing }),
-  /** backend name → cursor of its settlements, moved by the facts that carry them. */
-  walletCursors: defineTable({
-    name: 'wallet-cursors',
-    mark: 'fold',
-    key: ['text'],
-    row: z.object({ cursor: text }),
-  }),
-  /** withdrawal id → an invoice paid for a customer; kept for ever. */
-  withdrawals: defineTable({
-    name: 'withdrawals',
-    mark: 'fold',
-    key: ['ref'],
-    row: z.object({
-      status: z.enum(['paying', 'paid', 'failed']),
-      account: text,
-      bolt11: text,
-      paymentHash: text,
-      amountMsat: int,
-      maxFeeMsat: int,
-      feeMsat: int.nullable(),
-      preimage: text.nullable(),
-      reason: text.nullable(),
-      createdAt: int,
-      expiresAt: int,
-    }),
-  }),
-  /** payment hash → the withdrawal that pays it, the latest if others have failed. */
-  withdrawalsByHash: defineTable({
-    name: 'withdrawals-by-hash',
-    mark: 'fold',
-    key: ['hash'],
-    row: z.object({ withdrawalId: text }),
-  }),
-  /** backend name, time → what the wallet had then, and what it should have had. */
-  reconciliations: defineTable({
-    name: 'reconciliations',
-    mark: 'fold',
-    key: ['text', 'uint'],
-    row: z.object({ balanceMsat: int, ledgerMsat: int, underWayMsat: int, changeMsat: int }),
-  }),
-  /** posting id → one movement of money; never changed. */
-  postings: defineTable({
-    name: 'postings',
-    mark: 'fold',
-    key: ['ref'],
-    row: z.object({ debit: text, credit: text, amountMsat: int, time: int, reason: text, orderId: text.nullable() }),
-  }),
-  /** ledger account → balance; the sum over all accounts is zero. */
-  balances: defineTable({ name: 'balances', mark: 'fold', key: ['text'], row: z.object({ msat: int }) }),
+  ...moneyTables,
 
   /** ticket id → ticket. */
   tickets: defineTable({
@@ -365,9 +199,6 @@ export const databases: readonly { name: string; mark: TableMark }[] = [
   ...Object.values(relayDatabaseNames).map(name => ({ name, mark: 'local' as const })),
 ]
 
-export type Settings = z.infer<typeof settingsRow>
 export type Record = z.infer<typeof recordRow>
-export type Line = z.infer<typeof lineRow>
-export type Item = z.infer<typeof itemRow>
 /** The row type of a table. */
 export type RowOf<Name extends keyof typeof tables> = ReturnType<(typeof tables)[Name]['codec']['decode']>

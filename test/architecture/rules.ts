@@ -15,6 +15,7 @@ const arrows: Record<string, readonly string[]> = {
     'src/rejections.ts',
     // Tables are the schema; how they are stored is not the domain's business.
     'src/store/tables.ts',
+    'src/store/settings-row.ts',
     'src/store/table.ts',
     'type src/store',
   ],

@@ -18,7 +18,8 @@ import { answerQuery } from '../../src/pipeline/query.ts'
 import { createSigner } from '../../src/protocol/signer.ts'
 import { isRejection, type Rejection } from '../../src/rejections.ts'
 import { openEnvironment } from '../../src/store/environment.ts'
-import { type Settings, tables } from '../../src/store/tables.ts'
+import type { Settings } from '../../src/store/settings-row.ts'
+import { tables } from '../../src/store/tables.ts'
 
 /** A customer, operator or member of staff: a key. */
 export type Key = { secretKey: Uint8Array; publicKey: string }

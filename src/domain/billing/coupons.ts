@@ -1,5 +1,7 @@
 import { type Rejection, reject } from '../../rejections.ts'
-import { type Item, type Settings, tables } from '../../store/tables.ts'
+import type { Item } from '../../store/money-tables.ts'
+import type { Settings } from '../../store/settings-row.ts'
+import { tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { toItem } from './sellable.ts'

@@ -1,5 +1,5 @@
 import type { Rejection } from '../../rejections.ts'
-import type { Item, Line } from '../../store/tables.ts'
+import type { Item, Line } from '../../store/money-tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 

@@ -1,6 +1,8 @@
 import { formatIdentifier, type Identifier, nameFault } from '../../protocol/names.ts'
 import { type Rejection, reject } from '../../rejections.ts'
-import { type Line, type RowOf, type Settings, tables } from '../../store/tables.ts'
+import type { Line } from '../../store/money-tables.ts'
+import type { Settings } from '../../store/settings-row.ts'
+import { type RowOf, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
 import { renewedUntil } from './lifecycle.ts'
 

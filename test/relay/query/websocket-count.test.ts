@@ -183,7 +183,11 @@ describe('a count under way', () => {
       expect(await client.next()).toEqual(['EOSE', id])
     }
     client.send('COUNT', 'c', {})
-    expect(await client.next()).toEqual(['CLOSED', 'c', expect.stringMatching(/^rate-limited: at most 3 subscriptions/)])
+    expect(await client.next()).toEqual([
+      'CLOSED',
+      'c',
+      expect.stringMatching(/^rate-limited: at most 3 subscriptions/),
+    ])
     client.send('CLOSE', 'r')
     expect(await count({})).toEqual({ count: 0 })
   })

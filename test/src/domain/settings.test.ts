@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { configApplied } from '../../../src/domain/settings.ts'
-import { type Settings, tables } from '../../../src/store/tables.ts'
+import type { Settings } from '../../../src/store/settings-row.ts'
+import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, operator, type TestService, testSettings } from '../service.ts'
 
 const alice = keyOf(2)

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import { defineTable } from './table.ts'
+
+const int = z.int()
+const text = z.string()
+const nothing = z.object({})
+
+/** One line of a price, as shown in a quote and kept on the order. */
+const lineRow = z.object({ description: text, amountMsat: int })
+
+/** Something being bought: `sellable` names who quotes and fulfils it, `params` is what that one needs. */
+const itemRow = z.object({ sellable: text, params: z.unknown(), lines: z.array(lineRow), totalMsat: int })
+
+/** What orders, invoices, payments and the ledger are kept in. */
+export const moneyTables = {
+  /** order id → order. */
+  orders: defineTable({
+    name: 'orders',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['held', 'invoiced', 'accepted', 'fulfilled', 'credited', 'expired', 'cancelled']),
+      account: text,
+      commandId: text,
+      items: z.array(itemRow),
+      totalMsat: int,
+      createdAt: int,
+      invoiceId: text.nullable(),
+      /** Whether its things were set aside for it; otherwise it races with other orders. */
+      held: z.boolean(),
+      coupon: text.nullable(),
+      /** The part of the price that the balance pays; the invoice is for the rest. */
+      creditMsat: int,
+    }),
+  }),
+  /** coupon, account or '' for all → in how many orders it is used that are paid or may yet be. */
+  couponUses: defineTable({ name: 'coupon-uses', mark: 'fold', key: ['text', 'text'], row: z.object({ count: int }) }),
+  /** code → whose it is. */
+  referralCodes: defineTable({ name: 'referral-codes', mark: 'fold', key: ['text'], row: z.object({ account: text }) }),
+  /** account → its code, and what came of it. */
+  referrers: defineTable({
+    name: 'referrers',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ code: text, pending: int, converted: int, earnedMsat: int }),
+  }),
+  /** account → who brought it, and whether it has bought something since. */
+  referrals: defineTable({
+    name: 'referrals',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({
+      referrer: text,
+      status: z.enum(['pending', 'converted']),
+      createdAt: int,
+      convertedAt: int.nullable(),
+      rewardMsat: int,
+    }),
+  }),
+  /** account → when it first bought something. */
+  buyers: defineTable({ name: 'buyers', mark: 'fold', key: ['hash'], row: z.object({ since: int }) }),
+  /** invoice id → invoice; kept for ever, whatever becomes of it. */
+  invoices: defineTable({
+    name: 'invoices',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['requested', 'open', 'accepted', 'settled', 'expired', 'cancelled', 'failed']),
+      orderId: text,
+      account: text,
+      amountMsat: int,
+      createdAt: int,
+      bolt11: text.nullable(),
+      paymentHash: text.nullable(),
+      expiresAt: int.nullable(),
+      receivedMsat: int.nullable(),
+      settledAt: int.nullable(),
+      /** Whether its payment waits until we take it. */
+      hold: z.boolean(),
+    }),
+  }),
+  /** payment hash → invoice. */
+  invoicesByHash: defineTable({
+    name: 'invoices-by-hash',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ invoiceId: text }),
+  }),
+  /** expiry, invoice id: not settled as far as we know. */
+  unsettledInvoices: defineTable({ name: 'unsettled-invoices', mark: 'fold', key: ['uint', 'ref'], row: nothing }),
+  /** backend name → cursor of its settlements, moved by the facts that carry them. */
+  walletCursors: defineTable({
+    name: 'wallet-cursors',
+    mark: 'fold',
+    key: ['text'],
+    row: z.object({ cursor: text }),
+  }),
+  /** withdrawal id → an invoice paid for a customer; kept for ever. */
+  withdrawals: defineTable({
+    name: 'withdrawals',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['paying', 'paid', 'failed']),
+      account: text,
+      bolt11: text,
+      paymentHash: text,
+      amountMsat: int,
+      maxFeeMsat: int,
+      feeMsat: int.nullable(),
+      preimage: text.nullable(),
+      reason: text.nullable(),
+      createdAt: int,
+      expiresAt: int,
+    }),
+  }),
+  /** payment hash → the withdrawal that pays it, the latest if others have failed. */
+  withdrawalsByHash: defineTable({
+    name: 'withdrawals-by-hash',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ withdrawalId: text }),
+  }),
+  /** backend name, time → what the wallet had then, and what it should have had. */
+  reconciliations: defineTable({
+    name: 'reconciliations',
+    mark: 'fold',
+    key: ['text', 'uint'],
+    row: z.object({ balanceMsat: int, ledgerMsat: int, underWayMsat: int, changeMsat: int }),
+  }),
+  /** posting id → one movement of money; never changed. */
+  postings: defineTable({
+    name: 'postings',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({ debit: text, credit: text, amountMsat: int, time: int, reason: text, orderId: text.nullable() }),
+  }),
+  /** ledger account → balance; the sum over all accounts is zero. */
+  balances: defineTable({ name: 'balances', mark: 'fold', key: ['text'], row: z.object({ msat: int }) }),
+} as const
+
+export type Line = z.infer<typeof lineRow>
+export type Item = z.infer<typeof itemRow>

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+
+const int = z.int()
+const text = z.string()
+
+/** How a domain prices a name. */
+export const priceFields = { basePriceMsat: int, pricePerCharMsat: int }
+
+/** What handlers depend on besides the tables; enters the log as `config.applied`. */
+export const settingsRow = z.object({
+  operators: z.array(text),
+  staff: z.array(text),
+  suspended: z.array(text),
+  websocketUrl: text,
+  domains: z.array(z.object({ name: text, ...priceFields, ttlSeconds: int, open: z.boolean() })),
+  orders: z.object({
+    invoiceExpirySeconds: int,
+    holdSlackSeconds: int,
+    commandDeadlineSeconds: int,
+    unpaidHoldsPerAccount: int,
+    unpaidHoldsTotal: int,
+    lapsedHoldSeconds: int,
+  }),
+  identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
+  /** `currency`: as invoices of the network begin, after `ln`. The rest: what a payment's fee may be, if its customer does not say. */
+  payments: z.object({ currency: text, feePpm: int, minFeeMsat: int }),
+  /** What else is sold, which the operator hands over. */
+  items: z.array(z.object({ id: text, description: text, priceMsat: int })),
+  /** What who brings a customer gets of the first purchase. */
+  referrals: z.object({ rewardPercent: int, maxRewardMsat: int }),
+  /** Either `percent` or `amountMsat` off what is one of `items`, which are kinds of sellables. */
+  coupons: z.array(
+    z.object({
+      code: text,
+      percent: int.nullable(),
+      amountMsat: int.nullable(),
+      validFrom: int,
+      validUntil: int,
+      maxUses: int.nullable(),
+      usesPerAccount: int,
+      items: z.array(text),
+    }),
+  ),
+})
+
+export type Settings = z.infer<typeof settingsRow>
