@@ -42,7 +42,7 @@ export function balanceOf(reader: Reader, account: string): number {
 /** Moves money. Throws when a customer would owe us: callers check the balance first. */
 export function post(
   tx: Transactor,
-  context: Context,
+  context: Pick<Context, 'time' | 'commandId'>,
   posting: { debit: string; credit: string; amountMsat: number; reason: string; orderId: string | null },
 ): void {
   const { debit, credit, reason, orderId } = posting
