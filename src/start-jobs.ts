@@ -7,6 +7,7 @@ import { runDueTimer } from './jobs/due-timer.ts'
 import { cancelHoldWorker, settleHoldWorker } from './jobs/holds.ts'
 import { keepHouse } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
+import type { Waits } from './jobs/pause.ts'
 import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
 import { reconcileRegularly } from './jobs/reconcile.ts'
@@ -30,17 +31,18 @@ const sweepEveryMs = 300_000
 
 /** Starts the work with the wallet, what falls due, and the housekeeping. */
 export function startJobs(options: {
-  config: Config
+  config: Pick<Config, 'orders'>
   environment: Environment
   wallet: LightningBackend
   preimageOf: PreimageOf
-  relay: Relay
+  relay: Pick<Relay, 'applyLocally'>
   appendFact: AppendFact
   clock: LogClock
-  metrics: ServiceMetrics
-  log: Logger
+  metrics: Pick<ServiceMetrics, 'jobs'>
+  log: Pick<Logger, 'warn' | 'error'>
+  waits?: Waits
 }): Jobs {
-  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log } = options
+  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log, waits } = options
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
@@ -62,9 +64,10 @@ export function startJobs(options: {
     tryForSeconds: () => config.orders.commandDeadlineSeconds,
     onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
     counted: metrics.jobs.count,
+    waits,
   })
   const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
-  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError }
+  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError, waits }
   const loops = [
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
@@ -76,6 +79,7 @@ export function startJobs(options: {
       signal,
       onPostponed: due => log.error({ event: 'due.postponed', ...due }),
       onError: onFailed('clock.failed'),
+      waits,
     }),
     keepHouse({
       environment,
@@ -83,6 +87,7 @@ export function startJobs(options: {
       clock,
       signal,
       onError: onFailed('housekeeping.failed'),
+      waits,
     }),
   ]
   runner.wake()

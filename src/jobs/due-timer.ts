@@ -4,7 +4,7 @@ import type { LogClock } from '../pipeline/log-clock.ts'
 import type { Environment } from '../store/environment.ts'
 import { readHead } from '../store/log.ts'
 import { tables } from '../store/tables.ts'
-import { pause } from './pause.ts'
+import { machineWaits, type Waits } from './pause.ts'
 
 const lookEveryMs = 1_000
 
@@ -18,9 +18,9 @@ type Options = {
 
 /** Looks at the next due thing and, when its time has come, has it handled. Stands still while a clock jump is unconfirmed. */
 export async function runDueTimer(
-  options: Options & { signal: AbortSignal; onError(error: unknown): void },
+  options: Options & { signal: AbortSignal; onError(error: unknown): void; waits?: Waits | undefined },
 ): Promise<void> {
-  const { signal, onError } = options
+  const { signal, onError, waits = machineWaits } = options
   let limit = maxDuePerFact
   while (!signal.aborted) {
     try {
@@ -31,7 +31,7 @@ export async function runDueTimer(
     } catch (error) {
       onError(error)
     }
-    await pause(lookEveryMs, signal)
+    await waits.pause(lookEveryMs, signal)
   }
 }
 

@@ -4,7 +4,7 @@ import { forgetRefusals } from '../pipeline/refusals.ts'
 import type { Environment } from '../store/environment.ts'
 import { readHead } from '../store/log.ts'
 import { tables } from '../store/tables.ts'
-import { pause } from './pause.ts'
+import { machineWaits, type Waits } from './pause.ts'
 
 const everyMs = 60_000
 const forgetAtOnce = 100
@@ -15,14 +15,15 @@ type HouseOptions = {
   clock: LogClock
   signal: AbortSignal
   onError(error: unknown): void
+  waits?: Waits | undefined
 }
 
 /** Once a minute: leaves a heartbeat, by which the next start judges the clock, and forgets refusals that are over. */
 export async function keepHouse(options: HouseOptions): Promise<void> {
-  const { signal } = options
+  const { signal, waits = machineWaits } = options
   while (!signal.aborted) {
     tidy(options)
-    await pause(everyMs, signal)
+    await waits.pause(everyMs, signal)
   }
 }
 

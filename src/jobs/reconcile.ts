@@ -3,7 +3,7 @@ import { walletReconciled } from '../domain/billing/reconcile.ts'
 import type { AppendFact } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
-import { pause } from './pause.ts'
+import { machineWaits, type Waits } from './pause.ts'
 import { isUnavailable } from './unless-unavailable.ts'
 
 const everySeconds = 86_400
@@ -17,11 +17,12 @@ type Options = {
   now(): number
   signal: AbortSignal
   onError(error: unknown): void
+  waits?: Waits | undefined
 }
 
 /** Once a day has the wallet's balance compared with the ledger, until the signal aborts. */
 export async function reconcileRegularly(options: Options): Promise<void> {
-  const { signal, onError } = options
+  const { signal, onError, waits = machineWaits } = options
   while (!signal.aborted) {
     try {
       await reconcileIfDue(options)
@@ -29,7 +30,7 @@ export async function reconcileRegularly(options: Options): Promise<void> {
       // A wallet that is away, or may not tell what it has, is asked again.
       if (!signal.aborted && !isUnavailable(error)) onError(error)
     }
-    await pause(lookEveryMs, signal)
+    await waits.pause(lookEveryMs, signal)
   }
 }
 

@@ -1,7 +1,9 @@
+import { setMaxListeners } from 'node:events'
 import type { JobRequest } from '../domain/jobs.ts'
 import type { AppendFact, Fact } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
+import { machineWaits, type Waits } from './pause.ts'
 
 /** A job as it stands in its table. */
 export type Job = JobRequest & { readonly id: string; readonly createdAt: number }
@@ -37,15 +39,25 @@ export function startJobRunner(options: {
   onError(error: unknown, job: { id: string; type: string }): void
   /** Hears of each try: `done`, `given-up`, `no-answer` or `failed`. */
   counted?: (type: Job['type'], outcome: string) => void
+  waits?: Waits | undefined
 }): JobRunner {
-  const { environment, appendFact, now, tryForSeconds, onError, counted = () => undefined } = options
+  const {
+    environment,
+    appendFact,
+    now,
+    tryForSeconds,
+    onError,
+    counted = () => undefined,
+    waits = machineWaits,
+  } = options
   // Which job a worker gets is decided by its key; the types of the pairs do not survive the look-up.
   const workers = options.workers as Readonly<Record<Job['type'], JobWorker>>
   const running = new Map<string, Promise<void>>()
   const retries = new Map<string, number>()
-  const timers = new Set<NodeJS.Timeout>()
   const waiting = new Set<string>()
   const stopping = new AbortController()
+  // Each job that waits for its next try listens.
+  setMaxListeners(0, stopping.signal)
 
   const wake = () => {
     if (stopping.signal.aborted) return
@@ -85,7 +97,7 @@ export function startJobRunner(options: {
 
   /** One try; a fault of the worker is reported and counts as no answer, so that it too comes to an end. */
   const attempt = async (job: Job): Promise<Fact | null> => {
-    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(attemptTimeoutMs)])
+    const signal = AbortSignal.any([stopping.signal, waits.timeout(attemptTimeoutMs)])
     try {
       return await workers[job.type].attempt(job, signal)
     } catch (error) {
@@ -101,22 +113,17 @@ export function startJobRunner(options: {
     const tries = retries.get(id) ?? 0
     retries.set(id, tries + 1)
     waiting.add(id)
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer)
-        waiting.delete(id)
-        wake()
-      },
-      Math.min(longestRetryMs, firstRetryMs * 2 ** tries),
-    )
-    timers.add(timer)
+    const pauseMs = Math.min(longestRetryMs, firstRetryMs * 2 ** tries)
+    void waits.pause(pauseMs, stopping.signal).then(() => {
+      waiting.delete(id)
+      wake()
+    })
   }
 
   return {
     wake,
     stop: async () => {
       stopping.abort()
-      for (const timer of timers) clearTimeout(timer)
       await Promise.allSettled(running.values())
     },
   }

@@ -4,7 +4,7 @@ import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { type AppendFact, type Fact, FactRefused } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
-import { pause } from './pause.ts'
+import { machineWaits, type Waits } from './pause.ts'
 
 /** How far back a sweep looks at invoices that have expired: a payment under way may still land. */
 const recentSeconds = 2 * 86_400
@@ -17,10 +17,12 @@ type Options = {
   appendFact: AppendFact
   signal: AbortSignal
   onError(error: unknown): void
+  waits?: Waits | undefined
 }
 
 /** Follows the wallet's settlements from the cursor in the tables and records each, until the signal aborts. */
-export async function followSettlements({ environment, backend, appendFact, signal, onError }: Options): Promise<void> {
+export async function followSettlements(options: Options): Promise<void> {
+  const { environment, backend, appendFact, signal, onError, waits = machineWaits } = options
   let pauseMs = 250
   while (!signal.aborted) {
     try {
@@ -36,7 +38,7 @@ export async function followSettlements({ environment, backend, appendFact, sign
     } catch (error) {
       if (!signal.aborted) onError(error)
     }
-    await pause(pauseMs, signal)
+    await waits.pause(pauseMs, signal)
     pauseMs = Math.min(longestPauseMs, pauseMs * 2)
   }
 }
@@ -126,13 +128,13 @@ async function appendUnlessRefused({ appendFact, onError }: Pick<Options, 'appen
 
 /** Sweeps at once and then at intervals, until the signal aborts: what was settled while we were down must be found. */
 export async function sweepRegularly(options: Options & { now(): number; everyMs: number }): Promise<void> {
-  const { now, everyMs, signal, onError } = options
+  const { now, everyMs, signal, onError, waits = machineWaits } = options
   while (!signal.aborted) {
     try {
       await sweepInvoices(options, now())
     } catch (error) {
       if (!signal.aborted) onError(error)
     }
-    await pause(everyMs, signal)
+    await waits.pause(everyMs, signal)
   }
 }
