@@ -7,7 +7,8 @@ import { benchIngest, benchQuery, benchRelay, relayParts } from './relay.ts'
 const usage = `npm run bench -- relay|ingest|query|commands|nip05 [--million] [--small] [--profile DIRECTORY]
 
 Starts the built server as a process of its own and measures it from outside. Prints a JSON line per figure, then a table.
-  --million   also with 1,000,000 events (relay, ingest, query) or names (nip05); takes minutes and gigabytes
+  --million   also with 1,000,000 events (relay, ingest, query) or names (nip05), or
+              10,000,000 postings (commands); takes minutes and gigabytes
   --small     a tenth of everything, to see that it runs
   --profile   the server leaves its processor profiles there; figures are worse for it
 

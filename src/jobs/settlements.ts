@@ -9,6 +9,8 @@ import { machineWaits, type Waits } from './pause.ts'
 /** How far back a sweep looks at invoices that have expired: a payment under way may still land. */
 const recentSeconds = 2 * 86_400
 const sweepPage = 100
+/** Between pages: of ever so many open invoices, a sweep looks at twenty a second. */
+const pagePauseMs = 5_000
 const longestPauseMs = 30_000
 
 type Options = {
@@ -45,10 +47,10 @@ export async function followSettlements(options: Options): Promise<void> {
 
 /**
  * Asks the wallet about every invoice that is unsettled as far as we know and did not expire long ago: what the stream
- * missed. One at a time, so that a sweep never gets in the way.
+ * missed. One at a time and a page now and then, so that a sweep never gets in the way.
  */
 export async function sweepInvoices(options: Options, now: number): Promise<number> {
-  const { environment, signal } = options
+  const { environment, signal, waits = machineWaits } = options
   let after: readonly (string | number)[] = [Math.max(0, now - recentSeconds), '0'.repeat(32)]
   let found = 0
   for (;;) {
@@ -61,6 +63,7 @@ export async function sweepInvoices(options: Options, now: number): Promise<numb
       if (await lookAt(options, paymentHash)) found++
     }
     if (page.length < sweepPage) return found
+    await waits.pause(pagePauseMs, signal)
   }
 }
 

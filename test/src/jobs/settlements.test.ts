@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type IncomingPayment, type InvoiceState, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import { machineWaits } from '../../../src/jobs/pause.ts'
 import { followHint, followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
@@ -127,12 +128,18 @@ describe('a sweep', () => {
     expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(found)
   })
 
-  it('asks about every one of more than a page', async () => {
+  it('asks about every one of more than a page, and rests between pages', async () => {
     const hashes: string[] = []
     for (let index = 0; index < 101; index++) hashes.push(await topUp())
-    expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(0)
+    const askedAtRests: number[] = []
+    const pause = () => {
+      askedAtRests.push(asked.length)
+      return Promise.resolve()
+    }
+    const waits = { ...machineWaits, pause }
+    expect(await sweepInvoices({ ...optionsOf(), waits }, service.clock.time)).toBe(0)
     expect(new Set(asked)).toEqual(new Set(hashes))
-    expect(asked).toHaveLength(101)
+    expect([asked.length, askedAtRests]).toEqual([101, [100]])
   })
 
   it('stops between two invoices', async () => {
