@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
+import type { RateSource } from './adapters/rates/port.ts'
 import type { Config } from './config.ts'
 import { askedPayments } from './jobs/asked-payments.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
@@ -9,6 +10,7 @@ import { keepHouse } from './jobs/housekeeping.ts'
 import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
 import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
+import { observeRatesRegularly } from './jobs/rates.ts'
 import { reconcileRegularly } from './jobs/reconcile.ts'
 import { startJobRunner } from './jobs/runner.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
@@ -28,19 +30,20 @@ export type Jobs = {
 
 const sweepEveryMs = 300_000
 
-/** Starts the work with the wallet, what falls due, and the housekeeping. */
+/** Starts the work with the wallet, what falls due, looking at exchange rates, and the housekeeping. */
 export function startJobs(options: {
   config: Config
   environment: Environment
   wallet: LightningBackend
   preimageOf: PreimageOf
+  rates: RateSource
   relay: Relay
   appendFact: AppendFact
   clock: LogClock
   metrics: ServiceMetrics
   log: Logger
 }): Jobs {
-  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log } = options
+  const { config, environment, wallet, preimageOf, rates, relay, appendFact, clock, metrics, log } = options
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
@@ -69,6 +72,16 @@ export function startJobs(options: {
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
     reconcileRegularly({ ...walletJobs, now: clock.now }),
+    observeRatesRegularly({
+      environment,
+      source: rates,
+      appendFact,
+      minChangePermille: config.rates.minChangePermille,
+      maxAgeSeconds: config.rates.maxAgeSeconds,
+      everyMs: config.rates.everySeconds * 1_000,
+      signal,
+      onError: error => log.warn({ event: 'rate.failed', error }),
+    }),
     runDueTimer({
       environment,
       appendFact,

@@ -1,6 +1,7 @@
 import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
+import { rateObserved } from '../domain/billing/rates.ts'
 import { walletReconciled, walletReconciliations } from '../domain/billing/reconcile.ts'
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
@@ -55,6 +56,7 @@ export const commandMethods: readonly CommandMethod[] = [
   invoiceLookedUp,
   paymentEnded,
   walletReconciled,
+  rateObserved,
 ]
 
 export const queryMethods: readonly QueryMethod[] = [

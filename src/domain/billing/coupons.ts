@@ -32,7 +32,10 @@ export function applyCoupon(
     const offMsat =
       coupon.percent === null ? Math.min(leftMsat, item.totalMsat) : partOf(item.totalMsat, coupon.percent)
     leftMsat -= offMsat
-    return toItem(item.sellable, item.params, [...item.lines, { description: `coupon ${code}`, amountMsat: -offMsat }])
+    return toItem(item.sellable, item.params, [
+      ...item.lines,
+      { description: `coupon ${code}`, amountMsat: -offMsat, fiat: null },
+    ])
   })
 }
 

@@ -8,9 +8,10 @@ import { type Context, deriveRef, type Handled, ok } from '../context.ts'
 import { list } from '../listing.ts'
 import { schedule } from '../schedule.ts'
 import { applyCoupon, countCouponUse } from './coupons.ts'
-import { creditFor, releaseCredit, reserveCredit } from './credit.ts'
+import { creditFor, releaseCredit, reserveCredit, wholeSatoshis } from './credit.ts'
 import { requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount, post } from './ledger.ts'
+import { ratesOf } from './rates.ts'
 import { countPurchase } from './referrals.ts'
 import type { Ordered, Sellable } from './sellable.ts'
 
@@ -37,7 +38,7 @@ export const paymentParams = {
 
 /** What an order looks like to its customer. */
 export function presentOrder(orderId: string, order: Order): object {
-  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon } = order
+  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon, rates } = order
   return {
     id: orderId,
     status,
@@ -47,6 +48,7 @@ export function presentOrder(orderId: string, order: Order): object {
     held,
     ...(creditMsat === 0 ? {} : { creditMsat }),
     ...(coupon === null ? {} : { coupon }),
+    ...(rates.length === 0 ? {} : { rates }),
     ...(invoiceId === null ? {} : { invoiceId }),
   }
 }
@@ -79,6 +81,10 @@ export function placeOrder(
     held: false,
     coupon,
     creditMsat,
+    rates: ratesOf(
+      tx,
+      items.flatMap(({ lines }) => lines),
+    ),
   }
   list(tx, order.account, 'order', { time: order.createdAt, id: orderId })
   if (wanted.pay === 'balance' || totalMsat === creditMsat) {
@@ -97,7 +103,10 @@ export function placeOrder(
   // Money that stays the customer's own need not wait: nothing can keep it from being useful.
   const hold = itemsOf(context, orderId, order).some(([sellable]) => sellable.revenue !== null)
   const { description } = wanted
-  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat - creditMsat, description, hold })
+  const restMsat = totalMsat - creditMsat
+  // What is converted seldom comes to whole satoshis; what is paid too much stays on the balance.
+  const amountMsat = order.rates.length === 0 ? restMsat : wholeSatoshis(restMsat)
+  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat, description, hold })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
   return { status: 'pending', orderId }
