@@ -41,7 +41,7 @@ export const moneyTables = {
   }),
   /** currency → the last exchange rate that was observed. */
   rates: defineTable({ name: 'rates', mark: 'fold', key: ['text'], row: z.object(rateFields) }),
-  /** coupon, account or '' for all → in how many orders it is used that are paid or may yet be. */
+  /** coupon, account or '' for all → in how many orders it is used that are paid, or whose payment is being taken. */
   couponUses: defineTable({ name: 'coupon-uses', mark: 'fold', key: ['text', 'text'], row: z.object({ count: int }) }),
   /** code → whose it is. */
   referralCodes: defineTable({ name: 'referral-codes', mark: 'fold', key: ['text'], row: z.object({ account: text }) }),

@@ -45,7 +45,7 @@ export function createCrossCheckedRates(options: {
       if ((highest.scaled - lowest.scaled) * 1_000n > lowest.scaled * BigInt(maxDifferencePermille)) {
         throw new RateUnavailable(`the sources differ about what a bitcoin costs in ${currency}`)
       }
-      return { ...middle.rate, sources: found.flatMap(({ rate }) => rate.sources) }
+      return { ...middle.rate, sources: found.flatMap(({ rate }) => rate.sources).sort() }
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Transactor } from '../../store/transaction.ts'
 import { type Context, deriveRef, type Handled, ok } from '../context.ts'
 import { list } from '../listing.ts'
 import { schedule } from '../schedule.ts'
-import { applyCoupon, countCouponUse } from './coupons.ts'
+import { applyCoupon, countCouponUse, couponObstacle } from './coupons.ts'
 import { creditFor, releaseCredit, reserveCredit, wholeSatoshis } from './credit.ts'
 import { requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount, post } from './ledger.ts'
@@ -66,7 +66,6 @@ export function placeOrder(
   const { coupon = null } = wanted
   const items = coupon === null ? wanted.items : applyCoupon(tx, context, coupon, wanted.items)
   if (isRejection(items)) return items
-  countCouponUse(tx, coupon, context.author, 1)
   let totalMsat = 0
   for (const item of items) totalMsat += item.totalMsat
   const creditMsat = wanted.pay === 'balance' ? 0 : creditFor(totalMsat, wanted.creditMsat ?? 0)
@@ -127,19 +126,19 @@ function lacksBalance(tx: Transactor, { account, totalMsat }: Order, neededMsat:
   return reject('INSUFFICIENT_BALANCE', 'the balance does not cover the price', details)
 }
 
-/** The first reason why an order's things cannot be handed over now. */
+/** The first reason why an order's things cannot be handed over now, or not at its price. */
 export function findObstacle(tx: Transactor, context: Context, orderId: string, order: Order): Rejection | null {
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
     const obstacle = sellable.obstacle(ordered, tx, context)
     if (obstacle !== null) return obstacle
   }
-  return null
+  return usesCoupon(order) ? null : couponObstacle(tx, context, order.coupon, order.account)
 }
 
 /** Charges the customer's balance and hands over every item. The caller has found neither obstacle nor want of money. */
 export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order): Order {
-  if (hasEnded(order)) countCouponUse(tx, order.coupon, order.account, 1)
-  else releaseCredit(tx, context, orderId, order)
+  if (!usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, 1)
+  if (!hasEnded(order)) releaseCredit(tx, context, orderId, order)
   const revenues = new Map<string, number>()
   for (const [sellable, ordered, item] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, false, tx, context)
@@ -160,9 +159,9 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
 /** Keeps an order's things for it while its payment is taken. The caller has found no obstacle. */
 export function claimOrder(tx: Transactor, context: Context, orderId: string, order: Order): void {
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.claim(ordered, tx, context)
-  if (hasEnded(order)) {
-    countCouponUse(tx, order.coupon, order.account, 1)
-    if (!reserveCredit(tx, context, orderId, order)) throw new Error('an order was claimed that cannot be paid')
+  if (!usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, 1)
+  if (hasEnded(order) && !reserveCredit(tx, context, orderId, order)) {
+    throw new Error('an order was claimed that cannot be paid')
   }
   tx.put(tables.orders, [orderId], { ...order, status: 'accepted' })
 }
@@ -179,7 +178,7 @@ export function endOrder(
     sellable.release(ordered, order.status === 'invoiced', tx, context)
   }
   releaseCredit(tx, context, orderId, order)
-  countCouponUse(tx, order.coupon, order.account, -1)
+  if (usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, -1)
   const ended: Order = { ...order, status }
   tx.put(tables.orders, [orderId], ended)
   return ended
@@ -190,14 +189,19 @@ export function loseOrder(tx: Transactor, context: Context, orderId: string, ord
   if (!hasEnded(order)) {
     for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.release(ordered, false, tx, context)
     releaseCredit(tx, context, orderId, order)
-    countCouponUse(tx, order.coupon, order.account, -1)
+    if (usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, -1)
   }
   const lost: Order = { ...order, status: 'credited' }
   tx.put(tables.orders, [orderId], lost)
   return lost
 }
 
-/** Whether an order has given back its part of the balance and its coupon. */
+/** Whether its coupon counts as used by an order that is not fulfilled: its payment is being taken. */
+function usesCoupon({ status }: Order): boolean {
+  return status === 'accepted'
+}
+
+/** Whether an order has given back its part of the balance. */
 export function hasEnded({ status }: Order): boolean {
   return status === 'expired' || status === 'cancelled'
 }

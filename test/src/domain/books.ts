@@ -99,7 +99,7 @@ export function contradictions(environment: Environment): string[] {
   for (const row of orders.values()) {
     const isOpen = row.status === 'held' || row.status === 'invoiced' || row.status === 'accepted'
     if (isOpen) reservedMsat += row.creditMsat
-    if (row.coupon === null || !(isOpen || row.status === 'fulfilled')) continue
+    if (row.coupon === null || !(row.status === 'accepted' || row.status === 'fulfilled')) continue
     for (const by of ['', row.account]) uses.set(`${row.coupon} ${by}`, (uses.get(`${row.coupon} ${by}`) ?? 0) + 1)
   }
   same(

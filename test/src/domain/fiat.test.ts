@@ -101,7 +101,9 @@ describe('a name priced in a currency', () => {
     register({ pay: 'balance' })
     service.send(alice, 'identifier.renew', { identifier, years: 2 })
     const paymentHash = await service.walletAnswers()
-    expect(orders().filter(({ status }) => status === 'invoiced')).toMatchObject([{ totalMsat: 21_960_000, rates: [rate] }])
+    expect(orders().filter(({ status }) => status === 'invoiced')).toMatchObject([
+      { totalMsat: 21_960_000, rates: [rate] },
+    ])
     await service.advance(890)
     await service.settle(paymentHash, 21_960_000)
     expect(service.notices(alice).at(-1)).toMatchObject({ type: 'order.fulfilled' })
