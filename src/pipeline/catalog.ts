@@ -2,6 +2,7 @@ import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
 import { rateObserved } from '../domain/billing/rates.ts'
+import { orderReceipt } from '../domain/billing/receipts.ts'
 import { walletReconciled, walletReconciliations } from '../domain/billing/reconcile.ts'
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
@@ -64,6 +65,7 @@ export const queryMethods: readonly QueryMethod[] = [
   identifierGet,
   identifierList,
   orderGet,
+  orderReceipt,
   invoiceGet,
   itemList,
   balanceGet,

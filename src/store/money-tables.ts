@@ -37,6 +37,9 @@ export const moneyTables = {
       creditMsat: int,
       /** By which its price was converted, once for all; none when nothing in it is priced in a currency. */
       rates: z.array(z.object({ currency: text, ...rateFields })),
+      fulfilledAt: int.nullable(),
+      /** The part of the price that has come by its invoice; the rest has come from the balance. */
+      invoicedMsat: int,
     }),
   }),
   /** currency → the last exchange rate that was observed. */

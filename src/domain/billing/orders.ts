@@ -84,6 +84,8 @@ export function placeOrder(
       tx,
       items.flatMap(({ lines }) => lines),
     ),
+    fulfilledAt: null,
+    invoicedMsat: 0,
   }
   list(tx, order.account, 'order', { time: order.createdAt, id: orderId })
   if (wanted.pay === 'balance' || totalMsat === creditMsat) {
@@ -135,8 +137,11 @@ export function findObstacle(tx: Transactor, context: Context, orderId: string, 
   return usesCoupon(order) ? null : couponObstacle(tx, context, order.coupon, order.account)
 }
 
-/** Charges the customer's balance and hands over every item. The caller has found neither obstacle nor want of money. */
-export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order): Order {
+/**
+ * Charges the customer's balance, to which `receivedMsat` have just come by the order's invoice, and hands over every item.
+ * The caller has found neither obstacle nor want of money.
+ */
+export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order, receivedMsat = 0): Order {
   if (!usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, 1)
   if (!hasEnded(order)) releaseCredit(tx, context, orderId, order)
   const revenues = new Map<string, number>()
@@ -151,7 +156,12 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
     post(tx, context, { debit: customerAccount(order.account), credit, amountMsat, reason: `sale:${credit}`, orderId })
   }
   if (revenues.size > 0) countPurchase(tx, context, orderId, order)
-  const fulfilled: Order = { ...order, status: 'fulfilled' }
+  const fulfilled: Order = {
+    ...order,
+    status: 'fulfilled',
+    fulfilledAt: context.time,
+    invoicedMsat: Math.min(receivedMsat, order.totalMsat),
+  }
   tx.put(tables.orders, [orderId], fulfilled)
   return fulfilled
 }

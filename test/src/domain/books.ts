@@ -98,6 +98,18 @@ export function contradictions(environment: Environment): string[] {
   let reservedMsat = 0
   for (const row of orders.values()) {
     const isOpen = row.status === 'held' || row.status === 'invoiced' || row.status === 'accepted'
+    if ((row.status === 'fulfilled') !== (row.fulfilledAt !== null))
+      found.push(`${row.status} since ${row.fulfilledAt}`)
+    const receivedMsat = invoices.find(({ key }) => key[0] === row.invoiceId)?.row.receivedMsat ?? 0
+    if (row.invoicedMsat > Math.min(receivedMsat, row.totalMsat)) found.push(`${row.invoicedMsat} came by no invoice`)
+    const priced = row.items
+      .flatMap(({ lines }) => lines)
+      .filter(({ fiat, amountMsat }) => fiat !== null && amountMsat > 0)
+    same(
+      'the rates of an order',
+      row.rates.map(({ currency }) => currency),
+      [...new Set(priced.map(({ fiat }) => fiat?.currency ?? ''))],
+    )
     if (isOpen) reservedMsat += row.creditMsat
     if (row.coupon === null || !(row.status === 'accepted' || row.status === 'fulfilled')) continue
     for (const by of ['', row.account]) uses.set(`${row.coupon} ${by}`, (uses.get(`${row.coupon} ${by}`) ?? 0) + 1)
