@@ -99,6 +99,16 @@ export function registerSteps(stage: Stage): Step[] {
       },
     },
     {
+      name: 'item.list: what does something cost that is priced in euros?',
+      run: async () => {
+        const { body } = await stage.alice.ask(22_410, 'item.list', {})
+        const mug = (body.items as { id: string; priceMsat: number; fiat: object }[]).find(({ id }) => id === 'mug')
+        deepEqual(mug?.fiat, { currency: 'EUR', amountMinor: 1_250 })
+        equal(mug?.priceMsat, 25_000_000, 'at the rate of the configuration')
+        return `12.50 EUR are ${mug.priceMsat / 1_000} sats now`
+      },
+    },
+    {
       name: 'fetch /.well-known/nostr.json?name=alice',
       run: async () => {
         const found = await lookUp(stage, 'alice')

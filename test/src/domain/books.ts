@@ -55,6 +55,10 @@ export function contradictions(environment: Environment): string[] {
       found.push(`${name} lapsed for ever`)
   }
 
+  for (const { key, row } of rows(tables.domains)) {
+    if (row.fiat !== null && row.basePriceMsat + row.pricePerCharMsat > 0) found.push(`${key[0]} is priced twice`)
+  }
+
   const invoices = rows(tables.invoices)
   same(
     'invoices by hash',
@@ -102,6 +106,13 @@ export function contradictions(environment: Environment): string[] {
       found.push(`${row.status} since ${row.fulfilledAt}`)
     const receivedMsat = invoices.find(({ key }) => key[0] === row.invoiceId)?.row.receivedMsat ?? 0
     if (row.invoicedMsat > Math.min(receivedMsat, row.totalMsat)) found.push(`${row.invoicedMsat} came by no invoice`)
+    for (const { fiat, amountMsat } of row.items.flatMap(({ lines }) => lines)) {
+      const rate = row.rates.find(({ currency }) => currency === fiat?.currency)
+      if (fiat === null || rate === undefined) continue
+      const exactMsat = (fiat.amountMinor / 100 / Number(rate.perBitcoin)) * 1e11
+      if (Math.abs(amountMsat - exactMsat) > 1 + exactMsat / 1e12) found.push(`${amountMsat} is not ${exactMsat}`)
+      if (rate.observedAt > row.createdAt) found.push(`an order has a rate of ${rate.observedAt}`)
+    }
     const priced = row.items
       .flatMap(({ lines }) => lines)
       .filter(({ fiat, amountMsat }) => fiat !== null && amountMsat > 0)
