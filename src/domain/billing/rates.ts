@@ -64,14 +64,20 @@ export function fiatLine(
   fiat: { readonly currency: string; readonly amountMinor: number },
 ): Line | Rejection {
   const { currency, amountMinor } = fiat
-  if (!isCurrency(currency)) throw new Error(`something is priced in ${currency}, which has no minor unit`)
   // What costs nothing costs nothing at any rate.
   if (amountMinor === 0) return { description, amountMsat: 0, fiat: { currency, amountMinor } }
   const rate = rateOf(at, currency)
   if (isRejection(rate)) return rate
-  const amountMsat = fiatToMsat(amountMinor, currency, rate.perBitcoin)
-  if (amountMsat === null || amountMsat > maxMsat) return reject('LIMIT_REACHED', 'an order cannot cost so much')
-  return { description, amountMsat, fiat: { currency, amountMinor } }
+  const amountMsat = convert(amountMinor, rate)
+  return isRejection(amountMsat) ? amountMsat : { description, amountMsat, fiat: { currency, amountMinor } }
+}
+
+/** An amount in minor units of a rate's currency in millisatoshi, rounded up. */
+export function convert(amountMinor: number, { currency, perBitcoin: price }: Rate): number | Rejection {
+  if (!isCurrency(currency)) throw new Error(`something is priced in ${currency}, which has no minor unit`)
+  const amountMsat = fiatToMsat(amountMinor, currency, price)
+  if (amountMsat !== null && amountMsat <= maxMsat) return amountMsat
+  return reject('LIMIT_REACHED', 'an order cannot cost so much')
 }
 
 /** Lines of which any may be a refusal, or the first that is. */

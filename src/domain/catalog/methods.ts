@@ -3,7 +3,7 @@ import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import type { Line } from '../../store/money-tables.ts'
 import type { Settings } from '../../store/settings-row.ts'
 import { paymentParams, placeOrder } from '../billing/orders.ts'
-import { fiatLine, type Moment, rateOf, rateView } from '../billing/rates.ts'
+import { convert, fiatLine, type Moment, rateOf, rateView } from '../billing/rates.ts'
 import { toItem } from '../billing/sellable.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 
@@ -33,12 +33,15 @@ export const itemList = defineQuery({
   }),
   answer: (_params, reader, { settings, time }) => {
     const at = { reader, settings, time }
-    const items = settings.items.map(one => {
-      const line = lineOf(at, one, 1)
-      return { ...one, priceMsat: isRejection(line) ? null : line.amountMsat }
-    })
     const currencies = new Set(settings.items.flatMap(({ fiat }) => (fiat === null ? [] : [fiat.currency])))
     const rates = [...currencies].map(currency => rateOf(at, currency)).filter(rate => !isRejection(rate))
+    const items = settings.items.map(one => {
+      if (one.fiat === null) return one
+      const { currency, amountMinor } = one.fiat
+      const rate = rates.find(known => known.currency === currency)
+      const priceMsat = rate === undefined ? null : convert(amountMinor, rate)
+      return { ...one, priceMsat: isRejection(priceMsat) ? null : priceMsat }
+    })
     return rates.length === 0 ? { items } : { items, rates }
   },
 })
