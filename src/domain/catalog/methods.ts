@@ -34,7 +34,10 @@ export const itemList = defineQuery({
   answer: (_params, reader, { settings, time }) => {
     const at = { reader, settings, time }
     const currencies = new Set(settings.items.flatMap(({ fiat }) => (fiat === null ? [] : [fiat.currency])))
-    const rates = [...currencies].map(currency => rateOf(at, currency)).filter(rate => !isRejection(rate))
+    const rates = [...currencies].flatMap(currency => {
+      const rate = rateOf(at, currency)
+      return isRejection(rate) ? [] : [rate]
+    })
     const items = settings.items.map(one => {
       if (one.fiat === null) return one
       const { currency, amountMinor } = one.fiat
