@@ -82,7 +82,7 @@ function write({ transactor: tx }: Environment, step: Step, index: number): void
     return
   }
   const orderId = deriveRef(step, 'order')
-  const line = { description: 'a sticker', amountMsat: 1_000 }
+  const line = { description: 'a sticker', amountMsat: 1_000, fiat: null }
   tx.put(tables.orders, [orderId], {
     status: 'fulfilled',
     account,
@@ -94,6 +94,9 @@ function write({ transactor: tx }: Environment, step: Step, index: number): void
     held: false,
     coupon: null,
     creditMsat: 0,
+    rates: [],
+    fulfilledAt: time,
+    invoicedMsat: 0,
   })
   list(tx, account, 'order', { time, id: orderId })
   // What comes first has to be there before it is spent.
@@ -104,10 +107,13 @@ function write({ transactor: tx }: Environment, step: Step, index: number): void
 /** Each asks for something else of the same kind every time it is called. */
 function questionsOf(anyStep: () => Step): [string, (environment: Environment) => void][] {
   const settings = { ...initialSettings, operators: [longest] }
+  const sign = () => {
+    throw new Error('none of these is signed')
+  }
   const ask = (method: string, author: string, params: object) => (environment: Environment) => {
     const bound = queryMethods.find(({ declaration }) => declaration.name === method)?.bind(params)
     if (!bound?.ok) throw new Error(`${method} cannot be asked so`)
-    const answer = bound.run(environment.reader, { time: startTime, author, settings })
+    const answer = bound.run(environment.reader, { time: startTime, author, settings, sign })
     if (isRejection(answer)) throw new Error(`${method} was refused`)
   }
   return [

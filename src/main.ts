@@ -16,6 +16,7 @@ import { lastSeen } from './jobs/housekeeping.ts'
 import { preimagesOf } from './jobs/preimages.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
+import { openRates } from './open-rates.ts'
 import { openWallet, webhookTo } from './open-wallet.ts'
 import { operatorsOf } from './operator-key.ts'
 import { createHost } from './pipeline/admit.ts'
@@ -199,6 +200,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     environment,
     wallet: lightning,
     preimageOf,
+    rates: openRates(config, clock.now),
     relay,
     appendFact,
     clock,

@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import { configApplied } from './domain/settings.ts'
 import type { AppendFact } from './pipeline/facts.ts'
+import { type Currency, toMinor } from './protocol/currency.ts'
 import type { Environment } from './store/environment.ts'
 import { readHead } from './store/log.ts'
 import type { Settings } from './store/settings-row.ts'
@@ -23,12 +24,17 @@ export function settingsFromConfig(
     staff: [...config.staff],
     suspended: [...config.suspended],
     websocketUrl: known.websocketUrl,
-    domains: config.domains.map(({ name, basePriceSat, pricePerCharSat, ttlSeconds, open }) => ({
+    domains: config.domains.map(({ name, basePriceSat, pricePerCharSat, price, ttlSeconds, open }) => ({
       name,
-      basePriceMsat: basePriceSat * msatPerSat,
-      pricePerCharMsat: pricePerCharSat * msatPerSat,
+      basePriceMsat: price === null ? basePriceSat * msatPerSat : 0,
+      pricePerCharMsat: price === null ? pricePerCharSat * msatPerSat : 0,
       ttlSeconds,
       open,
+      fiat: price && {
+        currency: price.currency,
+        baseMinor: minorOf(price.base, price.currency),
+        perCharMinor: minorOf(price.perChar, price.currency),
+      },
     })),
     orders: {
       invoiceExpirySeconds: orders.invoiceExpirySeconds,
@@ -51,7 +57,12 @@ export function settingsFromConfig(
       feePpm: config.payments.feePpm,
       minFeeMsat: config.payments.minFeeSat * msatPerSat,
     },
-    items: config.items.map(({ id, description, priceSat }) => ({ id, description, priceMsat: priceSat * msatPerSat })),
+    items: config.items.map(({ id, description, priceSat, price }) => ({
+      id,
+      description,
+      priceMsat: (priceSat ?? 0) * msatPerSat,
+      fiat: price && { currency: price.currency, amountMinor: minorOf(price.amount, price.currency) },
+    })),
     referrals: {
       rewardPercent: config.referrals.rewardPercent,
       maxRewardMsat: config.referrals.maxRewardSat * msatPerSat,
@@ -68,7 +79,14 @@ export function settingsFromConfig(
         items: [...items],
       }),
     ),
+    rates: { maxAgeSeconds: config.rates.maxAgeSeconds },
   }
+}
+
+function minorOf(amount: string, currency: Currency): number {
+  const amountMinor = toMinor(amount, currency)
+  if (amountMinor === null) throw new Error(`the configuration lets in ${amount} as an amount of ${currency}`)
+  return amountMinor
 }
 
 /** Records the settings in the log if they differ from the last ones applied. */

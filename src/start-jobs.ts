@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
+import type { RateSource } from './adapters/rates/port.ts'
 import type { Config } from './config.ts'
 import { askedPayments } from './jobs/asked-payments.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
@@ -10,6 +11,7 @@ import { createInvoiceWorker, lookUpInvoiceWorker } from './jobs/invoices.ts'
 import type { Waits } from './jobs/pause.ts'
 import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
+import { observeRatesRegularly } from './jobs/rates.ts'
 import { reconcileRegularly } from './jobs/reconcile.ts'
 import { startJobRunner } from './jobs/runner.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
@@ -29,12 +31,13 @@ export type Jobs = {
 
 const sweepEveryMs = 300_000
 
-/** Starts the work with the wallet, what falls due, and the housekeeping. */
+/** Starts the work with the wallet, what falls due, looking at exchange rates, and the housekeeping. */
 export function startJobs(options: {
-  config: Pick<Config, 'orders'>
+  config: Pick<Config, 'orders' | 'rates'>
   environment: Environment
   wallet: LightningBackend
   preimageOf: PreimageOf
+  rates: RateSource
   relay: Pick<Relay, 'applyLocally'>
   appendFact: AppendFact
   clock: LogClock
@@ -42,7 +45,7 @@ export function startJobs(options: {
   log: Pick<Logger, 'warn' | 'error'>
   waits?: Waits
 }): Jobs {
-  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log, waits } = options
+  const { config, environment, wallet, preimageOf, rates, relay, appendFact, clock, metrics, log, waits } = options
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
@@ -72,6 +75,17 @@ export function startJobs(options: {
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
     reconcileRegularly({ ...walletJobs, now: clock.now }),
+    observeRatesRegularly({
+      environment,
+      source: rates,
+      appendFact,
+      minChangePermille: config.rates.minChangePermille,
+      maxAgeSeconds: config.rates.maxAgeSeconds,
+      everyMs: config.rates.everySeconds * 1_000,
+      signal,
+      onError: error => log.warn({ event: 'rate.failed', error }),
+      waits,
+    }),
     runDueTimer({
       environment,
       appendFact,

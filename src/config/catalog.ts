@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { choice, line, section, whole } from './fields.ts'
+import { currency, fiatAmount, requireAmounts } from './prices.ts'
 
 const dateExpected = 'a date such as 2026-12-31, or null'
 
@@ -34,7 +35,15 @@ const coupon = section({
 const item = section({
   id: z.string('an id').regex(/^[a-z0-9-]{1,64}$/, 'an id of small letters, digits and hyphens'),
   description: line(128, 'a description'),
-  priceSat: whole(1, 100_000_000),
+  priceSat: whole(1, 100_000_000).nullable().default(null),
+  /** Instead of `priceSat`. */
+  price: section({ currency: currency(), amount: fiatAmount() })
+    .superRefine(requireAmounts('amount'))
+    .nullable()
+    .default(null),
+}).refine(({ priceSat, price }) => (priceSat === null) !== (price === null), {
+  path: ['priceSat'],
+  message: 'either priceSat or price',
 })
 
 /** What is on the price list besides names, each id once. */

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { parseNetwork } from '../http/network.ts'
 import { isUrlOf } from '../protocol/fields.ts'
-import { domainFault, nameFault } from '../protocol/names.ts'
+import { nameFault } from '../protocol/names.ts'
 import { bridgeSection } from './bridge.ts'
 import { couponList, itemList } from './catalog.ts'
+import { domainList } from './domains.ts'
 import { choice, key, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
 import { relayPolicies, relayProgram } from './policies.ts'
+import { ratesSection } from './prices.ts'
 import { relayRetention } from './retention.ts'
 import { relaySearch } from './search.ts'
 import { parseWallet, walletForms } from './wallet.ts'
@@ -56,17 +58,6 @@ const urls = {
   websocket: publicUrl(['wss:', 'ws:'], 'a ws:// or wss:// URL without query, or null'),
 }
 
-const domain = section({
-  name: z.string('a domain name').superRefine((name, context) => {
-    const fault = domainFault(name)
-    if (fault !== null) context.addIssue({ code: 'custom', message: `a domain name in lower case (${fault})` })
-  }),
-  basePriceSat: whole(0, 100_000_000).default(1_000),
-  pricePerCharSat: whole(0, 100_000_000).default(100),
-  ttlSeconds: whole(60, 7 * day).default(3_600),
-  open: z.boolean('true or false').default(true),
-})
-
 /** Everything that an operator can set. */
 export const configSchema = section({
   listen: section({
@@ -80,11 +71,7 @@ export const configSchema = section({
     .string(walletForms)
     .refine(text => parseWallet(text) !== null, walletForms)
     .default('dev:'),
-  domains: z
-    .array(domain, 'a list of domains')
-    .max(1_000, 'at most 1000 domains')
-    .superRefine(namedOnce)
-    .prefault([{ name: 'localhost' }]),
+  domains: domainList,
   operators: keys(10_000).default([]),
   staff: keys(10_000).default([]),
   suspended: keys(10_000).default([]),
@@ -103,6 +90,7 @@ export const configSchema = section({
   }).prefault({}),
   items: itemList.default([]),
   coupons: couponList.default([]),
+  rates: ratesSection,
   referrals: section({
     rewardPercent: whole(0, 100).default(0),
     maxRewardSat: whole(0, 100_000_000).default(100_000),
@@ -210,12 +198,4 @@ function publicUrl(protocols: readonly string[], expected: string) {
 function reservedName() {
   const expected = 'a name in lower case'
   return z.string(expected).refine(name => nameFault(name, { minLength: 1, maxLength: 64 }) === null, expected)
-}
-
-function namedOnce(domains: readonly { name: string }[], context: z.RefinementCtx): void {
-  const seen = new Set<string>()
-  for (const [index, { name }] of domains.entries()) {
-    if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: 'each domain once' })
-    seen.add(name)
-  }
 }

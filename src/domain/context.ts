@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { ResultStatus } from '../protocol/method.ts'
+import type { Signer } from '../protocol/signer.ts'
 import type { Rejection } from '../rejections.ts'
 import type { Settings } from '../store/settings-row.ts'
 import type { Sellable } from './billing/sellable.ts'
@@ -27,8 +28,11 @@ export type Context = {
   emit(effect: Effect): void
 }
 
-/** What a query knows. */
-export type QueryContext = Pick<Context, 'time' | 'author' | 'settings'>
+/** Who looks at something, and when. */
+export type Viewer = Pick<Context, 'time' | 'author' | 'settings'>
+
+/** What a query knows. What it has signed, whoever asks can show to others. */
+export type QueryContext = Viewer & { readonly sign: Signer['sign'] }
 
 /** What came of a command. `pending`: the result follows when a fact arrives. */
 export type Handled =

@@ -54,4 +54,5 @@ export const initialSettings: Settings = {
   items: [],
   referrals: { rewardPercent: 0, maxRewardMsat: 0 },
   coupons: [],
+  rates: { maxAgeSeconds: 0 },
 }

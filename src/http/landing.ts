@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { nip19 } from 'nostr-tools'
+import { formatFiat } from '../protocol/currency.ts'
 import type { Reply } from './reply.ts'
 
 /** What the page says: nothing of the request is on it. */
@@ -12,6 +13,8 @@ export type Landing = {
     readonly basePriceMsat: number
     readonly pricePerCharMsat: number
     readonly open: boolean
+    /** Prices in minor units of a currency, instead of those in millisatoshi. */
+    readonly fiat: { readonly currency: string; readonly baseMinor: number; readonly perCharMinor: number } | null
   }[]
 }
 
@@ -109,8 +112,14 @@ ${open.map(domain => `<tr><td>${toHtml(domain.name)}</td><td>${toHtml(priceOf(do
 `
 }
 
-function priceOf({ basePriceMsat, pricePerCharMsat }: Landing['domains'][number]): string {
+function priceOf({ basePriceMsat, pricePerCharMsat, fiat }: Landing['domains'][number]): string {
   const sats = (msat: number) => String(msat / 1_000)
+  if (fiat !== null) {
+    const { currency, baseMinor, perCharMinor } = fiat
+    const base = formatFiat({ currency, amountMinor: baseMinor })
+    if (perCharMinor === 0) return base
+    return `${base} and ${formatFiat({ currency, amountMinor: perCharMinor })} for each character`
+  }
   if (pricePerCharMsat === 0) return basePriceMsat === 0 ? 'nothing' : sats(basePriceMsat)
   return `${sats(basePriceMsat)} and ${sats(pricePerCharMsat)} for each character`
 }

@@ -2,6 +2,8 @@ import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
 import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
 import { orderList } from '../domain/billing/order-list.ts'
+import { rateObserved } from '../domain/billing/rates.ts'
+import { orderReceipt } from '../domain/billing/receipts.ts'
 import { walletReconciled, walletReconciliations } from '../domain/billing/reconcile.ts'
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
@@ -56,6 +58,7 @@ export const commandMethods: readonly CommandMethod[] = [
   invoiceLookedUp,
   paymentEnded,
   walletReconciled,
+  rateObserved,
 ]
 
 export const queryMethods: readonly QueryMethod[] = [
@@ -64,6 +67,7 @@ export const queryMethods: readonly QueryMethod[] = [
   identifierList,
   orderGet,
   orderList,
+  orderReceipt,
   invoiceGet,
   itemList,
   balanceGet,

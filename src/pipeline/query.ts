@@ -20,7 +20,8 @@ export function answerQuery(
   counted: (method: string, outcome: string) => void = () => undefined,
 ): NostrEvent {
   const author = event.pubkey
-  const answer = authorise(declaration, author, signer.publicKey, settings) ?? run(reader, { time, author, settings })
+  const context = { time, author, settings, sign: signer.sign }
+  const answer = authorise(declaration, author, signer.publicKey, settings) ?? run(reader, context)
   const { name: method, privacy } = declaration
   counted(method, isRejection(answer) ? answer.code : 'ok')
   const reply = isRejection(answer)

@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { EventTemplate } from '../../relay/event.ts'
 import { window } from '../protocol/command.ts'
+import { fromMinor } from '../protocol/currency.ts'
 import { kinds } from '../protocol/kinds.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
 import type { Settings } from '../store/settings-row.ts'
+import type { RowOf } from '../store/tables.ts'
 
 type Schemas = { readonly params: object; readonly result: object }
+type OfferedDomain = Pick<RowOf<'domains'>, 'basePriceMsat' | 'pricePerCharMsat' | 'open' | 'fiat'> & { name: string }
 type Described = {
   readonly schemas: Schemas
   /** Identifies the schemas, so that a client sees a change without fetching them. */
@@ -38,25 +41,14 @@ function describe(declaration: MethodDeclaration): Described {
 export function serviceInfo(options: {
   methods: readonly MethodDeclaration[]
   settings: Settings
-  domains: readonly { name: string; basePriceMsat: number; pricePerCharMsat: number; open: boolean }[]
+  domains: readonly OfferedDomain[]
   urls: { http: string; websocket: string }
 }): Omit<EventTemplate, 'created_at'> {
   const { methods, settings, domains, urls } = options
   const callable = methods.filter(method => method.type !== 'fact')
   return {
     kind: kinds.serviceInfo,
-    tags: [
-      ['relay', urls.websocket],
-      ['http', urls.http],
-      ['encryption', 'nip44_v2'],
-      ...domains.map(({ name, basePriceMsat, pricePerCharMsat, open }) => [
-        'domain',
-        name,
-        String(basePriceMsat),
-        String(pricePerCharMsat),
-        open ? 'open' : 'closed',
-      ]),
-    ],
+    tags: [['relay', urls.websocket], ['http', urls.http], ['encryption', 'nip44_v2'], ...domains.map(domainTag)],
     content: JSON.stringify({
       methods: callable.map(method => ({
         name: method.name,
@@ -74,6 +66,14 @@ export function serviceInfo(options: {
       },
     }),
   }
+}
+
+/** In a currency the prices in millisatoshi are left empty, so that nobody takes them for nothing. */
+function domainTag({ name, basePriceMsat, pricePerCharMsat, open, fiat }: OfferedDomain): string[] {
+  const status = open ? 'open' : 'closed'
+  if (fiat === null) return ['domain', name, String(basePriceMsat), String(pricePerCharMsat), status]
+  const { currency, baseMinor, perCharMinor } = fiat
+  return ['domain', name, '', '', status, currency, fromMinor(baseMinor, currency), fromMinor(perCharMinor, currency)]
 }
 
 /** Who may call methods and how, and what they take and give as JSON Schema: what the service info event's hashes are of. */

@@ -3,6 +3,7 @@ export const kinds = {
   command: 2410,
   result: 2411,
   notice: 2412,
+  receipt: 2413,
   query: 22410,
   answer: 22411,
   serviceInfo: 12410,
@@ -21,6 +22,7 @@ export const restrictedKinds: ReadonlySet<number> = new Set([
   kinds.command,
   kinds.result,
   kinds.notice,
+  kinds.receipt,
   kinds.query,
   kinds.answer,
 ])

@@ -1,12 +1,16 @@
 import { z } from 'zod'
+import { fiatRow } from './settings-row.ts'
 import { defineTable } from './table.ts'
 
 const int = z.int()
 const text = z.string()
 const nothing = z.object({})
 
-/** One line of a price, as shown in a quote and kept on the order. */
-const lineRow = z.object({ description: text, amountMsat: int })
+/** One line of a price, as shown in a quote and kept on the order; `fiat` is what it was converted from. */
+const lineRow = z.object({ description: text, amountMsat: int, fiat: fiatRow.nullable() })
+
+/** What one bitcoin costs in units of a currency, as a decimal, who says so, and when. */
+const rateFields = { perBitcoin: text, sources: z.array(text), observedAt: int }
 
 /** Something being bought: `sellable` names who quotes and fulfils it, `params` is what that one needs. */
 const itemRow = z.object({ sellable: text, params: z.unknown(), lines: z.array(lineRow), totalMsat: int })
@@ -31,9 +35,16 @@ export const moneyTables = {
       coupon: text.nullable(),
       /** The part of the price that the balance pays; the invoice is for the rest. */
       creditMsat: int,
+      /** By which its price was converted, once for all; none when nothing in it is priced in a currency. */
+      rates: z.array(z.object({ currency: text, ...rateFields })),
+      fulfilledAt: int.nullable(),
+      /** The part of the price that has come by its invoice; the rest has come from the balance. */
+      invoicedMsat: int,
     }),
   }),
-  /** coupon, account or '' for all → in how many orders it is used that are paid or may yet be. */
+  /** currency → the last exchange rate that was observed. */
+  rates: defineTable({ name: 'rates', mark: 'fold', key: ['text'], row: z.object(rateFields) }),
+  /** coupon, account or '' for all → in how many orders it is used that are paid, or whose payment is being taken. */
   couponUses: defineTable({ name: 'coupon-uses', mark: 'fold', key: ['text', 'text'], row: z.object({ count: int }) }),
   /** code → whose it is. */
   referralCodes: defineTable({ name: 'referral-codes', mark: 'fold', key: ['text'], row: z.object({ account: text }) }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { relayDatabaseNames } from '../../relay/store/databases.ts'
 import { moneyTables } from './money-tables.ts'
-import { priceFields, settingsRow } from './settings-row.ts'
+import { fiatPriceRow, priceFields, settingsRow } from './settings-row.ts'
 import { defineTable, type TableMark } from './table.ts'
 
 /**
@@ -68,7 +68,13 @@ export const tables = {
     name: 'domains',
     mark: 'fold',
     key: ['text'],
-    row: z.object({ ...priceFields, ttlSeconds: int, open: z.boolean(), createdAt: int }),
+    row: z.object({
+      ...priceFields,
+      ttlSeconds: int,
+      open: z.boolean(),
+      createdAt: int,
+      fiat: fiatPriceRow.nullable(),
+    }),
   }),
   /** domain, name → identifier. */
   identifiers: defineTable({

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { command, type Key, newKey, open, query, type Reply, readKey } from '../end-to-end/envelope.ts'
 import { type PandaProcess, runPanda, startPanda } from '../end-to-end/panda-process.ts'
 import { type Customer, connectCustomer } from './customer.ts'
@@ -10,9 +11,11 @@ export type Stage = {
   alice: Customer
 }
 
+const config = fileURLToPath(new URL('../../config/panda.demo.yaml', import.meta.url))
+
 /** Starts the service on an empty directory and connects Alice. */
 export async function setStage(directory: string): Promise<Stage> {
-  const panda = await startPanda({ args: ['--data', directory, '--port', '0'] })
+  const panda = await startPanda({ args: ['--config', config, '--data', directory, '--port', '0'] })
   if (panda.operatorKeyFile === null) throw new Error('the service printed no key file of an operator')
   const operator = readKey(panda.operatorKeyFile)
   const alice = await connectCustomer(newKey(), panda.websocketUrl, panda.servicePublicKey)
@@ -24,7 +27,9 @@ export async function restart(stage: Stage): Promise<number | null> {
   const { directory, panda, alice } = stage
   alice.close()
   const exitCode = await panda.stop()
-  stage.panda = await startPanda({ args: ['--data', directory, '--port', new URL(panda.httpUrl).port] })
+  stage.panda = await startPanda({
+    args: ['--config', config, '--data', directory, '--port', new URL(panda.httpUrl).port],
+  })
   stage.alice = await connectCustomer(alice.key, stage.panda.websocketUrl, stage.panda.servicePublicKey)
   return exitCode
 }

@@ -7,6 +7,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../src/domain/billing/invoice-facts.ts'
+import { rateObserved } from '../../src/domain/billing/rates.ts'
 import { walletReconciled } from '../../src/domain/billing/reconcile.ts'
 import { paymentEnded } from '../../src/domain/billing/withdraw-methods.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
@@ -222,6 +223,21 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     await appendFact({ method: walletReconciled, params, dedupeKey: `golden:${balanceMsat}:reconciled` })
     clock.time += 86_400
   }
+
+  // Priced in a currency: by invoice and from the balance, at a rate that moves, and never at one that is too old.
+  const euro = { currency: 'EUR', baseMinor: 499, perCharMinor: 5 }
+  send(operator, 'domain.add', { domain: 'euro.example', basePriceMsat: 0, pricePerCharMsat: 0, fiat: euro })
+  const observed = (perBitcoin: string) => {
+    const params = { currency: 'EUR', perBitcoin, sources: ['coinbase', 'kraken'], observedAt: clock.time }
+    return appendFact({ method: rateObserved, params, dedupeKey: `rate:EUR:${clock.time}` })
+  }
+  await observed('70000')
+  const inEuro = send(alice, 'identifier.register', { identifier: 'alice@euro.example' })
+  clock.time += 60
+  await observed('70000.5')
+  await paid(inEuro, 7_486_000, '11')
+  await paid(send(alice, 'balance.topup', { amountMsat: 20_000_000 }), 20_000_000, '12')
+  send(alice, 'identifier.renew', { identifier: 'alice@euro.example', pay: 'balance' })
 
   const opened = send(alice, 'ticket.open', {
     subject: 'Help',

@@ -46,9 +46,23 @@ export const testSettings: Settings = {
   suspended: [keyOf(666).publicKey],
   websocketUrl: 'wss://relay.example.com',
   domains: [
-    { name: 'example.com', basePriceMsat: 1_000_000, pricePerCharMsat: 100_000, ttlSeconds: 3_600, open: true },
-    { name: 'closed.example', basePriceMsat: 1_000_000, pricePerCharMsat: 0, ttlSeconds: 3_600, open: false },
-    { name: 'free.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 60, open: true },
+    {
+      name: 'example.com',
+      basePriceMsat: 1_000_000,
+      pricePerCharMsat: 100_000,
+      ttlSeconds: 3_600,
+      open: true,
+      fiat: null,
+    },
+    {
+      name: 'closed.example',
+      basePriceMsat: 1_000_000,
+      pricePerCharMsat: 0,
+      ttlSeconds: 3_600,
+      open: false,
+      fiat: null,
+    },
+    { name: 'free.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 60, open: true, fiat: null },
   ],
   orders: {
     invoiceExpirySeconds: 900,
@@ -60,9 +74,10 @@ export const testSettings: Settings = {
   },
   identifiers: { minLength: 2, maxLength: 32, graceDays: 30, noticeDays: 7, reserved: ['admin', 'root'] },
   payments: { currency: 'bcrt', feePpm: 10_000, minFeeMsat: 10_000 },
-  items: [{ id: 'sticker', description: 'a sticker', priceMsat: 5_000 }],
+  items: [{ id: 'sticker', description: 'a sticker', priceMsat: 5_000, fiat: null }],
   referrals: { rewardPercent: 10, maxRewardMsat: 200_000 },
   coupons: [],
+  rates: { maxAgeSeconds: 600 },
 }
 
 export type TestService = Awaited<ReturnType<typeof openService>>

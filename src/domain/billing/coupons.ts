@@ -2,7 +2,7 @@ import { type Rejection, reject } from '../../rejections.ts'
 import type { Item } from '../../store/money-tables.ts'
 import type { Settings } from '../../store/settings-row.ts'
 import { tables } from '../../store/tables.ts'
-import type { Transactor } from '../../store/transaction.ts'
+import type { Reader, Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { toItem } from './sellable.ts'
 
@@ -10,6 +10,11 @@ type Coupon = Settings['coupons'][number]
 
 const everybody = ''
 const msatPerSat = 1_000
+
+/**
+ * Coupons are used up by what is paid, never by what is only ordered: otherwise keys that cost nothing could keep one of few
+ * uses from everybody. So orders race for the last use, and a payment that comes too late is given back or credited.
+ */
 
 /** The items at the price that a coupon gives, or why it gives none. Nothing is used up yet. */
 export function applyCoupon(
@@ -23,8 +28,8 @@ export function applyCoupon(
   if (coupon === undefined) return invalid(`there is no coupon ${code}`)
   if (time < coupon.validFrom) return invalid(`${code} is not valid yet`)
   if (time >= coupon.validUntil) return invalid(`${code} has expired`)
-  if (coupon.maxUses !== null && usesOf(tx, code, everybody) >= coupon.maxUses) return invalid(`${code} is used up`)
-  if (usesOf(tx, code, author) >= coupon.usesPerAccount) return invalid(`you have used ${code} already`)
+  const usedUp = couponObstacle(tx, context, code, author)
+  if (usedUp !== null) return usedUp
   if (!items.some(item => isFor(coupon, item))) return invalid(`${code} is not for what you order`)
   let leftMsat = coupon.amountMsat ?? 0
   return items.map(item => {
@@ -32,8 +37,24 @@ export function applyCoupon(
     const offMsat =
       coupon.percent === null ? Math.min(leftMsat, item.totalMsat) : partOf(item.totalMsat, coupon.percent)
     leftMsat -= offMsat
-    return toItem(item.sellable, item.params, [...item.lines, { description: `coupon ${code}`, amountMsat: -offMsat }])
+    return toItem(item.sellable, item.params, [
+      ...item.lines,
+      { description: `coupon ${code}`, amountMsat: -offMsat, fiat: null },
+    ])
   })
+}
+
+/** Why an account cannot use a coupon once more, or `null` when it can, or when nobody knows the coupon any more. */
+export function couponObstacle(
+  reader: Reader,
+  { settings }: Context,
+  code: string | null,
+  account: string,
+): Rejection | null {
+  const coupon = code === null ? undefined : settings.coupons.find(one => one.code === code)
+  if (code === null || coupon === undefined) return null
+  if (coupon.maxUses !== null && usesOf(reader, code, everybody) >= coupon.maxUses) return invalid(`${code} is used up`)
+  return usesOf(reader, code, account) >= coupon.usesPerAccount ? invalid(`you have used ${code} already`) : null
 }
 
 /** Counts one use of a coupon by an account, or takes one back. */
@@ -51,8 +72,8 @@ function isFor(coupon: Coupon, item: Item): boolean {
   return coupon.items.includes(item.sellable)
 }
 
-function usesOf(tx: Transactor, code: string, by: string): number {
-  return tx.get(tables.couponUses, [code, by])?.count ?? 0
+function usesOf(reader: Reader, code: string, by: string): number {
+  return reader.get(tables.couponUses, [code, by])?.count ?? 0
 }
 
 /** Whole satoshis, rounded down: many wallets can pay nothing smaller. */

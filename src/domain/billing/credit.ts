@@ -13,7 +13,12 @@ const msatPerSat = 1_000
  */
 export function creditFor(totalMsat: number, offeredMsat: number): number {
   const restMsat = Math.max(0, totalMsat - offeredMsat)
-  return Math.max(0, totalMsat - Math.ceil(restMsat / msatPerSat) * msatPerSat)
+  return Math.max(0, totalMsat - wholeSatoshis(restMsat))
+}
+
+/** Rounded up to whole satoshis: many wallets can pay nothing smaller. */
+export function wholeSatoshis(amountMsat: number): number {
+  return Math.ceil(amountMsat / msatPerSat) * msatPerSat
 }
 
 /** Sets an order's part of the balance aside; `false`: there is not so much. */

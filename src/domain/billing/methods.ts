@@ -165,7 +165,7 @@ export const balanceTopup = defineCommand({
   result: z.object({ order: orderView, invoice: invoiceView }),
   handle: (params, tx, context) =>
     placeOrder(tx, context, {
-      items: [toItem('top-up', {}, [{ description: 'top-up', amountMsat: params.amountMsat }])],
+      items: [toItem('top-up', {}, [{ description: 'top-up', amountMsat: params.amountMsat, fiat: null }])],
       pay: 'invoice',
       description: 'Balance top-up',
     }),

@@ -7,10 +7,11 @@ import type { Transactor } from '../../store/transaction.ts'
 import { type Context, deriveRef, type Handled, ok } from '../context.ts'
 import { list } from '../listing.ts'
 import { schedule } from '../schedule.ts'
-import { applyCoupon, countCouponUse } from './coupons.ts'
-import { creditFor, releaseCredit, reserveCredit } from './credit.ts'
+import { applyCoupon, countCouponUse, couponObstacle } from './coupons.ts'
+import { creditFor, releaseCredit, reserveCredit, wholeSatoshis } from './credit.ts'
 import { requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount, post } from './ledger.ts'
+import { ratesOf } from './rates.ts'
 import { countPurchase } from './referrals.ts'
 import type { Ordered, Sellable } from './sellable.ts'
 
@@ -37,7 +38,7 @@ export const paymentParams = {
 
 /** What an order looks like to its customer. */
 export function presentOrder(orderId: string, order: Order): object {
-  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon } = order
+  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon, rates } = order
   return {
     id: orderId,
     status,
@@ -47,6 +48,7 @@ export function presentOrder(orderId: string, order: Order): object {
     held,
     ...(creditMsat === 0 ? {} : { creditMsat }),
     ...(coupon === null ? {} : { coupon }),
+    ...(rates.length === 0 ? {} : { rates }),
     ...(invoiceId === null ? {} : { invoiceId }),
   }
 }
@@ -64,7 +66,6 @@ export function placeOrder(
   const { coupon = null } = wanted
   const items = coupon === null ? wanted.items : applyCoupon(tx, context, coupon, wanted.items)
   if (isRejection(items)) return items
-  countCouponUse(tx, coupon, context.author, 1)
   let totalMsat = 0
   for (const item of items) totalMsat += item.totalMsat
   const creditMsat = wanted.pay === 'balance' ? 0 : creditFor(totalMsat, wanted.creditMsat ?? 0)
@@ -79,6 +80,12 @@ export function placeOrder(
     held: false,
     coupon,
     creditMsat,
+    rates: ratesOf(
+      tx,
+      items.flatMap(({ lines }) => lines),
+    ),
+    fulfilledAt: null,
+    invoicedMsat: 0,
   }
   list(tx, order.account, 'order', { time: order.createdAt, id: orderId })
   if (wanted.pay === 'balance' || totalMsat === creditMsat) {
@@ -97,7 +104,10 @@ export function placeOrder(
   // Money that stays the customer's own need not wait: nothing can keep it from being useful.
   const hold = itemsOf(context, orderId, order).some(([sellable]) => sellable.revenue !== null)
   const { description } = wanted
-  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat: totalMsat - creditMsat, description, hold })
+  const restMsat = totalMsat - creditMsat
+  // What is converted seldom comes to whole satoshis; what is paid too much stays on the balance.
+  const amountMsat = order.rates.length === 0 ? restMsat : wholeSatoshis(restMsat)
+  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat, description, hold })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
   return { status: 'pending', orderId }
@@ -118,19 +128,22 @@ function lacksBalance(tx: Transactor, { account, totalMsat }: Order, neededMsat:
   return reject('INSUFFICIENT_BALANCE', 'the balance does not cover the price', details)
 }
 
-/** The first reason why an order's things cannot be handed over now. */
+/** The first reason why an order's things cannot be handed over now, or not at its price. */
 export function findObstacle(tx: Transactor, context: Context, orderId: string, order: Order): Rejection | null {
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
     const obstacle = sellable.obstacle(ordered, tx, context)
     if (obstacle !== null) return obstacle
   }
-  return null
+  return usesCoupon(order) ? null : couponObstacle(tx, context, order.coupon, order.account)
 }
 
-/** Charges the customer's balance and hands over every item. The caller has found neither obstacle nor want of money. */
-export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order): Order {
-  if (hasEnded(order)) countCouponUse(tx, order.coupon, order.account, 1)
-  else releaseCredit(tx, context, orderId, order)
+/**
+ * Charges the customer's balance, to which `receivedMsat` have just come by the order's invoice, and hands over every item.
+ * The caller has found neither obstacle nor want of money.
+ */
+export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order, receivedMsat = 0): Order {
+  if (!usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, 1)
+  if (!hasEnded(order)) releaseCredit(tx, context, orderId, order)
   const revenues = new Map<string, number>()
   for (const [sellable, ordered, item] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, false, tx, context)
@@ -143,7 +156,12 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
     post(tx, context, { debit: customerAccount(order.account), credit, amountMsat, reason: `sale:${credit}`, orderId })
   }
   if (revenues.size > 0) countPurchase(tx, context, orderId, order)
-  const fulfilled: Order = { ...order, status: 'fulfilled' }
+  const fulfilled: Order = {
+    ...order,
+    status: 'fulfilled',
+    fulfilledAt: context.time,
+    invoicedMsat: Math.min(receivedMsat, order.totalMsat),
+  }
   tx.put(tables.orders, [orderId], fulfilled)
   return fulfilled
 }
@@ -151,9 +169,9 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
 /** Keeps an order's things for it while its payment is taken. The caller has found no obstacle. */
 export function claimOrder(tx: Transactor, context: Context, orderId: string, order: Order): void {
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.claim(ordered, tx, context)
-  if (hasEnded(order)) {
-    countCouponUse(tx, order.coupon, order.account, 1)
-    if (!reserveCredit(tx, context, orderId, order)) throw new Error('an order was claimed that cannot be paid')
+  if (!usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, 1)
+  if (hasEnded(order) && !reserveCredit(tx, context, orderId, order)) {
+    throw new Error('an order was claimed that cannot be paid')
   }
   tx.put(tables.orders, [orderId], { ...order, status: 'accepted' })
 }
@@ -170,7 +188,7 @@ export function endOrder(
     sellable.release(ordered, order.status === 'invoiced', tx, context)
   }
   releaseCredit(tx, context, orderId, order)
-  countCouponUse(tx, order.coupon, order.account, -1)
+  if (usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, -1)
   const ended: Order = { ...order, status }
   tx.put(tables.orders, [orderId], ended)
   return ended
@@ -181,14 +199,19 @@ export function loseOrder(tx: Transactor, context: Context, orderId: string, ord
   if (!hasEnded(order)) {
     for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.release(ordered, false, tx, context)
     releaseCredit(tx, context, orderId, order)
-    countCouponUse(tx, order.coupon, order.account, -1)
+    if (usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, -1)
   }
   const lost: Order = { ...order, status: 'credited' }
   tx.put(tables.orders, [orderId], lost)
   return lost
 }
 
-/** Whether an order has given back its part of the balance and its coupon. */
+/** Whether its coupon counts as used by an order that is not fulfilled: its payment is being taken. */
+function usesCoupon({ status }: Order): boolean {
+  return status === 'accepted'
+}
+
+/** Whether an order has given back its part of the balance. */
 export function hasEnded({ status }: Order): boolean {
   return status === 'expired' || status === 'cancelled'
 }

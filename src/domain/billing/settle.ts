@@ -63,7 +63,8 @@ function completeOrder(
   }
   const obstacle = findObstacle(tx, context, invoice.orderId, order)
   if (obstacle === null) {
-    return { type: 'order.fulfilled', order: fulfilOrder(tx, context, invoice.orderId, order), reason: null }
+    const fulfilled = fulfilOrder(tx, context, invoice.orderId, order, receivedMsat)
+    return { type: 'order.fulfilled', order: fulfilled, reason: null }
   }
   const lost = loseOrder(tx, context, invoice.orderId, order)
   return { type: 'order.credited', order: lost, reason: obstacle.message }

@@ -1,6 +1,9 @@
 import { z } from 'zod'
-import { reject } from '../../rejections.ts'
+import { isRejection, type Rejection, reject } from '../../rejections.ts'
+import type { Line } from '../../store/money-tables.ts'
+import type { Settings } from '../../store/settings-row.ts'
 import { paymentParams, placeOrder } from '../billing/orders.ts'
+import { convert, fiatLine, type Moment, rateOf, rateView } from '../billing/rates.ts'
 import { toItem } from '../billing/sellable.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 
@@ -14,8 +17,36 @@ export const itemList = defineQuery({
   privacy: 'public',
   summary: 'What is on the price list besides names.',
   params: z.strictObject({}),
-  result: z.object({ items: z.array(z.object({ id: z.string(), description: z.string(), priceMsat: z.int() })) }),
-  answer: (_params, _reader, { settings }) => ({ items: settings.items }),
+  result: z.object({
+    items: z.array(
+      z.object({
+        id: z.string(),
+        description: z.string(),
+        /** What one costs now; `null` while the exchange rate of its currency is not known. */
+        priceMsat: z.int().nullable(),
+        /** The price that it is converted from, in minor units of the currency. */
+        fiat: z.object({ currency: z.string(), amountMinor: z.int() }).nullable(),
+      }),
+    ),
+    /** The exchange rates that hold now. An order keeps those that hold when it is placed. */
+    rates: z.array(rateView).optional(),
+  }),
+  answer: (_params, reader, { settings, time }) => {
+    const at = { reader, settings, time }
+    const currencies = new Set(settings.items.flatMap(({ fiat }) => (fiat === null ? [] : [fiat.currency])))
+    const rates = [...currencies].flatMap(currency => {
+      const rate = rateOf(at, currency)
+      return isRejection(rate) ? [] : [rate]
+    })
+    const items = settings.items.map(one => {
+      if (one.fiat === null) return one
+      const { currency, amountMinor } = one.fiat
+      const rate = rates.find(known => known.currency === currency)
+      const priceMsat = rate === undefined ? null : convert(amountMinor, rate)
+      return { ...one, priceMsat: isRejection(priceMsat) ? null : priceMsat }
+    })
+    return rates.length === 0 ? { items } : { items, rates }
+  },
 })
 
 export const orderPlace = defineCommand({
@@ -40,7 +71,8 @@ export const orderPlace = defineCommand({
     for (const { itemId: id, quantity } of params.items) {
       const listed = context.settings.items.find(one => one.id === id)
       if (listed === undefined) return reject('NOT_FOUND', `${id} is not on the price list`)
-      const line = { description: `${quantity} × ${listed.description}`, amountMsat: listed.priceMsat * quantity }
+      const line = lineOf({ reader: tx, settings: context.settings, time: context.time }, listed, quantity)
+      if (isRejection(line)) return line
       items.push(toItem('item', { itemId: id, quantity }, [line]))
     }
     const totalMsat = items.reduce((sum, one) => sum + one.totalMsat, 0)
@@ -48,3 +80,14 @@ export const orderPlace = defineCommand({
     return placeOrder(tx, context, { ...params, items, description: `Order of ${items.length} things` })
   },
 })
+
+/** What so many of a thing on the price list cost now. */
+function lineOf(
+  at: Moment,
+  { description, priceMsat, fiat }: Settings['items'][number],
+  quantity: number,
+): Line | Rejection {
+  const text = `${quantity} × ${description}`
+  if (fiat === null) return { description: text, amountMsat: priceMsat * quantity, fiat }
+  return fiatLine(at, text, { ...fiat, amountMinor: fiat.amountMinor * quantity })
+}

@@ -3,9 +3,11 @@ import { hash, identifier, page, relayUrl } from '../../protocol/fields.ts'
 import { type Identifier, splitIdentifier } from '../../protocol/names.ts'
 import { recordInputs, recordsFault } from '../../protocol/records.ts'
 import { isRejection, type Rejection, reject } from '../../rejections.ts'
+import type { Line } from '../../store/money-tables.ts'
 import { type Record, type RowOf, recordRow, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
 import { paymentParams, placeOrder } from '../billing/orders.ts'
+import { ratesOf, rateView } from '../billing/rates.ts'
 import { toItem } from '../billing/sellable.ts'
 import { ok } from '../context.ts'
 import { listed } from '../listing.ts'
@@ -48,25 +50,38 @@ export const identifierQuote = defineQuery({
   result: z.object({
     identifier: z.string(),
     status: z.enum(['renewable', 'available', 'premium', 'invalid', 'reserved', 'taken', 'held', 'closed', 'unknown']),
-    lines: z.array(z.object({ description: z.string(), amountMsat: z.int() })),
+    lines: z.array(
+      z.object({
+        description: z.string(),
+        amountMsat: z.int(),
+        /** The price that `amountMsat` was converted from, in minor units of the currency. */
+        fiat: z.object({ currency: z.string(), amountMinor: z.int() }).nullable(),
+      }),
+    ),
     totalMsat: z.int(),
+    /** The exchange rates that hold now. An order keeps those that hold when it is placed. */
+    rates: z.array(rateView).optional(),
     reason: z.string().optional(),
   }),
   answer: (params, reader, { settings, author, time }) => {
     const wanted = { ...splitIdentifier(params.identifier), years: params.years, account: author }
-    if (params.renew) {
-      const lines = renewalOf(reader, { ...wanted, time })
-      if (isRejection(lines)) return lines
-      const { totalMsat } = toItem('identifier-renewal', {}, lines)
-      return { identifier: params.identifier, status: 'renewable', lines, totalMsat }
+    const at = { reader, settings, time }
+    const priced = (status: string, kind: string, lines: Line[]) => {
+      const { totalMsat } = toItem(kind, {}, lines)
+      const rates = ratesOf(reader, lines)
+      return { identifier: params.identifier, status, lines, totalMsat, ...(rates.length === 0 ? {} : { rates }) }
     }
-    const availability = availabilityOf(reader, settings, wanted)
+    if (params.renew) {
+      const lines = renewalOf(at, wanted)
+      return isRejection(lines) ? lines : priced('renewable', 'identifier-renewal', lines)
+    }
+    const availability = availabilityOf(at, wanted)
+    if (availability.status === 'unpriced') return availability.rejection
     if ('rejection' in availability) {
       const reason = availability.rejection.message
       return { identifier: params.identifier, status: availability.status, lines: [], totalMsat: 0, reason }
     }
-    const { status, lines } = availability
-    return { identifier: params.identifier, status, lines, totalMsat: toItem('identifier', {}, lines).totalMsat }
+    return priced(availability.status, 'identifier', availability.lines)
   },
 })
 
@@ -87,11 +102,8 @@ export const identifierRegister = defineCommand({
   mayHoldUnpaid: ({ pay }) => pay === 'invoice',
   handle: (params, tx, context) => {
     const wanted = splitIdentifier(params.identifier)
-    const availability = availabilityOf(tx, context.settings, {
-      ...wanted,
-      years: params.years,
-      account: context.author,
-    })
+    const { settings, time, author: account } = context
+    const availability = availabilityOf({ reader: tx, settings, time }, { ...wanted, years: params.years, account })
     if ('rejection' in availability) return availability.rejection
     const fault = recordsRejection(tx, wanted, params.records)
     if (fault !== null) return fault
@@ -120,7 +132,8 @@ export const identifierRenew = defineCommand({
   handle: (params, tx, context) => {
     const { identifier: full, years: term } = params
     const { name, domain } = splitIdentifier(full)
-    const lines = renewalOf(tx, { name, domain, years: term, time: context.time })
+    const { settings, time } = context
+    const lines = renewalOf({ reader: tx, settings, time }, { name, domain, years: term })
     if (isRejection(lines)) return lines
     const since = tx.get(tables.identifiers, [domain, name])?.since
     const item = toItem('identifier-renewal', { identifier: full, years: term, since }, lines)

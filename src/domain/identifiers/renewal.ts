@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { splitIdentifier } from '../../protocol/names.ts'
-import { isRejection, reject } from '../../rejections.ts'
+import { reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
-import { renewalOf } from './availability.ts'
+import { renewalObstacle } from './availability.ts'
 import { renewName } from './lifecycle.ts'
 
 /** `since`: which registration of the name it is for; another that follows is not what was paid for. */
@@ -20,8 +20,8 @@ export const renewal: Sellable = {
   release: () => undefined,
   obstacle: (ordered, tx, { time }) => {
     const { since, ...wanted } = wantedOf(ordered)
-    const lines = renewalOf(tx, { ...wanted, time })
-    if (isRejection(lines)) return lines
+    const obstacle = renewalObstacle(tx, { ...wanted, time })
+    if (obstacle !== null) return obstacle
     const row = tx.get(tables.identifiers, [wanted.domain, wanted.name])
     return row?.since === since ? null : reject('CONFLICT', 'the name has been registered anew since')
   },

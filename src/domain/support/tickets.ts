@@ -1,7 +1,7 @@
 import { reject } from '../../rejections.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
 import type { Reader, Transactor } from '../../store/transaction.ts'
-import { type Context, isStaff, type QueryContext } from '../context.ts'
+import { type Context, isStaff, type Viewer } from '../context.ts'
 
 export type Ticket = RowOf<'tickets'>
 
@@ -11,7 +11,7 @@ export function presentTicket(ticketId: string, ticket: Ticket) {
 }
 
 /** A ticket that the caller may see, or why not. */
-export function visibleTicket(reader: Reader, context: QueryContext, ticketId: string) {
+export function visibleTicket(reader: Reader, context: Viewer, ticketId: string) {
   const ticket = reader.get(tables.tickets, [ticketId])
   if (ticket === undefined) return reject('NOT_FOUND', 'there is no such ticket')
   if (ticket.account === context.author || isStaff(context.settings, context.author)) return ticket

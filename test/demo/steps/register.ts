@@ -3,20 +3,25 @@ import { createECDH } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode } from 'light-bolt11-decoder'
+import { verifyEvent } from 'nostr-tools'
+import type { NostrEvent } from '../../../relay/event.ts'
 import { mirrorName, tagsOf } from '../mirror.ts'
 import { payeeOf } from '../payee.ts'
 import { lookUp, run, type Stage } from '../stage.ts'
 import type { Step } from '../timeline.ts'
 
 const identifier = 'alice@localhost'
-/** 1,000 sats and 100 for each of five letters, as the default configuration has it. */
-const priceMsat = 1_500_000
+/** 1,000 sats and 100 for each of five letters, as the default configuration has it; a fifth less with the coupon. */
+const quotedMsat = 1_500_000
+const coupon = 'WELCOME20'
+const priceMsat = 1_200_000
 const invoiceExpirySeconds = 900
 
 /** Alice finds the service, registers a name and pays for it. */
 export function registerSteps(stage: Stage): Step[] {
   let bolt11 = ''
   let commandId = ''
+  let orderId = ''
   return [
     {
       name: 'NDK reads what the service offers (kind 12410)',
@@ -36,14 +41,14 @@ export function registerSteps(stage: Stage): Step[] {
       name: `identifier.quote: what is ${identifier}?`,
       run: async () => {
         const { body } = await stage.alice.ask(22_410, 'identifier.quote', { identifier })
-        deepEqual([body.status, body.totalMsat], ['available', priceMsat])
-        return `available for ${priceMsat / 1_000} sats a year`
+        deepEqual([body.status, body.totalMsat], ['available', quotedMsat])
+        return `available for ${quotedMsat / 1_000} sats a year`
       },
     },
     {
-      name: 'identifier.register, published by NDK, encrypted (NIP-44)',
+      name: `identifier.register with the coupon ${coupon}, published by NDK, encrypted (NIP-44)`,
       run: async () => {
-        const { status, body, event } = await stage.alice.ask(2410, 'identifier.register', { identifier })
+        const { status, body, event } = await stage.alice.ask(2410, 'identifier.register', { identifier, coupon })
         equal(status, 'payment-required')
         bolt11 = (body.invoice as { bolt11: string }).bolt11
         commandId = tagsOf(event, 'e')[0]?.[0] ?? ''
@@ -55,7 +60,7 @@ export function registerSteps(stage: Stage): Step[] {
       run: async () => {
         const { sections } = decode(bolt11)
         const values = Object.fromEntries(sections.map(section => [section.name, 'value' in section && section.value]))
-        equal(values.amount, String(priceMsat), 'the amount is the price that was quoted')
+        equal(values.amount, String(priceMsat), 'the amount is the price that was quoted, less the coupon')
         equal(values.expiry, invoiceExpirySeconds)
         const payee = payeeOf(bolt11, String(values.signature))
         equal(payee, nodeIdOf(stage.directory), 'the invoice is signed by the node of the wallet')
@@ -76,7 +81,31 @@ export function registerSteps(stage: Stage): Step[] {
         const { body, event } = await stage.alice.notice('order.fulfilled')
         equal(tagsOf(event, 'e')[0]?.[0], commandId, 'the notice names the command')
         equal(body.receivedMsat, priceMsat)
-        return `${body.receivedMsat} msat received, order ${(body.order as { status: string }).status}`
+        const order = body.order as { id: string; status: string }
+        orderId = order.id
+        return `${body.receivedMsat} msat received, order ${order.status}`
+      },
+    },
+    {
+      name: 'order.receipt: an event of the service that Alice can show to anybody',
+      run: async () => {
+        const { body } = await stage.alice.ask(22_410, 'order.receipt', { orderId })
+        const receipt = body.receipt as NostrEvent
+        equal(verifyEvent(receipt), true, 'the signature is right')
+        equal(receipt.pubkey, stage.panda.servicePublicKey)
+        const { customer, totalMsat } = JSON.parse(receipt.content) as { customer: string; totalMsat: number }
+        deepEqual([customer, totalMsat], [stage.alice.key.publicKey, priceMsat])
+        return `signed by ${receipt.pubkey.slice(0, 16)}…: ${totalMsat} msat paid`
+      },
+    },
+    {
+      name: 'item.list: what does something cost that is priced in euros?',
+      run: async () => {
+        const { body } = await stage.alice.ask(22_410, 'item.list', {})
+        const mug = (body.items as { id: string; priceMsat: number; fiat: object }[]).find(({ id }) => id === 'mug')
+        deepEqual(mug?.fiat, { currency: 'EUR', amountMinor: 1_250 })
+        equal(mug?.priceMsat, 25_000_000, 'at the rate of the configuration')
+        return `12.50 EUR are ${mug.priceMsat / 1_000} sats now`
       },
     },
     {

@@ -84,7 +84,7 @@ describe('the welcome', () => {
     operatorNote: null,
   }
   const publicUrls = { http: 'https://panda.example', websocket: 'wss://panda.example' }
-  const defaults = { basePriceSat: 0, pricePerCharSat: 0, ttlSeconds: 60, open: true }
+  const defaults = { basePriceSat: 0, pricePerCharSat: 0, price: null, ttlSeconds: 60, open: true }
   const configOf = (domain: string, host = '127.0.0.1', data = './data') => ({
     data,
     domains: [{ ...defaults, name: domain }],

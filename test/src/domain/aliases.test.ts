@@ -44,6 +44,7 @@ function names(records: readonly Record[][]): void {
       pricePerCharMsat: 0,
       ttlSeconds: 900,
       open: true,
+      fiat: null,
       createdAt: 0,
     })
   })

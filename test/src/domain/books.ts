@@ -55,6 +55,10 @@ export function contradictions(environment: Environment): string[] {
       found.push(`${name} lapsed for ever`)
   }
 
+  for (const { key, row } of rows(tables.domains)) {
+    if (row.fiat !== null && row.basePriceMsat + row.pricePerCharMsat > 0) found.push(`${key[0]} is priced twice`)
+  }
+
   const invoices = rows(tables.invoices)
   same(
     'invoices by hash',
@@ -98,8 +102,27 @@ export function contradictions(environment: Environment): string[] {
   let reservedMsat = 0
   for (const row of orders.values()) {
     const isOpen = row.status === 'held' || row.status === 'invoiced' || row.status === 'accepted'
+    if ((row.status === 'fulfilled') !== (row.fulfilledAt !== null))
+      found.push(`${row.status} since ${row.fulfilledAt}`)
+    const receivedMsat = invoices.find(({ key }) => key[0] === row.invoiceId)?.row.receivedMsat ?? 0
+    if (row.invoicedMsat > Math.min(receivedMsat, row.totalMsat)) found.push(`${row.invoicedMsat} came by no invoice`)
+    for (const { fiat, amountMsat } of row.items.flatMap(({ lines }) => lines)) {
+      const rate = row.rates.find(({ currency }) => currency === fiat?.currency)
+      if (fiat === null || rate === undefined) continue
+      const exactMsat = (fiat.amountMinor / 100 / Number(rate.perBitcoin)) * 1e11
+      if (Math.abs(amountMsat - exactMsat) > 1 + exactMsat / 1e12) found.push(`${amountMsat} is not ${exactMsat}`)
+      if (rate.observedAt > row.createdAt) found.push(`an order has a rate of ${rate.observedAt}`)
+    }
+    const priced = row.items
+      .flatMap(({ lines }) => lines)
+      .filter(({ fiat, amountMsat }) => fiat !== null && amountMsat > 0)
+    same(
+      'the rates of an order',
+      row.rates.map(({ currency }) => currency),
+      [...new Set(priced.map(({ fiat }) => fiat?.currency ?? ''))],
+    )
     if (isOpen) reservedMsat += row.creditMsat
-    if (row.coupon === null || !(isOpen || row.status === 'fulfilled')) continue
+    if (row.coupon === null || !(row.status === 'accepted' || row.status === 'fulfilled')) continue
     for (const by of ['', row.account]) uses.set(`${row.coupon} ${by}`, (uses.get(`${row.coupon} ${by}`) ?? 0) + 1)
   }
   same(

@@ -81,15 +81,81 @@ describe('a coupon', () => {
     })
   })
 
-  it('is used by an order that waits to be paid, and free again when that is over', async () => {
-    register('WELCOME20', { pay: 'invoice' })
-    await service.walletAnswers()
-    expect([uses('WELCOME20'), uses('WELCOME20', alice.publicKey)]).toEqual([1, 1])
+  it('is not used up by orders that nobody pays, of however many keys', async () => {
+    for (let seed = 100; seed < 110; seed++) {
+      const identifier = `name${seed}@example.com`
+      expect(register('WELCOME20', { pay: 'invoice', identifier }, keyOf(seed)).status).toBe('pending')
+      await service.walletAnswers()
+    }
+    expect(uses('WELCOME20')).toBe(0)
+    expect(register('WELCOME20').status).toBe('ok')
+    expect(uses('WELCOME20')).toBe(1)
     await service.advance(1_300)
+    expect(uses('WELCOME20')).toBe(1)
+  })
+
+  it.each(['created', 'held'] as const)(
+    'has its last use by who pays first; who pays later has the money back: %s',
+    async how => {
+      register('WELCOME20')
+      const hashes = []
+      for (const [key, name] of [
+        [bob, 'bob'],
+        [carol, 'carol'],
+      ] as const) {
+        register('WELCOME20', { pay: 'invoice', identifier: `${name}@example.com` }, key)
+        hashes.push(await service.walletAnswers(how))
+      }
+      for (const [index, paymentHash] of hashes.entries()) {
+        if (how === 'created') await service.settle(paymentHash, 1_200_000)
+        else {
+          await service.accept(paymentHash, 1_200_000)
+          await service.endHold(index === 0 ? { receivedMsat: 1_200_000 } : null)
+        }
+      }
+      const last = service.notices(carol).at(-1)
+      expect(last).toMatchObject({
+        type: how === 'created' ? 'order.credited' : 'invoice.cancelled',
+        body: { reason: 'WELCOME20 is used up' },
+      })
+      expect(service.query(bob, 'identifier.list', {}).body.identifiers).toHaveLength(1)
+      expect(balance(carol)).toBe(how === 'created' ? 1_200_000 : 0)
+      expect(uses('WELCOME20')).toBe(2)
+    },
+  )
+
+  it('is free again when a payment is lost while it is taken', async () => {
+    register('WELCOME20', { pay: 'invoice' })
+    await service.accept(await service.walletAnswers('held'), 1_200_000)
+    expect([uses('WELCOME20'), uses('WELCOME20', alice.publicKey)]).toEqual([1, 1])
+    await service.endHold(null)
     expect([uses('WELCOME20'), uses('WELCOME20', alice.publicKey)]).toEqual([0, 0])
   })
 
-  it('is used again by an order that is paid late', async () => {
+  it('gives its price once to an account that has ordered twice with it', async () => {
+    const hashes = []
+    for (const name of ['alice', 'other']) {
+      register('WELCOME20', { pay: 'invoice', identifier: `${name}@example.com` })
+      hashes.push(await service.walletAnswers())
+    }
+    for (const paymentHash of hashes) await service.settle(paymentHash, 1_200_000)
+    expect(service.notices(alice).at(-1)).toMatchObject({
+      type: 'order.credited',
+      body: { reason: 'you have used WELCOME20 already' },
+    })
+  })
+
+  it('that is used up keeps an order from being paid from the balance', async () => {
+    register('WELCOME20', { pay: 'invoice' })
+    const paymentHash = await service.walletAnswers()
+    const { invoiceId } = service.environment.reader.get(tables.invoicesByHash, [paymentHash]) ?? {}
+    register('WELCOME20', { identifier: 'other@example.com' })
+    expect(service.send(alice, 'invoice.pay', { from: 'balance', invoiceId }).body).toMatchObject({
+      code: 'COUPON_INVALID',
+    })
+  })
+
+  it('is used by an order that is paid late', async () => {
     register('WELCOME20', { pay: 'invoice' })
     const paymentHash = await service.walletAnswers()
     await service.advance(1_300)
@@ -98,7 +164,7 @@ describe('a coupon', () => {
     expect(service.notices(alice).at(-1)).toMatchObject({ type: 'order.fulfilled' })
   })
 
-  it('is free again when the order cannot be fulfilled', async () => {
+  it('is not used by an order that is paid and cannot be fulfilled', async () => {
     register('WELCOME20', { pay: 'invoice', identifier: 'race@example.com' })
     const [order] = service.environment.reader.range(tables.orders, []).filter(({ row }) => row.status === 'held')
     const paymentHash = await service.walletAnswers()

@@ -10,6 +10,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../../src/domain/billing/invoice-facts.ts'
+import { rateObserved } from '../../../src/domain/billing/rates.ts'
 import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
@@ -17,12 +18,32 @@ import { keyOf, openService, operator, staff, type TestService, testSettings } f
 import { contradictions } from './books.ts'
 
 const customers = [keyOf(2), keyOf(3), keyOf(4)]
-const names = ['aa@example.com', 'bbb@example.com', 'cc@free.example', 'admin@example.com', 'dd@closed.example']
-const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 3, usesPerAccount: 2, items: ['identifier'] }
+const names = [
+  'aa@example.com',
+  'bbb@example.com',
+  'cc@free.example',
+  'admin@example.com',
+  'dd@closed.example',
+  'ee@euro.example',
+]
+const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 3, usesPerAccount: 2, items: ['identifier', 'item'] }
 const coupons = [
   { ...always, code: 'TENTH', percent: 10, amountMsat: null },
   { ...always, code: 'GIFT', percent: null, amountMsat: 900_000 },
 ]
+const euro = { currency: 'EUR', baseMinor: 499, perCharMinor: 10 }
+const settings = {
+  ...testSettings,
+  coupons,
+  domains: [
+    ...testSettings.domains,
+    { name: 'euro.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 60, open: true, fiat: euro },
+  ],
+  items: [
+    ...testSettings.items,
+    { id: 'mug', description: 'a mug', priceMsat: 0, fiat: { currency: 'EUR', amountMinor: 1_234 } },
+  ],
+}
 const sha256 = (text: string) => createHash('sha256').update(Buffer.from(text, 'hex')).digest('hex')
 const preimageOf = (invoiceId: string) => sha256(invoiceId)
 const hashOf = (invoiceId: string) => sha256(preimageOf(invoiceId))
@@ -91,6 +112,25 @@ const anyStep = fc.oneof(
       do: fc.constant('reprice' as const),
       basePriceMsat: fc.constantFrom(0, 1_000, 5_000_000),
       open: fc.boolean(),
+      fiat: fc.constantFrom(null, euro),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('observe' as const),
+      perBitcoin: fc.constantFrom('50000', '123456.789', '7000000'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('order' as const),
+      who,
+      itemId: fc.constantFrom('sticker', 'mug'),
+      pay: fc.constantFrom('invoice', 'balance'),
+      creditMsat: fc.option(fc.constantFrom(1, 500_000), { nil: undefined }),
+      coupon: fc.option(fc.constantFrom('TENTH', 'GIFT'), { nil: undefined }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), who, pick }) },
@@ -272,9 +312,22 @@ function createPlay(service: TestService) {
       case 'reprice':
         return send(operator, 'domain.set_policy', {
           domain: 'example.com',
-          basePriceMsat: step.basePriceMsat,
+          basePriceMsat: step.fiat === null ? step.basePriceMsat : 0,
+          pricePerCharMsat: step.fiat === null ? 100_000 : 0,
           open: step.open,
+          fiat: step.fiat,
         })
+      case 'observe': {
+        const rate = { perBitcoin: step.perBitcoin, sources: ['test'], observedAt: service.clock.time }
+        const params = { currency: 'EUR', ...rate }
+        await service.appendFact({ method: rateObserved, params, dedupeKey: `rate:${JSON.stringify(rate)}` })
+        return
+      }
+      case 'order': {
+        const { itemId, pay, creditMsat, coupon } = step
+        const items = [{ itemId, quantity: 3 }]
+        return send(key(step.who), 'order.place', { items, pay, creditMsat, coupon })
+      }
       case 'resend': {
         const event = pickOf(sent, step.pick)
         if (event !== undefined) service.apply(event)
@@ -292,7 +345,7 @@ function createPlay(service: TestService) {
 it('whatever three customers do, money, names, indices and results stay consistent, and the log tells it all', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 15, maxLength: 45, size: 'max' }), async steps => {
-      const service = await openService({ ...testSettings, coupons })
+      const service = await openService(settings)
       try {
         const { play, sent } = createPlay(service)
         for (const step of steps) {

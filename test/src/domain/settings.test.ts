@@ -84,6 +84,7 @@ describe('config.applied', () => {
       ttlSeconds: 3_600,
       open: true,
       createdAt,
+      fiat: null,
     })
   })
 

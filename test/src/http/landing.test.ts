@@ -15,7 +15,13 @@ const document = {
   terms_of_service: 'https://example.com/terms?a=1&b=2',
   limitation: { max_message_length: 131_072, auth_required: false },
 }
-const domain = { name: 'example.com', basePriceMsat: 1_000_000, pricePerCharMsat: 100_500, open: true }
+const domain = { name: 'example.com', basePriceMsat: 1_000_000, pricePerCharMsat: 100_500, open: true, fiat: null }
+const inEuro = {
+  ...domain,
+  basePriceMsat: 0,
+  pricePerCharMsat: 0,
+  fiat: { currency: 'EUR', baseMinor: 499, perCharMinor: 5 },
+}
 
 function page(changes: Partial<Landing> = {}): string {
   const urls = { http: 'https://panda.example', websocket: 'wss://panda.example' }
@@ -74,6 +80,8 @@ describe('the page for browsers', () => {
   it.each([
     [{ ...domain, pricePerCharMsat: 0 }, '<td>1000</td>'],
     [{ ...domain, basePriceMsat: 0, pricePerCharMsat: 0 }, '<td>nothing</td>'],
+    [{ ...inEuro, fiat: { ...inEuro.fiat, perCharMinor: 0 } }, '<td>4.99 EUR</td>'],
+    [inEuro, '<td>4.99 EUR and 0.05 EUR for each character</td>'],
   ])('says the price of %o', (sold, expected) => {
     expect(page({ domains: [sold] })).toContain(expected)
   })
