@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
+import type { LightningAddresses } from './adapters/lnurl-pay/port.ts'
 import type { Config } from './config.ts'
+import { resolveAddressWorker } from './jobs/addresses.ts'
 import { askedPayments } from './jobs/asked-payments.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
 import { cancelHoldWorker, settleHoldWorker } from './jobs/holds.ts'
@@ -33,6 +35,7 @@ export function startJobs(options: {
   config: Config
   environment: Environment
   wallet: LightningBackend
+  addresses: LightningAddresses
   preimageOf: PreimageOf
   relay: Relay
   appendFact: AppendFact
@@ -40,7 +43,7 @@ export function startJobs(options: {
   metrics: ServiceMetrics
   log: Logger
 }): Jobs {
-  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log } = options
+  const { config, environment, wallet, addresses, preimageOf, relay, appendFact, clock, metrics, log } = options
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
@@ -52,6 +55,7 @@ export function startJobs(options: {
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
+      'resolve-address': resolveAddressWorker(addresses),
       'pay-invoice': payInvoiceWorker(
         wallet,
         askedPayments({ environment, applyLocally: relay.applyLocally }),

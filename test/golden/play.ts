@@ -8,7 +8,7 @@ import {
   invoiceSettled,
 } from '../../src/domain/billing/invoice-facts.ts'
 import { walletReconciled } from '../../src/domain/billing/reconcile.ts'
-import { paymentEnded } from '../../src/domain/billing/withdraw-methods.ts'
+import { paymentEnded } from '../../src/domain/billing/withdraw-facts.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { deriveRef } from '../../src/domain/context.ts'
 import { configApplied } from '../../src/domain/settings.ts'

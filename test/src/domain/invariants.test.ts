@@ -10,7 +10,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../../src/domain/billing/invoice-facts.ts'
-import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
+import { paymentEnded } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, operator, staff, type TestService, testSettings } from '../service.ts'

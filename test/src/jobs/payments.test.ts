@@ -25,7 +25,14 @@ const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }
   id: '2'.repeat(32),
   createdAt: 0,
   type: 'pay-invoice' as const,
-  payload: { withdrawalId, bolt11, paymentHash, maxFeeMsat: 1_000, expiresAt: fixture.now() + 3_600 },
+  payload: {
+    withdrawalId,
+    bolt11,
+    paymentHash,
+    maxFeeMsat: 1_000,
+    reserveMsat: 1_000,
+    expiresAt: fixture.now() + 3_600,
+  },
 })
 const worker = () => payInvoiceWorker(fixture.backend, remembered, () => time)
 const balance = () => fixture.backend.balanceMsat(never)
@@ -92,7 +99,7 @@ describe('paying for a customer', () => {
 
   it('fails at once where the wallet does not pay', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
-    const capabilities = async () => ({ hold: true, descriptionHash: true, pay: false, resolutionMsat: 1 as const })
+    const capabilities = async () => ({ ...(await fixture.backend.capabilities(never)), pay: false })
     const outcome = await payInvoiceWorker({ ...fixture.backend, capabilities }, remembered, () => time).attempt(
       job,
       never,

@@ -76,6 +76,8 @@ export function createNwcBackend(options: Options): LightningBackend {
       hold: holdMethods.every(method => methods.includes(method)),
       descriptionHash: true,
       pay: methods.includes('pay_invoice'),
+      // NIP-47 has no field for it.
+      limitsFees: false,
       resolutionMsat,
     }
   }
