@@ -60,7 +60,13 @@ function send({ lookup, authority }: Guard, url: URL, signal: AbortSignal): Prom
     if (signal.aborted) return fail(signal.reason)
     const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
     // Without an agent no connection is kept for somebody who is asked once.
-    const options: RequestOptions = { headers, lookup, signal, agent: false, ...(authority === undefined ? {} : { ca: authority }) }
+    const options: RequestOptions = {
+      headers,
+      lookup,
+      signal,
+      agent: false,
+      ...(authority === undefined ? {} : { ca: authority }),
+    }
     httpsRequest(url, options, resolve).on('error', fail).end()
   })
 }

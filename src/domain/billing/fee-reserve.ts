@@ -4,7 +4,9 @@ const msatPerSat = 1_000
 
 /** The most that the fee of a payment may be when its customer does not say, in millisatoshi. */
 export function feeReserveMsat({ payments }: Settings, amountMsat: number): number {
-  return Math.max(payments.minFeeMsat, Math.ceil((amountMsat / 1_000_000) * payments.feePpm))
+  // Exactly: the product leaves the safe integers, and fractions would be rounded up twice.
+  const partMsat = (BigInt(amountMsat) * BigInt(payments.feePpm) + 999_999n) / 1_000_000n
+  return Math.max(payments.minFeeMsat, Number(partMsat))
 }
 
 /** How much of an amount can be sent on when its fee is to come out of it too: whole satoshis, perhaps none. */
