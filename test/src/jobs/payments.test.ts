@@ -108,6 +108,23 @@ describe('paying for a customer', () => {
     expect(await balance()).toBe(fundsMsat)
   })
 
+  it.each([
+    ['less than the operator reckons with', 999, 'failed'],
+    ['as much as the operator reckons with', 1_000, 'paid'],
+  ])('by a wallet that cannot limit fees, with a limit of %s', async (_limit, maxFeeMsat, status) => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const unlimited = { ...(await fixture.backend.capabilities(never)), limitsFees: false }
+    const backend = { ...fixture.backend, capabilities: async () => unlimited }
+    const outcome = await payInvoiceWorker(backend, remembered, () => time).attempt(
+      { ...job, payload: { ...job.payload, maxFeeMsat } },
+      never,
+    )
+    expect(outcome).toMatchObject({ params: { outcome: { status } } })
+    // Refused before the wallet was asked: nothing has to be looked up.
+    expect(asked.size).toBe(status === 'paid' ? 1 : 0)
+    expect(await balance()).toBe(status === 'paid' ? fundsMsat - amountMsat : fundsMsat)
+  })
+
   it('is never given up, whatever the wallet says', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     fixture.fail('lookup', 'unavailable')
