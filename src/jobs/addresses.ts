@@ -14,6 +14,8 @@ type ResolveJob = Job & { type: 'resolve-address' }
  */
 export function resolveAddressWorker(addresses: LightningAddresses): JobWorker<'resolve-address'> {
   let underWay = 0
+  /** Why the addresses of jobs that are tried again did not answer the last time. */
+  const troubles = new Map<string, string>()
   return {
     attempt: async (job, signal) => {
       if (underWay >= maxAtOnce) return null
@@ -22,15 +24,21 @@ export function resolveAddressWorker(addresses: LightningAddresses): JobWorker<'
         const { lightningAddress, amountMsat, comment, currency } = job.payload
         const request = { lightningAddress, amountMsat, comment, currency }
         const answer = await addresses.requestInvoice(request, signal)
+        troubles.delete(job.id)
         return answer.status === 'invoice' ? resolved(job, answer.bolt11) : unresolved(job, answer.reason)
       } catch (error) {
-        if (error instanceof AddressUnavailable) return null
-        throw error
+        if (!(error instanceof AddressUnavailable)) throw error
+        troubles.set(job.id, error.message)
+        return null
       } finally {
         underWay--
       }
     },
-    giveUp: job => unresolved(job, 'the Lightning address does not answer: nothing was paid, try again later'),
+    giveUp: job => {
+      const trouble = troubles.get(job.id) ?? 'there was no time to ask it'
+      troubles.delete(job.id)
+      return unresolved(job, `${trouble}; nothing was paid, try again later`)
+    },
   }
 }
 

@@ -103,7 +103,9 @@ function isError(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'status' in value && value.status === 'ERROR'
 }
 
+/** Codes of the system's errors; whatever has none comes from the guard, whose words are for people. */
 function unavailable(error: unknown): AddressUnavailable {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : error instanceof Error ? error.name : ''
-  return new AddressUnavailable(`its server does not answer (${code})`)
+  const { code, name, message } = error as { code?: unknown; name?: unknown; message?: unknown }
+  const why = typeof code === 'string' ? code : name === 'Error' ? message : name
+  return new AddressUnavailable(`its server does not answer (${String(why)})`)
 }

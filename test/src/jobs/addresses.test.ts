@@ -102,10 +102,15 @@ describe('a withdrawal to an address', () => {
     expect(await attempt()).toBe(null)
     const [job] = jobs()
     if (job?.type !== 'resolve-address') throw new Error('no address is asked')
-    const fact = resolveAddressWorker({ requestInvoice: () => Promise.reject(new Error()) }).giveUp(job)
+    const away = new AddressUnavailable('its server does not answer (ENOTFOUND)')
+    const worker = resolveAddressWorker({ requestInvoice: () => Promise.reject(away) })
+    expect(await worker.attempt(job, never)).toBe(null)
+    const fact = worker.giveUp(job)
     if (fact === null) throw new Error('it is never given up')
     await service.appendFact(fact)
-    expect(last()).toMatchObject({ body: { withdrawal: { reason: expect.stringMatching(/does not answer/) } } })
+    expect(last()).toMatchObject({
+      body: { withdrawal: { reason: expect.stringMatching(/ENOTFOUND.*nothing was paid/) } },
+    })
     expect([balance(), await spent()]).toEqual([fundsMsat, 0])
   })
 
