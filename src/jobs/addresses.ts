@@ -2,8 +2,8 @@ import { AddressUnavailable, type LightningAddresses } from '../adapters/lnurl-p
 import { withdrawalResolved, withdrawalUnresolved } from '../domain/billing/withdraw-facts.ts'
 import type { Job, JobWorker } from './runner.ts'
 
-/** Strangers' servers may be slow: they get few of the places in which the wallet's work is done too. */
-const maxAtOnce = 4
+/** Strangers' servers may be slow: they get half of the places in which the wallet's work is done too. */
+const maxAtOnce = 8
 const maxReasonCharacters = 256
 
 type ResolveJob = Job & { type: 'resolve-address' }

@@ -39,7 +39,7 @@ const errorAnswer = z.object({ status: z.literal('ERROR'), reason: z.string().ca
  * answer it is.
  */
 export function createLnurlPay(options: Options): LightningAddresses {
-  const { now, timeoutMs = 10_000, port = 443 } = options
+  const { now, timeoutMs = 8_000, port = 443 } = options
 
   const ask = async (request: AddressRequest, signal: AbortSignal): Promise<string> => {
     const { lightningAddress, amountMsat, comment } = request
@@ -59,11 +59,13 @@ export function createLnurlPay(options: Options): LightningAddresses {
 
   return {
     requestInvoice: async (request, signal) => {
+      const timeout = AbortSignal.timeout(timeoutMs)
       try {
-        const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-        return { status: 'invoice', bolt11: await ask(request, within) }
+        return { status: 'invoice', bolt11: await ask(request, AbortSignal.any([signal, timeout])) }
       } catch (error) {
         if (error instanceof Refusal) return { status: 'refused', reason: error.message }
+        // To ask again who is slow would keep others waiting: that is for whoever wants the invoice to decide.
+        if (timeout.aborted && !signal.aborted) return { status: 'refused', reason: 'its server takes too long' }
         throw error
       }
     },

@@ -137,10 +137,10 @@ describe('a withdrawal to an address', () => {
       answer = resolve
     })
     const worker = resolveAddressWorker({ requestInvoice: () => slow })
-    const first = Array.from({ length: 4 }, () => worker.attempt(job, never))
+    const first = Array.from({ length: 8 }, () => worker.attempt(job, never))
     expect(await worker.attempt(job, never)).toBe(null)
     answer({ status: 'refused', reason: 'a'.repeat(300) })
-    expect(await Promise.all(first)).toMatchObject(Array(4).fill({ params: { reason: 'a'.repeat(256) } }))
+    expect(await Promise.all(first)).toMatchObject(Array(8).fill({ params: { reason: 'a'.repeat(256) } }))
     expect(await worker.attempt(job, never)).not.toBe(null)
   })
 

@@ -141,11 +141,17 @@ describe('an address that does not answer now', () => {
     ['is asked too often', () => server.lie({ invoice: json({}, 429) })],
     ['hangs up', () => server.fail('pay', 'unavailable')],
     ['hangs up later', () => server.fail('callback', 'drop-after')],
-    ['is slow', () => server.fail('callback', { delayMs: 2_000 })],
-    ['stops in the middle', () => server.lie({ pay: { stream: response => response.writeHead(200).write('{') } })],
   ])('may later: it %s', async (_case, prepare) => {
     prepare()
     await expect(ask({}, { timeoutMs: 500 })).rejects.toThrow(AddressUnavailable)
+  })
+
+  it.each<[string, () => void]>([
+    ['does not begin', () => server.fail('callback', { delayMs: 2_000 })],
+    ['stops in the middle', () => server.lie({ pay: { stream: response => response.writeHead(200).write('{') } })],
+  ])('is asked no more when it takes too long: it %s', async (_case, prepare) => {
+    prepare()
+    expect(await ask({}, { timeoutMs: 300 })).toEqual({ status: 'refused', reason: 'its server takes too long' })
   })
 
   it('is not waited for when nobody wants to know any more', async () => {
