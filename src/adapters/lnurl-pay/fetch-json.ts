@@ -58,7 +58,8 @@ function send({ lookup, authority }: Guard, url: URL, signal: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(unavailable(error))
     if (signal.aborted) return fail(signal.reason)
-    const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
+    // Some servers turn away whoever does not say who asks.
+    const headers = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'panda' }
     // Without an agent no connection is kept for somebody who is asked once.
     const options: RequestOptions = {
       headers,

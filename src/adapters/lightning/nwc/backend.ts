@@ -76,7 +76,7 @@ export function createNwcBackend(options: Options): LightningBackend {
       hold: holdMethods.every(method => methods.includes(method)),
       descriptionHash: true,
       pay: methods.includes('pay_invoice'),
-      // NIP-47 has no field for it.
+      // A limit is only proposed for NIP-47, and no wallet says whether it heeds one.
       limitsFees: false,
       resolutionMsat,
     }
