@@ -97,6 +97,7 @@ function write({ transactor: tx }: Environment, step: Step, index: number): void
     rates: [],
     fulfilledAt: time,
     invoicedMsat: 0,
+    refundTo: null,
   })
   list(tx, account, 'order', { time, id: orderId })
   // What comes first has to be there before it is spent.

@@ -4,8 +4,11 @@ import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
 import { withCircuitBreaker } from './adapters/lightning/circuit-breaker.ts'
+import { createLnurlPay } from './adapters/lnurl-pay/http.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
+import { isPublicAddress } from './bridge/public-address.ts'
+import { createPublicLookup } from './bridge/public-lookup.ts'
 import { isBridging } from './bridge/settings.ts'
 import { checkKeys } from './check-keys.ts'
 import type { Config } from './config.ts'
@@ -199,6 +202,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     config,
     environment,
     wallet: lightning,
+    addresses: createLnurlPay({ lookup: createPublicLookup(), isPublicAddress, now: wallSeconds }),
     preimageOf,
     rates: openRates(config, clock.now),
     relay,

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
+import type { LightningAddresses } from './adapters/lnurl-pay/port.ts'
 import type { RateSource } from './adapters/rates/port.ts'
 import type { Config } from './config.ts'
+import { resolveAddressWorker } from './jobs/addresses.ts'
 import { askedPayments } from './jobs/asked-payments.ts'
 import { runDueTimer } from './jobs/due-timer.ts'
 import { cancelHoldWorker, settleHoldWorker } from './jobs/holds.ts'
@@ -36,6 +38,7 @@ export function startJobs(options: {
   config: Pick<Config, 'orders' | 'rates'>
   environment: Environment
   wallet: LightningBackend
+  addresses: LightningAddresses
   preimageOf: PreimageOf
   rates: RateSource
   relay: Pick<Relay, 'applyLocally'>
@@ -45,7 +48,8 @@ export function startJobs(options: {
   log: Pick<Logger, 'warn' | 'error'>
   waits?: Waits
 }): Jobs {
-  const { config, environment, wallet, preimageOf, rates, relay, appendFact, clock, metrics, log, waits } = options
+  const { config, environment, wallet, addresses, preimageOf, rates, relay, appendFact, clock, metrics, log, waits } =
+    options
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
@@ -57,6 +61,7 @@ export function startJobs(options: {
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
+      'resolve-address': resolveAddressWorker(addresses),
       'pay-invoice': payInvoiceWorker(
         wallet,
         askedPayments({ environment, applyLocally: relay.applyLocally }),

@@ -19,7 +19,27 @@ export type JobRequest =
   | { type: 'settle-hold' | 'cancel-hold'; payload: { invoiceId: string; paymentHash: string } }
   | {
       type: 'pay-invoice'
-      payload: { withdrawalId: string; bolt11: string; paymentHash: string; maxFeeMsat: number; expiresAt: number }
+      payload: {
+        withdrawalId: string
+        bolt11: string
+        paymentHash: string
+        maxFeeMsat: number
+        /** A wallet that cannot limit fees pays only for who allows this much, which the operator reckons with. */
+        reserveMsat: number
+        expiresAt: number
+      }
+    }
+  /** Ask a Lightning address for an invoice of exactly this amount. */
+  | {
+      type: 'resolve-address'
+      payload: {
+        withdrawalId: string
+        lightningAddress: string
+        amountMsat: number
+        comment: string | null
+        /** As invoices of the network begin, after `ln`. */
+        currency: string
+      }
     }
   | { type: 'look-up-invoice'; payload: { invoiceId: string; paymentHash: string; commandId: string } }
 

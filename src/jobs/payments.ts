@@ -1,5 +1,5 @@
 import type { LightningBackend, PaymentOutcome } from '../adapters/lightning/port.ts'
-import { paymentEnded } from '../domain/billing/withdraw-methods.ts'
+import { paymentEnded } from '../domain/billing/withdraw-facts.ts'
 import type { Job, JobWorker } from './runner.ts'
 import { unlessUnavailable } from './unless-unavailable.ts'
 
@@ -26,11 +26,15 @@ export function payInvoiceWorker(
   now: () => number,
 ): JobWorker<'pay-invoice'> {
   const firstTry = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
-    const { withdrawalId: idempotencyKey, bolt11, maxFeeMsat } = payload
+    const { withdrawalId: idempotencyKey, bolt11, maxFeeMsat, reserveMsat } = payload
     // A wallet that is away has not been asked, and can be asked later.
     const capabilities = await unlessUnavailable(backend.capabilities(signal))
     if (capabilities === null) return null
     if (!capabilities.pay) return { status: 'failed', reason: 'the wallet of this service does not pay' }
+    if (!capabilities.limitsFees && maxFeeMsat < reserveMsat) {
+      // A customer whose own channel earns the fees could have the operator pay what is over the limit.
+      return { status: 'failed', reason: `the wallet of this service cannot limit fees: allow ${reserveMsat} msat` }
+    }
     await asked.add(idempotencyKey)
     return unlessUnavailable(backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal))
   }

@@ -6,10 +6,12 @@ import { rateObserved } from '../domain/billing/rates.ts'
 import { orderReceipt } from '../domain/billing/receipts.ts'
 import { walletReconciled, walletReconciliations } from '../domain/billing/reconcile.ts'
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
+import { orderRefund } from '../domain/billing/refund-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
 import { transactionList } from '../domain/billing/transactions.ts'
-import { balanceWithdraw, paymentEnded, withdrawalGet, withdrawalList } from '../domain/billing/withdraw-methods.ts'
+import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../domain/billing/withdraw-facts.ts'
+import { balanceWithdraw, withdrawalGet, withdrawalList } from '../domain/billing/withdraw-methods.ts'
 import { item } from '../domain/catalog/item.ts'
 import { itemList, orderPlace } from '../domain/catalog/methods.ts'
 import { clockAdvance } from '../domain/clock.ts'
@@ -40,6 +42,7 @@ export const commandMethods: readonly CommandMethod[] = [
   domainSetPolicy,
   orderPlace,
   orderCancel,
+  orderRefund,
   invoicePay,
   balanceTopup,
   balanceWithdraw,
@@ -56,6 +59,8 @@ export const commandMethods: readonly CommandMethod[] = [
   holdEnded,
   invoiceSettled,
   invoiceLookedUp,
+  withdrawalResolved,
+  withdrawalUnresolved,
   paymentEnded,
   walletReconciled,
   rateObserved,

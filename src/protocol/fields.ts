@@ -36,6 +36,13 @@ export const identifier = z
     return formatIdentifier(parsed)
   })
 
+/** A Lightning address (LUD-16), not on Tor and by name; becomes lower case. */
+export const lightningAddress = z
+  .string()
+  .max(320)
+  .transform(text => text.trim().toLowerCase())
+  .refine(isLightningAddress, 'a Lightning address such as alice@example.com')
+
 /** A domain name; becomes lower case. */
 export const domain = z
   .string()
@@ -60,6 +67,14 @@ export const relayUrl = z
   .string()
   .max(256)
   .refine(text => isUrlOf(text, ['wss:', 'ws:']), 'a ws:// or wss:// URL')
+
+/** LUD-16. What ends in a number may be read as an IP address, and names under `.onion` cannot be reached from here. */
+function isLightningAddress(text: string): boolean {
+  const parsed = parseIdentifier(text)
+  if (parsed === null || !/^[a-z0-9_.-]{1,64}$/.test(parsed.name) || domainFault(parsed.domain) !== null) return false
+  const [top = '', ...below] = parsed.domain.split('.').reverse()
+  return below.length > 0 && !/^[0-9]/.test(top) && top !== 'onion'
+}
 
 /** The hex key of an npub or hex key, or `null`. */
 export function toHexKey(text: string): string | null {

@@ -23,7 +23,7 @@ export const moneyTables = {
     mark: 'fold',
     key: ['ref'],
     row: z.object({
-      status: z.enum(['held', 'invoiced', 'accepted', 'fulfilled', 'credited', 'expired', 'cancelled']),
+      status: z.enum(['held', 'invoiced', 'accepted', 'fulfilled', 'credited', 'expired', 'cancelled', 'refunded']),
       account: text,
       commandId: text,
       items: z.array(itemRow),
@@ -40,6 +40,8 @@ export const moneyTables = {
       fulfilledAt: int.nullable(),
       /** The part of the price that has come by its invoice; the rest has come from the balance. */
       invoicedMsat: int,
+      /** The Lightning address that gets what is paid in vain or given back; without one that stays on the balance. */
+      refundTo: text.nullable(),
     }),
   }),
   /** currency → the last exchange rate that was observed. */
@@ -106,23 +108,27 @@ export const moneyTables = {
     key: ['text'],
     row: z.object({ cursor: text }),
   }),
-  /** withdrawal id → an invoice paid for a customer; kept for ever. */
+  /** withdrawal id → an invoice paid for a customer; kept for ever. Of an address, the invoice is not known while `resolving`. */
   withdrawals: defineTable({
     name: 'withdrawals',
     mark: 'fold',
     key: ['ref'],
     row: z.object({
-      status: z.enum(['paying', 'paid', 'failed']),
+      status: z.enum(['resolving', 'paying', 'paid', 'failed']),
       account: text,
-      bolt11: text,
-      paymentHash: text,
+      bolt11: text.nullable(),
+      paymentHash: text.nullable(),
       amountMsat: int,
       maxFeeMsat: int,
       feeMsat: int.nullable(),
       preimage: text.nullable(),
       reason: text.nullable(),
       createdAt: int,
-      expiresAt: int,
+      expiresAt: int.nullable(),
+      /** Where the invoice comes from, unless the customer gave it. */
+      lightningAddress: text.nullable(),
+      /** The order whose refund this is. */
+      orderId: text.nullable(),
     }),
   }),
   /** payment hash → the withdrawal that pays it, the latest if others have failed. */

@@ -183,6 +183,22 @@ export const refusals: readonly Refusal[] = [
   },
   {
     who: stranger,
+    method: 'balance.withdraw',
+    name: 'more than there is to a Lightning address',
+    params: { lightningAddress: 'carol@wallet.test', amountMsat: 1_000_000 },
+    code: 'INSUFFICIENT_BALANCE',
+    message: /does not cover the amount/,
+  },
+  {
+    who: stranger,
+    method: 'order.refund',
+    name: 'a refund by a customer',
+    params: { orderId: '0'.repeat(32), reason: 'please' },
+    code: 'UNAUTHORIZED',
+    message: /operators/,
+  },
+  {
+    who: stranger,
     method: 'ticket.reply',
     name: 'a ticket that does not exist',
     params: { ticketId: '0'.repeat(32), content: 'hello' },

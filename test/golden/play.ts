@@ -9,7 +9,7 @@ import {
 } from '../../src/domain/billing/invoice-facts.ts'
 import { rateObserved } from '../../src/domain/billing/rates.ts'
 import { walletReconciled } from '../../src/domain/billing/reconcile.ts'
-import { paymentEnded } from '../../src/domain/billing/withdraw-methods.ts'
+import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../../src/domain/billing/withdraw-facts.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { deriveRef } from '../../src/domain/context.ts'
 import { configApplied } from '../../src/domain/settings.ts'
@@ -82,16 +82,28 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     const params = { backend: 'golden', paymentHash, receivedMsat }
     return appendFact({ method: invoiceAccepted, params, dedupeKey: `golden:${paymentHash}:accepted` })
   }
+  /** The job for something, asked for just now. */
+  const jobOf = (about: string, type: string) => deriveRef({ time: clock.time, commandId: about }, `job:${type}`)
   const holdEnded = (commandId: string, type: string, receivedMsat: number | null) => {
     const { invoiceId } = invoiceOf(commandId)
-    const jobId = deriveRef({ time: clock.time, commandId: invoiceId }, `job:${type}`)
+    const jobId = jobOf(invoiceId, type)
     const settled = receivedMsat === null ? null : { receivedMsat, settledAt: clock.time }
     const params = { jobId, invoiceId, settled }
     return appendFact({ method: holdEndedFact, params, dedupeKey: `hold:${jobId}:ended` })
   }
+  /** A Lightning address gives an invoice, or none. */
+  const resolved = (withdrawalId: string, amountMsat: number | null) => {
+    const about = { jobId: jobOf(withdrawalId, 'resolve-address'), withdrawalId }
+    const dedupeKey = `withdrawal:${withdrawalId}:resolved`
+    if (amountMsat === null) {
+      return appendFact({ method: withdrawalUnresolved, params: { ...about, reason: 'nobody there' }, dedupeKey })
+    }
+    const bolt11 = outsideInvoice(amountMsat, clock.time)
+    return appendFact({ method: withdrawalResolved, params: { ...about, bolt11 }, dedupeKey })
+  }
   const withdrawn = (commandId: string, outcome: object) => {
     const withdrawalId = refOf(commandId, 'withdrawal')
-    const params = { jobId: refOf(commandId, 'job:pay-invoice'), withdrawalId, outcome }
+    const params = { jobId: jobOf(withdrawalId, 'pay-invoice'), withdrawalId, outcome }
     return appendFact({ method: paymentEnded, params, dedupeKey: `payment:${withdrawalId}:ended` })
   }
   const lookedUp = (ordered: string, asked: string, receivedMsat: number | null, reachable: boolean) => {
@@ -137,7 +149,7 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   })
 
   // By invoice: paid in time, lapsed, failed, never answered, paid by balance, by preimage, too little, too late.
-  const inTime = send(bob, 'identifier.register', { identifier: 'intime@example.com' })
+  const inTime = send(bob, 'identifier.register', { identifier: 'intime@example.com', refundTo: 'bob@wallet.example' })
   await paid(inTime, 1_600_000, '3')
   const lapsed = send(bob, 'identifier.register', { identifier: 'lapsed@example.com' })
   await created(lapsed)
@@ -195,6 +207,22 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     status: 'failed',
     reason: 'no route',
   })
+
+  // To a Lightning address: paid, and not to be had.
+  const toAddress = { lightningAddress: 'alice@wallet.example', amountMsat: 300_000 }
+  const sent = send(alice, 'balance.withdraw', { ...toAddress, comment: 'rent' })
+  await resolved(refOf(sent, 'withdrawal'), 300_000)
+  await withdrawn(sent, { status: 'paid', preimage: 'bb'.repeat(32), feeMsat: 5 })
+  await resolved(refOf(send(alice, 'balance.withdraw', { ...toAddress, maxFeeMsat: 0 }), 'withdrawal'), null)
+
+  // Refunds to the address of the order: of what was paid in vain, which is still being asked, and of what was sold.
+  const inVain = send(bob, 'identifier.register', { identifier: 'vain@example.com', refundTo: 'bob@wallet.example' })
+  await created(inVain)
+  send(bob, 'order.cancel', { orderId: refOf(inVain, 'order') })
+  await settled(inVain, 200_000)
+  const refunded = send(operator, 'order.refund', { orderId: refOf(inTime, 'order'), reason: 'it was reserved' })
+  await resolved(refOf(refunded, 'withdrawal'), 1_584_000)
+  await withdrawn(refunded, { status: 'paid', preimage: 'dd'.repeat(32), feeMsat: 12_345 })
 
   // More years: of another's name by invoice, and of the own from the balance.
   await paid(send(bob, 'identifier.renew', { identifier: 'alice@example.com' }), 1_500_000, '8')

@@ -76,6 +76,8 @@ export type Capabilities = {
   readonly hold: boolean
   readonly descriptionHash: boolean
   readonly pay: boolean
+  /** A payment costs no more than `maxFeeMsat`; otherwise that is only what its caller hopes for. */
+  readonly limitsFees: boolean
   /** Amounts of invoices are multiples of this. */
   readonly resolutionMsat: 1 | 1_000
 }

@@ -71,6 +71,7 @@ function reasonAgainst(
     case 'accepted':
     case 'fulfilled':
     case 'credited':
+    case 'refunded':
       return 'the order was settled before'
     case 'cancelled':
       return 'the order was cancelled'

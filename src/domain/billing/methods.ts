@@ -56,7 +56,7 @@ export const invoicePay = defineCommand({
     if (order.items.some(item => item.sellable === 'top-up')) {
       return reject('CONFLICT', 'a top-up cannot be paid from the balance')
     }
-    if (order.status === 'accepted' || order.status === 'fulfilled' || order.status === 'credited') {
+    if (['accepted', 'fulfilled', 'credited', 'refunded'].includes(order.status)) {
       return reject('ALREADY_PAID', 'the order of this invoice is settled')
     }
     if (order.status === 'cancelled') return reject('CONFLICT', 'the order of this invoice was cancelled')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { amountMsat } from '../../protocol/fields.ts'
+import { amountMsat, lightningAddress } from '../../protocol/fields.ts'
 import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import type { Item } from '../../store/money-tables.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
@@ -23,6 +23,8 @@ export type Payment = {
   /** How much of the price the balance shall pay, the rest coming by invoice. */
   readonly creditMsat?: number | undefined
   readonly coupon?: string | undefined
+  /** A Lightning address that gets what is paid in vain or given back. */
+  readonly refundTo?: string | undefined
 }
 
 /** How to pay, among the params of whatever places an order. */
@@ -34,11 +36,12 @@ export const paymentParams = {
     .max(32)
     .transform(code => code.toUpperCase())
     .optional(),
+  refundTo: lightningAddress.optional(),
 }
 
 /** What an order looks like to its customer. */
 export function presentOrder(orderId: string, order: Order): object {
-  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon, rates } = order
+  const { status, items, totalMsat, creditMsat, createdAt, invoiceId, held, coupon, rates, refundTo } = order
   return {
     id: orderId,
     status,
@@ -49,6 +52,7 @@ export function presentOrder(orderId: string, order: Order): object {
     ...(creditMsat === 0 ? {} : { creditMsat }),
     ...(coupon === null ? {} : { coupon }),
     ...(rates.length === 0 ? {} : { rates }),
+    ...(refundTo === null ? {} : { refundTo }),
     ...(invoiceId === null ? {} : { invoiceId }),
   }
 }
@@ -86,6 +90,7 @@ export function placeOrder(
     ),
     fulfilledAt: null,
     invoicedMsat: 0,
+    refundTo: wanted.refundTo ?? null,
   }
   list(tx, order.account, 'order', { time: order.createdAt, id: orderId })
   if (wanted.pay === 'balance' || totalMsat === creditMsat) {
@@ -144,14 +149,11 @@ export function findObstacle(tx: Transactor, context: Context, orderId: string, 
 export function fulfilOrder(tx: Transactor, context: Context, orderId: string, order: Order, receivedMsat = 0): Order {
   if (!usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, 1)
   if (!hasEnded(order)) releaseCredit(tx, context, orderId, order)
-  const revenues = new Map<string, number>()
-  for (const [sellable, ordered, item] of itemsOf(context, orderId, order)) {
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, false, tx, context)
     sellable.fulfil(ordered, tx, context)
-    if (sellable.revenue !== null && item.totalMsat > 0) {
-      revenues.set(sellable.revenue, (revenues.get(sellable.revenue) ?? 0) + item.totalMsat)
-    }
   }
+  const revenues = revenuesOf(context, orderId, order)
   for (const [credit, amountMsat] of revenues) {
     post(tx, context, { debit: customerAccount(order.account), credit, amountMsat, reason: `sale:${credit}`, orderId })
   }
@@ -164,6 +166,15 @@ export function fulfilOrder(tx: Transactor, context: Context, orderId: string, o
   }
   tx.put(tables.orders, [orderId], fulfilled)
   return fulfilled
+}
+
+/** What an order brings, by the account of revenue that it goes to. */
+export function revenuesOf(context: Context, orderId: string, order: Order): Map<string, number> {
+  const revenues = new Map<string, number>()
+  for (const [{ revenue }, , { totalMsat }] of itemsOf(context, orderId, order)) {
+    if (revenue !== null && totalMsat > 0) revenues.set(revenue, (revenues.get(revenue) ?? 0) + totalMsat)
+  }
+  return revenues
 }
 
 /** Keeps an order's things for it while its payment is taken. The caller has found no obstacle. */

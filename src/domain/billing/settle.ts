@@ -4,10 +4,13 @@ import type { Context } from '../context.ts'
 import type { Invoice } from './invoices.ts'
 import { balanceOf, customerAccount, post, walletAccount } from './ledger.ts'
 import { findObstacle, fulfilOrder, hasEnded, loseOrder, presentOrder } from './orders.ts'
+import { sendBack } from './refunds.ts'
+import { presentWithdrawal } from './withdrawals.ts'
 
 /**
  * Takes in the money of a settled invoice, once: whatever arrived becomes the customer's balance, and if it was enough
- * the order is charged to it and fulfilled. What cannot be fulfilled (too little, too late, already paid) stays credited.
+ * the order is charged to it and fulfilled. What cannot be fulfilled (too little, too late, already paid) stays credited,
+ * or is sent on to where the order says.
  */
 export function settleInvoice(
   tx: Transactor,
@@ -36,8 +39,14 @@ export function settleInvoice(
   notice('invoice.settled', { invoiceId, orderId: invoice.orderId, receivedMsat, settledAt })
 
   const outcome = completeOrder(tx, context, invoice, order, receivedMsat)
-  const body = { order: presentOrder(invoice.orderId, outcome.order), receivedMsat }
-  notice(outcome.type, outcome.reason === null ? body : { ...body, reason: outcome.reason })
+  const sent =
+    outcome.type === 'order.credited' ? sendBack(tx, context, invoice.orderId, outcome.order, receivedMsat) : null
+  notice(outcome.type, {
+    order: presentOrder(invoice.orderId, outcome.order),
+    receivedMsat,
+    ...(outcome.reason === null ? {} : { reason: outcome.reason }),
+    ...(sent === null ? {} : { withdrawal: presentWithdrawal(sent.withdrawalId, sent.withdrawal) }),
+  })
 }
 
 /** Fulfils the order if it waits for money and got enough; otherwise leaves the money on the balance. */
@@ -49,7 +58,9 @@ function completeOrder(
   receivedMsat: number,
 ): { type: 'order.fulfilled' | 'order.credited'; order: RowOf<'orders'>; reason: string | null } {
   const credited = (reason: string) => ({ type: 'order.credited' as const, order, reason })
-  if (order.status === 'fulfilled' || order.status === 'credited') return credited('the order was settled before')
+  if (order.status === 'fulfilled' || order.status === 'credited' || order.status === 'refunded') {
+    return credited('the order was settled before')
+  }
   if (order.status === 'cancelled') return credited('the order was cancelled')
   if (receivedMsat < invoice.amountMsat) {
     const reason = 'less arrived than the invoice asks for'

@@ -1,30 +1,74 @@
 import { z } from 'zod'
 import { maxBolt11Characters } from '../../protocol/bolt11.ts'
-import { page, ref } from '../../protocol/fields.ts'
+import { amountMsat, lightningAddress, page, ref } from '../../protocol/fields.ts'
 import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import { isOperator, ok } from '../context.ts'
-import { completeJob } from '../jobs.ts'
 import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
-import { endWithdrawal, paymentOutcome, presentWithdrawal, withdraw } from './withdrawals.ts'
+import { hasManyResolving, withdrawToAddress, withdrawToInvoice } from './withdraw.ts'
+import { presentWithdrawal } from './withdrawals.ts'
 
-const view = z.looseObject({ id: ref, status: z.enum(['paying', 'paid', 'failed']), amountMsat: z.int() })
+const view = z.looseObject({
+  id: ref,
+  status: z.enum(['resolving', 'paying', 'paid', 'failed']),
+  amountMsat: z.int(),
+})
+
+/** LUD-12 leaves it to the payee how long a comment may be; all have to fit into a URL. */
+const comment = z
+  .string()
+  .min(1)
+  .max(280)
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'text without control characters')
 
 export const balanceWithdraw = defineCommand({
   name: 'balance.withdraw',
   type: 'command',
   caller: 'customer',
   privacy: 'private',
-  summary: 'Pays a Lightning invoice from the balance; a notice tells what became of it.',
-  params: z.strictObject({
-    bolt11: z.string().max(maxBolt11Characters),
-    /** The most that the payment may cost beside its amount. */
-    maxFeeMsat: z.int().min(0).max(1_000_000_000).optional(),
-  }),
+  summary:
+    'Pays a Lightning invoice from the balance, or an amount to a Lightning address; a notice tells what became of it.',
+  params: z
+    .strictObject({
+      bolt11: z.string().max(maxBolt11Characters).optional(),
+      /** Instead of an invoice: where to ask for one (LUD-16). */
+      lightningAddress: lightningAddress.optional(),
+      /** Goes with the address, as the comment does, which the payee may not take (LUD-12). */
+      amountMsat: amountMsat.optional(),
+      comment: comment.optional(),
+      /** The most that the payment may cost beside its amount. */
+      maxFeeMsat: z.int().min(0).max(1_000_000_000).optional(),
+    })
+    .superRefine((params, context) => {
+      const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+      if (params.lightningAddress === undefined) {
+        if (params.bolt11 === undefined) fault('bolt11', 'a Lightning invoice, or a lightningAddress')
+        for (const path of ['amountMsat', 'comment'] as const) {
+          if (params[path] !== undefined) fault(path, 'none without a lightningAddress')
+        }
+        return
+      }
+      if (params.bolt11 !== undefined) fault('bolt11', 'none beside a lightningAddress')
+      if (params.amountMsat === undefined) fault('amountMsat', 'the amount for the lightningAddress')
+    }),
   result: z.object({ withdrawal: view }),
-  handle: ({ bolt11, maxFeeMsat }, tx, context) => {
-    const made = withdraw(tx, context, { bolt11, maxFeeMsat })
+  handle: ({ bolt11, lightningAddress: to, amountMsat: sent, comment: said, maxFeeMsat }, tx, context) => {
+    const account = context.author
+    if (to !== undefined && hasManyResolving(tx, account)) {
+      return reject('LIMIT_REACHED', 'several addresses of yours have been asked and have not answered yet')
+    }
+    const made =
+      to !== undefined && sent !== undefined
+        ? withdrawToAddress(tx, context, {
+            account,
+            lightningAddress: to,
+            amountMsat: sent,
+            maxFeeMsat,
+            comment: said,
+            orderId: null,
+          })
+        : withdrawToInvoice(tx, context, { bolt11: bolt11 ?? '', maxFeeMsat })
     return isRejection(made) ? made : ok({ withdrawal: presentWithdrawal(made.withdrawalId, made.withdrawal) })
   },
 })
@@ -62,20 +106,4 @@ export const withdrawalList = defineQuery({
       return presentWithdrawal(id, withdrawal)
     }),
   }),
-})
-
-/** The wallet has paid an invoice for a customer, or will not. */
-export const paymentEnded = defineCommand({
-  name: 'payment.ended',
-  type: 'fact',
-  caller: 'service',
-  privacy: 'public',
-  summary: 'The wallet has paid an invoice for a customer, or has failed to.',
-  params: z.strictObject({ jobId: ref, withdrawalId: ref, outcome: paymentOutcome }),
-  result: z.object({}),
-  handle: ({ jobId, withdrawalId, outcome }, tx, context) => {
-    completeJob(tx, jobId)
-    endWithdrawal(tx, context, withdrawalId, outcome)
-    return ok({})
-  },
 })

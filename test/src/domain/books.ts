@@ -102,7 +102,7 @@ export function contradictions(environment: Environment): string[] {
   let reservedMsat = 0
   for (const row of orders.values()) {
     const isOpen = row.status === 'held' || row.status === 'invoiced' || row.status === 'accepted'
-    if ((row.status === 'fulfilled') !== (row.fulfilledAt !== null))
+    if ((row.status === 'fulfilled' || row.status === 'refunded') !== (row.fulfilledAt !== null))
       found.push(`${row.status} since ${row.fulfilledAt}`)
     const receivedMsat = invoices.find(({ key }) => key[0] === row.invoiceId)?.row.receivedMsat ?? 0
     if (row.invoicedMsat > Math.min(receivedMsat, row.totalMsat)) found.push(`${row.invoicedMsat} came by no invoice`)
@@ -122,7 +122,9 @@ export function contradictions(environment: Environment): string[] {
       [...new Set(priced.map(({ fiat }) => fiat?.currency ?? ''))],
     )
     if (isOpen) reservedMsat += row.creditMsat
-    if (row.coupon === null || !(row.status === 'accepted' || row.status === 'fulfilled')) continue
+    // What was handed over stays handed over, and so does what it was had for.
+    const isUsed = row.status === 'accepted' || row.status === 'fulfilled' || row.status === 'refunded'
+    if (row.coupon === null || !isUsed) continue
     for (const by of ['', row.account]) uses.set(`${row.coupon} ${by}`, (uses.get(`${row.coupon} ${by}`) ?? 0) + 1)
   }
   same(
@@ -137,11 +139,16 @@ export function contradictions(environment: Environment): string[] {
     if (row.status === 'accepted' && !isEnding.has(key[0])) found.push(`the payment of ${key[0]} waits for ever`)
   }
 
+  const earned = new Map<string, number>()
   const balances = new Map<string, number>()
   for (const {
     key: [id],
     row,
   } of rows(tables.postings)) {
+    const { orderId, amountMsat } = row
+    if (orderId !== null && row.reason.startsWith('sale:')) earned.set(orderId, (earned.get(orderId) ?? 0) + amountMsat)
+    if (orderId !== null && row.reason.startsWith('refund:'))
+      earned.set(orderId, (earned.get(orderId) ?? 0) - amountMsat)
     balances.set(row.debit, (balances.get(row.debit) ?? 0) - row.amountMsat)
     balances.set(row.credit, (balances.get(row.credit) ?? 0) + row.amountMsat)
     for (const account of [row.debit, row.credit]) {
@@ -158,24 +165,44 @@ export function contradictions(environment: Environment): string[] {
   for (const [account, msat] of balances) {
     if (account.startsWith('customer:') && msat < 0) found.push(`${account} has ${msat}`)
   }
+  for (const [id, { status, items }] of orders) {
+    const priceMsat = items.reduce((sum, one) => sum + (one.sellable === 'top-up' ? 0 : one.totalMsat), 0)
+    const expectedMsat = status === 'fulfilled' ? priceMsat : 0
+    if ((earned.get(id) ?? 0) !== expectedMsat) found.push(`${id} is ${status} and has brought ${earned.get(id)}`)
+  }
   const receivedMsat = invoices.reduce((sum, { row }) => sum + (row.receivedMsat ?? 0), 0)
   const withdrawals = rows(tables.withdrawals)
   let [paidMsat, payingMsat] = [0, 0]
   for (const { key, row } of withdrawals) {
     byAccount.push(`${row.account} withdrawal ${row.createdAt} ${key[0]}`)
     if (row.status === 'paid') paidMsat += row.amountMsat + (row.feeMsat ?? 0)
-    if (row.status === 'paying') payingMsat += row.amountMsat + row.maxFeeMsat
+    if (row.status === 'paying' || row.status === 'resolving') payingMsat += row.amountMsat + row.maxFeeMsat
+    if (row.orderId !== null && orders.get(row.orderId)?.refundTo !== row.lightningAddress)
+      found.push(`the refund ${key[0]} goes where its order does not say`)
   }
   if ((balances.get('wallet') ?? 0) + receivedMsat !== paidMsat)
     found.push('the wallet and what went through it disagree')
   if ((balances.get('reserved') ?? 0) !== reservedMsat) found.push('what is set aside for orders is miscounted')
   if ((balances.get('withdrawals') ?? 0) !== payingMsat) found.push('what is on its way out is miscounted')
+  for (const [type, status] of [
+    ['resolve-address', 'resolving'],
+    ['pay-invoice', 'paying'],
+  ] as const) {
+    same(
+      `withdrawals that are ${status}`,
+      rows(tables.jobs)
+        .filter(({ row }) => row.type === type)
+        .map(({ row }) => (row.payload as { withdrawalId: string }).withdrawalId),
+      withdrawals.filter(({ row }) => row.status === status).map(({ key }) => key[0]),
+    )
+  }
+  const withInvoice = withdrawals.filter(({ row }) => row.paymentHash !== null)
   same(
-    'payments under way',
-    rows(tables.jobs)
-      .filter(({ row }) => row.type === 'pay-invoice')
-      .map(({ row }) => (row.payload as { withdrawalId: string }).withdrawalId),
-    withdrawals.filter(({ row }) => row.status === 'paying').map(({ key }) => key[0]),
+    'invoices that are paid, or being paid',
+    withInvoice.filter(({ row }) => row.status !== 'failed').map(({ row }) => row.paymentHash ?? ''),
+    rows(tables.withdrawalsByHash)
+      .filter(({ row }) => environment.reader.get(tables.withdrawals, [row.withdrawalId])?.status !== 'failed')
+      .map(({ key }) => key[0]),
   )
 
   const tickets = rows(tables.tickets)

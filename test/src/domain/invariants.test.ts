@@ -11,7 +11,7 @@ import {
   invoiceSettled,
 } from '../../../src/domain/billing/invoice-facts.ts'
 import { rateObserved } from '../../../src/domain/billing/rates.ts'
-import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
+import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, operator, staff, type TestService, testSettings } from '../service.ts'
@@ -59,6 +59,7 @@ const registering = fc.record({
   alias: fc.option(name),
   creditMsat: fc.option(fc.constantFrom(1, 500_000, 9_000_000), { nil: undefined }),
   coupon: fc.option(fc.constantFrom('TENTH', 'GIFT'), { nil: undefined }),
+  refundTo: fc.option(fc.constant('x@wallet.example'), { nil: undefined }),
 })
 const working = fc.record({
   do: fc.constant('work' as const),
@@ -141,8 +142,10 @@ const anyStep = fc.oneof(
       who,
       pick,
       amountMsat: fc.constantFrom(1_000, 1_000_000),
+      lightningAddress: fc.option(fc.constant('y@wallet.example')),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('refund' as const), pick }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -173,6 +176,13 @@ function createPlay(service: TestService) {
   const pickOf = <Item>(items: readonly Item[], index: number): Item | undefined =>
     items[index % Math.max(1, items.length)]
 
+  /** An invoice of a node outside, the same hash for the same text. */
+  const outsideInvoice = (of: number | string, amountMsat: number) => {
+    const secrets = { paymentHash: sha256(of.toString(16).padStart(8, '0')), paymentSecret: 'bb'.repeat(32) }
+    const fields = { ...secrets, amountMsat, description: '', timestamp: service.clock.time, expirySeconds: 600 }
+    return signInvoice(fields, Buffer.alloc(32, 9))
+  }
+
   /** Does one job as the wallet would, or fails to. */
   const work = async (index: number, isDone: boolean): Promise<void> => {
     const job = pickOf(reader.range(tables.jobs, []), index)
@@ -184,6 +194,7 @@ function createPlay(service: TestService) {
       commandId: string
       withdrawalId: string
       maxFeeMsat: number
+      amountMsat: number
     }
     const { invoiceId, paymentHash, commandId } = payload
     if (job.row.type === 'look-up-invoice') {
@@ -191,6 +202,15 @@ function createPlay(service: TestService) {
       const settled = index % 2 === 0 ? { receivedMsat: amountMsat, settledAt: service.clock.time } : null
       const params = { jobId, commandId, paymentHash, settled: isDone ? settled : null, reachable: isDone }
       await service.appendFact({ method: invoiceLookedUp, params, dedupeKey: `look-up:${commandId}` })
+    } else if (job.row.type === 'resolve-address') {
+      const { withdrawalId, amountMsat } = payload
+      const said = isDone
+        ? // Now and then another amount, or an invoice that was given before.
+          { bolt11: outsideInvoice(index % 5 === 0 ? index : withdrawalId, amountMsat + (index % 7 === 0 ? 1 : 0)) }
+        : { reason: 'nobody there' }
+      const method = isDone ? withdrawalResolved : withdrawalUnresolved
+      const params = { jobId, withdrawalId, ...said }
+      await service.appendFact({ method, params, dedupeKey: `withdrawal:${withdrawalId}:resolved` })
     } else if (job.row.type === 'pay-invoice') {
       const { withdrawalId, maxFeeMsat } = payload
       const outcome = isDone
@@ -262,6 +282,7 @@ function createPlay(service: TestService) {
           pay: step.pay,
           creditMsat: step.creditMsat,
           coupon: step.coupon,
+          refundTo: step.refundTo,
           records: records(step.alias),
         })
       case 'records':
@@ -280,10 +301,14 @@ function createPlay(service: TestService) {
         return
       }
       case 'withdraw': {
-        const { amountMsat } = step
-        const secrets = { paymentHash: sha256(step.pick.toString(16).padStart(8, '0')), paymentSecret: 'bb'.repeat(32) }
-        const fields = { ...secrets, amountMsat, description: '', timestamp: service.clock.time, expirySeconds: 600 }
-        return send(key(step.who), 'balance.withdraw', { bolt11: signInvoice(fields, Buffer.alloc(32, 9)) })
+        const { amountMsat, lightningAddress } = step
+        const to = lightningAddress === null ? { bolt11: outsideInvoice(step.pick, amountMsat) } : null
+        return send(key(step.who), 'balance.withdraw', to ?? { lightningAddress, amountMsat })
+      }
+      case 'refund': {
+        const orderId = pickOf(reader.range(tables.orders, []), step.pick)?.key[0]
+        if (orderId !== undefined) send(operator, 'order.refund', { orderId, reason: 'x' })
+        return
       }
       case 'renew':
         return send(key(step.who), 'identifier.renew', { identifier: step.name, years: step.years, pay: step.pay })

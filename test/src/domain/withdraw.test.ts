@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type InvoiceFields, signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
-import { paymentEnded } from '../../../src/domain/billing/withdraw-methods.ts'
+import { paymentEnded } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
 import { contradictions } from './books.ts'

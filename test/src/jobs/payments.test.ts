@@ -25,7 +25,14 @@ const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }
   id: '2'.repeat(32),
   createdAt: 0,
   type: 'pay-invoice' as const,
-  payload: { withdrawalId, bolt11, paymentHash, maxFeeMsat: 1_000, expiresAt: fixture.now() + 3_600 },
+  payload: {
+    withdrawalId,
+    bolt11,
+    paymentHash,
+    maxFeeMsat: 1_000,
+    reserveMsat: 1_000,
+    expiresAt: fixture.now() + 3_600,
+  },
 })
 const worker = () => payInvoiceWorker(fixture.backend, remembered, () => time)
 const balance = () => fixture.backend.balanceMsat(never)
@@ -92,13 +99,30 @@ describe('paying for a customer', () => {
 
   it('fails at once where the wallet does not pay', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
-    const capabilities = async () => ({ hold: true, descriptionHash: true, pay: false, resolutionMsat: 1 as const })
+    const capabilities = async () => ({ ...(await fixture.backend.capabilities(never)), pay: false })
     const outcome = await payInvoiceWorker({ ...fixture.backend, capabilities }, remembered, () => time).attempt(
       job,
       never,
     )
     expect(outcome).toMatchObject({ params: { outcome: { status: 'failed' } } })
     expect(await balance()).toBe(fundsMsat)
+  })
+
+  it.each([
+    ['less than the operator reckons with', 999, 'failed'],
+    ['as much as the operator reckons with', 1_000, 'paid'],
+  ])('by a wallet that cannot limit fees, with a limit of %s', async (_limit, maxFeeMsat, status) => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const unlimited = { ...(await fixture.backend.capabilities(never)), limitsFees: false }
+    const backend = { ...fixture.backend, capabilities: async () => unlimited }
+    const outcome = await payInvoiceWorker(backend, remembered, () => time).attempt(
+      { ...job, payload: { ...job.payload, maxFeeMsat } },
+      never,
+    )
+    expect(outcome).toMatchObject({ params: { outcome: { status } } })
+    // Refused before the wallet was asked: nothing has to be looked up.
+    expect(asked.size).toBe(status === 'paid' ? 1 : 0)
+    expect(await balance()).toBe(status === 'paid' ? fundsMsat - amountMsat : fundsMsat)
   })
 
   it('is never given up, whatever the wallet says', async () => {

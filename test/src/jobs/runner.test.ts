@@ -60,6 +60,7 @@ beforeEach(async () => {
     'look-up-invoice': neverDone,
     'settle-hold': neverDone,
     'cancel-hold': neverDone,
+    'resolve-address': neverDone,
     'pay-invoice': neverDone,
   }
   runner = startJobRunner({

@@ -51,7 +51,11 @@ describe('having an invoice made', () => {
     const asked: object[] = []
     const fact = await create({
       ...fixture.backend,
-      capabilities: async () => ({ hold: false, descriptionHash: false, pay: true, resolutionMsat: 1_000 }),
+      capabilities: async () => ({
+        ...(await fixture.backend.capabilities(never)),
+        hold: false,
+        resolutionMsat: 1_000,
+      }),
       createInvoice: (request, signal) => {
         asked.push(request)
         return fixture.backend.createInvoice(request, signal)

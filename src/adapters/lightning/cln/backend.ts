@@ -36,7 +36,13 @@ export function createClnBackend({ now, waitSeconds = 30, ...node }: Options): L
     name: 'cln',
     capabilities: async signal => {
       await check(signal)
-      return { hold: false, descriptionHash: false, pay: await mayPay(rpc, signal), resolutionMsat: 1 }
+      return {
+        hold: false,
+        descriptionHash: false,
+        pay: await mayPay(rpc, signal),
+        limitsFees: true,
+        resolutionMsat: 1,
+      }
     },
     createInvoice: (request, signal) => createInvoice(rpc, request, signal),
     lookUpInvoice: (paymentHash, signal) => lookUpInvoice(rpc, paymentHash, signal),

@@ -113,7 +113,13 @@ export async function createDevWallet({ directory, network, now, timeoutMs = 20_
     name: 'dev-wallet',
     nodeId: node.nodeId,
     capabilities: signal =>
-      calls.run('check', signal, async () => ({ hold: true, descriptionHash: true, pay: true, resolutionMsat: 1 })),
+      calls.run('check', signal, async () => ({
+        hold: true,
+        descriptionHash: true,
+        pay: true,
+        limitsFees: true,
+        resolutionMsat: 1,
+      })),
     createInvoice: async (request, signal) => {
       checkInvoiceRequest(request)
       return calls.run('create', signal, () => createInvoice(request))

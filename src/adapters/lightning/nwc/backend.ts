@@ -76,6 +76,8 @@ export function createNwcBackend(options: Options): LightningBackend {
       hold: holdMethods.every(method => methods.includes(method)),
       descriptionHash: true,
       pay: methods.includes('pay_invoice'),
+      // A limit is only proposed for NIP-47, and no wallet says whether it heeds one.
+      limitsFees: false,
       resolutionMsat,
     }
   }

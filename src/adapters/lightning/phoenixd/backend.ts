@@ -32,7 +32,13 @@ export function createPhoenixdBackend({ now, pingSeconds = 15, ...node }: Option
     name: 'phoenixd',
     capabilities: async signal => {
       await check(signal)
-      return { hold: false, descriptionHash: true, pay: await mayPay(api, signal), resolutionMsat: 1_000 }
+      return {
+        hold: false,
+        descriptionHash: true,
+        pay: await mayPay(api, signal),
+        limitsFees: true,
+        resolutionMsat: 1_000,
+      }
     },
     createInvoice: (request, signal) => createInvoice(api, turns, request, signal),
     lookUpInvoice: (paymentHash, signal) => lookUpInvoice(api, paymentHash, signal),

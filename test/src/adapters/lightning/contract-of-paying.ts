@@ -30,7 +30,7 @@ export function describePayingContract(
     const balance = () => fixture.backend.balanceMsat(never)
 
     it('says that it can, and has what arrived', async () => {
-      expect(await fixture.backend.capabilities(never)).toMatchObject({ pay: true })
+      expect(await fixture.backend.capabilities(never)).toMatchObject({ pay: true, limitsFees })
       expect(await balance()).toBe(fundsMsat)
     })
 

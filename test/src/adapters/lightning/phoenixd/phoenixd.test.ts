@@ -116,6 +116,7 @@ describe('phoenixd', () => {
       hold: false,
       descriptionHash: true,
       pay: true,
+      limitsFees: true,
       resolutionMsat: 1_000,
     })
   })

@@ -1,0 +1,128 @@
+import { decode } from 'bolt11'
+import { z } from 'zod'
+import { fetchJson, type Guard } from './fetch-json.ts'
+import type { AddressRequest, LightningAddresses } from './port.ts'
+import { Refusal } from './refusal.ts'
+
+type Options = Guard & {
+  /** Unix seconds. */
+  now(): number
+  /** How long an address may take for everything, in milliseconds. */
+  timeoutMs?: number
+  /** Where servers of addresses listen; only tests need another than that of https. */
+  port?: number
+}
+
+const maxReasonCharacters = 120
+const maxInvoiceCharacters = 4_096
+/** When an invoice does not say (BOLT 11, field x). */
+const defaultExpirySeconds = 3_600
+
+/** LUD-06, step 3. What is in `metadata` is for those who show it to people. */
+const payRequest = z.object({
+  tag: z.literal('payRequest'),
+  callback: z.string(),
+  minSendable: z.number().min(1),
+  maxSendable: z.number(),
+  metadata: z.string(),
+  commentAllowed: z.number().min(0).nullish(),
+})
+const invoiceAnswer = z.object({ pr: z.string().min(1).max(maxInvoiceCharacters) })
+const errorAnswer = z.object({ status: z.literal('ERROR'), reason: z.string().catch('') })
+
+/**
+ * Asks Lightning addresses for invoices over https (LUD-16, LUD-06). Servers and whatever URLs they name are strangers': hosts
+ * are looked up by the guard, and sizes, redirects and time are bounded.
+ *
+ * That the invoice commits to the metadata is not required: LUD-06 has dropped it (lnurl/luds#234), since who can change the
+ * invoice can change the metadata too, and many servers cannot write such invoices or write another hash. TLS says whose
+ * answer it is.
+ */
+export function createLnurlPay(options: Options): LightningAddresses {
+  const { now, timeoutMs = 8_000, port = 443 } = options
+
+  const ask = async (request: AddressRequest, signal: AbortSignal): Promise<string> => {
+    const { lightningAddress, amountMsat, comment } = request
+    const [name = '', domain = ''] = lightningAddress.split('@')
+    const url = `https://${domain}:${port}/.well-known/lnurlp/${encodeURIComponent(name)}`
+    if (!URL.canParse(url)) throw new Refusal('this is no Lightning address')
+    const terms = read(payRequest, await fetchJson(options, new URL(url), signal))
+    checkTerms(terms, request)
+    const callback = callbackUrl(terms.callback, {
+      amount: String(amountMsat),
+      ...(comment === null ? {} : { comment }),
+    })
+    const { pr } = read(invoiceAnswer, await fetchJson(options, callback, signal))
+    checkInvoice(pr, request, now())
+    return pr
+  }
+
+  return {
+    requestInvoice: async (request, signal) => {
+      const timeout = AbortSignal.timeout(timeoutMs)
+      try {
+        return { status: 'invoice', bolt11: await ask(request, AbortSignal.any([signal, timeout])) }
+      } catch (error) {
+        if (error instanceof Refusal) return { status: 'refused', reason: error.message }
+        // To ask again who is slow would keep others waiting: that is for whoever wants the invoice to decide.
+        if (timeout.aborted && !signal.aborted) return { status: 'refused', reason: 'its server takes too long' }
+        throw error
+      }
+    },
+  }
+}
+
+/** An answer in its documented shape. Throws `Refusal` for any other, with the server's own words if it gives some. */
+function read<Schema extends z.ZodType>(schema: Schema, answer: unknown): z.output<Schema> {
+  const error = errorAnswer.safeParse(answer)
+  if (error.success) throw new Refusal(`its server refuses: ${shown(error.data.reason)}`)
+  const parsed = schema.safeParse(answer)
+  if (!parsed.success) throw new Refusal('its server does not answer as LUD-06 says')
+  return parsed.data
+}
+
+/** A stranger's words, for people: short and on one line. */
+function shown(text: string): string {
+  const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ').trim()
+  if (line === '') return 'it does not say why'
+  return line.length > maxReasonCharacters ? `${[...line].slice(0, maxReasonCharacters).join('')}…` : line
+}
+
+function checkTerms(
+  { minSendable, maxSendable, commentAllowed }: z.output<typeof payRequest>,
+  { amountMsat, comment }: AddressRequest,
+): void {
+  if (amountMsat < minSendable) throw new Refusal(`it takes no less than ${minSendable} msat`)
+  if (amountMsat > maxSendable) throw new Refusal(`it takes no more than ${maxSendable} msat`)
+  const most = commentAllowed ?? 0
+  if (comment === null || [...comment].length <= most) return
+  throw new Refusal(most === 0 ? 'it takes no comment' : `it takes a comment of at most ${most} characters`)
+}
+
+/** `<callback><?|&>amount=…` (LUD-06, step 4): what stands in the query already stays as it is. */
+function callbackUrl(callback: string, fields: Readonly<Record<string, string>>): URL {
+  if (!URL.canParse(callback)) throw new Refusal('its server names a callback that is no URL')
+  const url = new URL(callback)
+  url.hash = ''
+  const added = Object.entries(fields).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+  url.search = [...(url.search === '' ? [] : [url.search]), ...added].join('&')
+  return url
+}
+
+/** Throws `Refusal` unless it is the invoice that was asked for. */
+function checkInvoice(pr: string, { amountMsat, currency }: AddressRequest, now: number): void {
+  const { prefix = '', millisatoshis, timestamp = 0, tagsObject } = decoded(pr)
+  // A longer currency may begin like a shorter one: the amount or the end has to follow.
+  if (/^ln([a-z]+)/.exec(prefix)?.[1] !== currency) throw new Refusal('its invoice is for another network')
+  if (millisatoshis !== String(amountMsat)) throw new Refusal('its invoice is for another amount')
+  if (timestamp + (tagsObject.expire_time ?? defaultExpirySeconds) <= now) throw new Refusal('its invoice has expired')
+}
+
+function decoded(pr: string): ReturnType<typeof decode> {
+  try {
+    return decode(pr)
+  } catch {
+    // The package throws on whatever is not an invoice.
+    throw new Refusal('its server gives no Lightning invoice')
+  }
+}
