@@ -256,6 +256,19 @@ describe('order.refund', () => {
     expect(withdrawals().map(({ amountMsat }) => amountMsat)).toEqual([1_485_000, 1_485_000])
   })
 
+  it('has a payment that waits for the order given back', async () => {
+    register()
+    const paymentHash = await service.walletAnswers('held')
+    await service.fund(alice, priceMsat)
+    service.send(alice, 'invoice.pay', { from: 'balance', invoiceId: order().invoiceId })
+    refund(order().id)
+    await service.accept(paymentHash, priceMsat)
+    expect(last()).toMatchObject({ type: 'invoice.cancelled', body: { reason: 'the order was settled before' } })
+    expect(await service.endHold(null)).toBe('cancel-hold')
+    expect(order().status).toBe('refunded')
+    expect(withdrawals()).toHaveLength(1)
+  })
+
   it.each<[string, string, () => Promise<unknown> | unknown]>([
     ['NOT_FOUND', 'is not there', () => '0'.repeat(32)],
     ['CONFLICT', 'is not paid', () => void register()],
