@@ -28,6 +28,7 @@ import { createLogClock } from './pipeline/log-clock.ts'
 import { createRations } from './pipeline/rations.ts'
 import { createUnpaidHolds } from './pipeline/unpaid-holds.ts'
 import { startOperatorsProgram } from './policy-program.ts'
+import { window } from './protocol/command.ts'
 import { createSigner } from './protocol/signer.ts'
 import { readinessOf } from './readiness.ts'
 import { relayFromConfig } from './relay-from-config.ts'
@@ -41,6 +42,7 @@ import { watchDisk } from './store/disk.ts'
 import { openEnvironment } from './store/environment.ts'
 import { lockDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
+import { openSecrets } from './store/secrets.ts'
 
 /** A running service. */
 export type Panda = {
@@ -126,6 +128,11 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     publishing: outbound?.enqueue,
     counted: metrics.commands.count,
   })
+  const secrets = openSecrets({
+    environment,
+    storeKey: loadOrCreateKey(join(directory, 'secrets.key')).secretKey,
+    replaySeconds: window.aheadSeconds + window.behindSeconds,
+  })
   const rations = createRations(config.rations, monotonicMs, metrics.rations.count)
   const host = createHost({
     environment,
@@ -135,6 +142,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     unpaidHolds: createUnpaidHolds(environment.reader, config.orders.unpaidHoldsPerIp, () =>
       metrics.rations.count('unpaidHoldsPerIp'),
     ),
+    secrets,
     policy: config.relay.policy,
     now: wallSeconds,
     room: disk.room,

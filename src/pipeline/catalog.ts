@@ -22,9 +22,11 @@ import {
 import { registration } from '../domain/identifiers/registration.ts'
 import { renewal } from '../domain/identifiers/renewal.ts'
 import { identifierReserve, identifierUnreserve } from '../domain/identifiers/reservations.ts'
-import type { CommandMethod, QueryMethod } from '../domain/method.ts'
+import type { CallMethod, CommandMethod, QueryMethod } from '../domain/method.ts'
+import { secretErase, secretList, secretPut } from '../domain/secrets/methods.ts'
 import { configApplied } from '../domain/settings.ts'
 import { ticketClose, ticketGet, ticketList, ticketOpen, ticketReply } from '../domain/support/methods.ts'
+import type { MethodDeclaration } from '../protocol/method.ts'
 
 /** Everything that can be asked for, in the order in which it is documented. */
 export const commandMethods: readonly CommandMethod[] = [
@@ -69,10 +71,18 @@ export const queryMethods: readonly QueryMethod[] = [
   referralGet,
   withdrawalGet,
   withdrawalList,
+  secretList,
   walletReconciliations,
   ticketGet,
   ticketList,
 ]
+
+export const callMethods: readonly CallMethod[] = [secretPut, secretErase]
+
+/** What is known of all methods, in that order. */
+export const declarations: readonly MethodDeclaration[] = [...commandMethods, ...queryMethods, ...callMethods].map(
+  method => method.declaration,
+)
 
 /** Everything that can be bought. */
 export const sellables: ReadonlyMap<string, Sellable> = new Map(

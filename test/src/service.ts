@@ -10,7 +10,8 @@ import { invoiceCreated, invoiceFailed, invoiceSettled } from '../../src/domain/
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { configApplied } from '../../src/domain/settings.ts'
 import { createApplier } from '../../src/pipeline/apply.ts'
-import { commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
+import { performCall } from '../../src/pipeline/call.ts'
+import { callMethods, commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
 import { currentSettings } from '../../src/pipeline/current-settings.ts'
 import { decode, methodIndex } from '../../src/pipeline/decode.ts'
 import { createFactAppender } from '../../src/pipeline/facts.ts'
@@ -18,6 +19,7 @@ import { answerQuery } from '../../src/pipeline/query.ts'
 import { createSigner } from '../../src/protocol/signer.ts'
 import { isRejection, type Rejection } from '../../src/rejections.ts'
 import { openEnvironment } from '../../src/store/environment.ts'
+import { openSecrets } from '../../src/store/secrets.ts'
 import type { Settings } from '../../src/store/settings-row.ts'
 import { tables } from '../../src/store/tables.ts'
 
@@ -90,6 +92,8 @@ export async function openService(settings: Settings = testSettings) {
   })
   const commands = methodIndex(commandMethods)
   const queries = methodIndex(queryMethods)
+  const calls = methodIndex(callMethods)
+  const secrets = openSecrets({ environment, storeKey: Buffer.alloc(32, 3), replaySeconds: 900 })
   let salt = 0
 
   const run = (apply: () => Applied): Applied => {
@@ -154,6 +158,18 @@ export async function openService(settings: Settings = testSettings) {
     const context = { time: clock.time, settings: currentSettings(environment) }
     return open(answerQuery(environment.reader, signer, decoded, context), key)
   }
+
+  /** Carries out a call, signed before or now, and gives its answer. */
+  const perform = (key: Key, event: NostrEvent): Reply => {
+    const decoded = decode(event, calls, signer)
+    if (isRejection(decoded)) throw new Error(`refused at admission: ${decoded.code}: ${decoded.message}`)
+    const at = { time: clock.time, settings: currentSettings(environment) }
+    const parts = { reader: environment.reader, signer, secrets }
+    const [answer] = environment.root.transactionSync(() => performCall(parts, decoded, at)).deliver
+    if (answer === undefined) throw new Error('a call was not answered')
+    return open(answer, key)
+  }
+  const call = (key: Key, method: string, params: unknown) => perform(key, sign(key, 22_410, method, params))
 
   const notices = (key: Key): Reply[] =>
     sent
@@ -229,6 +245,9 @@ export async function openService(settings: Settings = testSettings) {
     errors,
     applier,
     appendFact,
+    secrets,
+    perform,
+    call,
     sign,
     apply,
     send,

@@ -37,7 +37,7 @@ function hostOf(policy: WelcomePolicy = 'members') {
       taken.push([name, key, cost])
       return !usedUp.has(name)
     }
-  const { environment, signer, applier, clock } = service
+  const { environment, signer, applier, clock, secrets } = service
   return createHost({
     environment,
     signer,
@@ -56,6 +56,7 @@ function hostOf(policy: WelcomePolicy = 'members') {
       decryptionsInTotal: ration('decryptionsInTotal'),
     },
     unpaidHolds: createUnpaidHolds(environment.reader, 2),
+    secrets,
     policy,
     now: () => clock.time,
     room: () => room,
@@ -353,13 +354,14 @@ describe('what the host says of events', () => {
 describe('what is refused or answered', () => {
   it('is told by code and by method, and what is applied later is not', () => {
     const seen: string[] = []
-    const { environment, signer, applier, clock } = service
+    const { environment, signer, applier, clock, secrets } = service
     const host = createHost({
       environment,
       signer,
       applier,
       rations: everything,
       unpaidHolds: createUnpaidHolds(environment.reader, 2),
+      secrets,
       policy: 'members',
       now: () => clock.time,
       room: () => room,
