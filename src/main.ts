@@ -4,6 +4,7 @@ import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
 import { withCircuitBreaker } from './adapters/lightning/circuit-breaker.ts'
+import { withKeptCapabilities } from './adapters/lightning/kept-capabilities.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
 import { isBridging } from './bridge/settings.ts'
@@ -198,10 +199,11 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const wallet = opened.backend
   closing.push(() => wallet.close())
   const preimageOf = preimagesOf(loadOrCreateKey(join(directory, 'preimage.key')).secretKey)
-  const lightning = withCircuitBreaker(wallet, {
+  const guarded = withCircuitBreaker(wallet, {
     nowMs: monotonicMs,
     changed: isOpen => log.warn({ event: isOpen ? 'wallet.away' : 'wallet.back', wallet: wallet.name }),
   })
+  const lightning = withKeptCapabilities(guarded, { nowMs: monotonicMs })
   const started = startJobs({
     config,
     environment,
