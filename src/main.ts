@@ -10,6 +10,7 @@ import { createOutbound } from './bridge/outbound.ts'
 import { isBridging } from './bridge/settings.ts'
 import { checkKeys } from './check-keys.ts'
 import type { Config } from './config.ts'
+import { createCustomerWallets } from './customer-wallets.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { openConnections } from './http/connections.ts'
 import { ownUrls } from './http/listen.ts'
@@ -209,6 +210,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     environment,
     wallet: lightning,
     preimageOf,
+    secrets,
+    openCustomerWallet: createCustomerWallets({ mayBePrivate: config.bridge.privateCustomerRelays, now: wallSeconds }),
     relay,
     appendFact,
     clock,

@@ -11,11 +11,14 @@ import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
 import { reconcileRegularly } from './jobs/reconcile.ts'
 import { startJobRunner } from './jobs/runner.ts'
+import { secretsForJobs } from './jobs/secrets.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
+import { ownStateOf, payByWalletWorker, type StrangersWallet } from './jobs/wallet-payments.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
 import type { Environment } from './store/environment.ts'
+import type { Secrets } from './store/secrets.ts'
 
 /** What the service does by itself, beside answering. */
 export type Jobs = {
@@ -34,16 +37,23 @@ export function startJobs(options: {
   environment: Environment
   wallet: LightningBackend
   preimageOf: PreimageOf
+  secrets: Secrets
+  openCustomerWallet: (uri: string) => StrangersWallet | null
   relay: Relay
   appendFact: AppendFact
   clock: LogClock
   metrics: ServiceMetrics
   log: Logger
 }): Jobs {
-  const { config, environment, wallet, preimageOf, relay, appendFact, clock, metrics, log } = options
+  const { config, environment, wallet, preimageOf, secrets, relay, appendFact, clock, metrics, log } = options
+  const { applyLocally } = relay
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
+  const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
+  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError }
+  const asked = askedPayments({ environment, applyLocally })
+  const tryForSeconds = () => config.orders.commandDeadlineSeconds
   const runner = startJobRunner({
     environment,
     appendFact,
@@ -52,19 +62,23 @@ export function startJobs(options: {
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
-      'pay-invoice': payInvoiceWorker(
-        wallet,
-        askedPayments({ environment, applyLocally: relay.applyLocally }),
-        clock.now,
-      ),
+      'pay-invoice': payInvoiceWorker(wallet, asked, clock.now),
+      'pay-by-wallet': payByWalletWorker({
+        stateOf: ownStateOf(environment.reader),
+        ...secretsForJobs({ secrets, applyLocally, now: clock.now }),
+        connect: options.openCustomerWallet,
+        asked,
+        lookAt: paymentHash => followHint(walletJobs, paymentHash),
+        now: clock.now,
+        tryForSeconds,
+        signal,
+      }),
     },
     now: clock.now,
-    tryForSeconds: () => config.orders.commandDeadlineSeconds,
+    tryForSeconds,
     onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
     counted: metrics.jobs.count,
   })
-  const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
-  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError }
   const loops = [
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
@@ -79,7 +93,7 @@ export function startJobs(options: {
     }),
     keepHouse({
       environment,
-      applyLocally: relay.applyLocally,
+      applyLocally,
       clock,
       signal,
       onError: onFailed('housekeeping.failed'),

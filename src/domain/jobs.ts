@@ -21,6 +21,21 @@ export type JobRequest =
       type: 'pay-invoice'
       payload: { withdrawalId: string; bolt11: string; paymentHash: string; maxFeeMsat: number; expiresAt: number }
     }
+  /** Have a customer's own wallet pay an invoice of ours. */
+  | {
+      type: 'pay-by-wallet'
+      payload: {
+        invoiceId: string
+        account: string
+        /** Of the secret, which only the secret store has. */
+        handle: string
+        /** Whether the secret is erased afterwards. */
+        forget: boolean
+        bolt11: string
+        paymentHash: string
+        expiresAt: number
+      }
+    }
   | { type: 'look-up-invoice'; payload: { invoiceId: string; paymentHash: string; commandId: string } }
 
 /** Asks for work, to begin once this transaction is durable; `about` is what it is for when one command may ask for several. */

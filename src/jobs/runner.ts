@@ -20,7 +20,10 @@ export type JobWorkers = { readonly [Type in JobRequest['type']]: JobWorker<Type
 /** Runs the jobs in the table until stopped. */
 export type JobRunner = { wake(): void; stop(): Promise<void> }
 
+const walletType = 'pay-by-wallet'
 const maxAtOnce = 16
+/** Customers' own wallets answer when they like: ours must not wait for them. */
+const maxWalletsAtOnce = 64
 const attemptTimeoutMs = 15_000
 const firstRetryMs = 250
 const longestRetryMs = 10_000
@@ -42,6 +45,9 @@ export function startJobRunner(options: {
   // Which job a worker gets is decided by its key; the types of the pairs do not survive the look-up.
   const workers = options.workers as Readonly<Record<Job['type'], JobWorker>>
   const running = new Map<string, Promise<void>>()
+  /** Of those, how many are with customers' wallets, and which others wait for one of these to end. */
+  let wallets = 0
+  const parked = new Set<string>()
   const retries = new Map<string, number>()
   const timers = new Set<NodeJS.Timeout>()
   const waiting = new Set<string>()
@@ -49,20 +55,35 @@ export function startJobRunner(options: {
 
   const wake = () => {
     if (stopping.signal.aborted) return
-    const free = maxAtOnce - running.size
-    if (free <= 0) return
-    const limit = maxAtOnce + running.size + waiting.size
+    for (const id of parked) {
+      if (wallets >= maxWalletsAtOnce) break
+      parked.delete(id)
+      const row = environment.reader.get(tables.jobs, [id])
+      if (row !== undefined) start({ id, ...row } as Job)
+    }
+    if (ours() >= maxAtOnce) return
+    const limit = maxAtOnce + running.size + waiting.size + parked.size
     for (const { key, row } of environment.reader.range(tables.jobs, [], { limit })) {
       const [id] = key
-      if (running.size >= maxAtOnce) return
-      if (running.has(id) || waiting.has(id)) continue
-      const job = { id, type: row.type, payload: row.payload, createdAt: row.createdAt } as Job
-      const run = work(job).finally(() => {
-        running.delete(id)
-        wake()
-      })
-      running.set(id, run)
+      if (running.has(id) || waiting.has(id) || parked.has(id)) continue
+      if (row.type === walletType) {
+        if (wallets < maxWalletsAtOnce) start({ id, ...row } as Job)
+        else parked.add(id)
+      } else if (ours() < maxAtOnce) start({ id, ...row } as Job)
     }
+  }
+
+  const ours = () => running.size - wallets
+
+  const start = (job: Job) => {
+    const isWallet = job.type === walletType
+    if (isWallet) wallets++
+    const run = work(job).finally(() => {
+      running.delete(job.id)
+      if (isWallet) wallets--
+      wake()
+    })
+    running.set(job.id, run)
   }
 
   const work = async (job: Job): Promise<void> => {

@@ -1,6 +1,7 @@
 import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
-import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
+import { invoicePay, walletAnswered } from '../domain/billing/invoice-pay.ts'
+import { balanceGet, balanceTopup, invoiceGet, orderCancel, orderGet } from '../domain/billing/methods.ts'
 import { walletReconciled, walletReconciliations } from '../domain/billing/reconcile.ts'
 import { referralClaim, referralCreate, referralGet } from '../domain/billing/referral-methods.ts'
 import type { Sellable } from '../domain/billing/sellable.ts'
@@ -23,6 +24,7 @@ import { registration } from '../domain/identifiers/registration.ts'
 import { renewal } from '../domain/identifiers/renewal.ts'
 import { identifierReserve, identifierUnreserve } from '../domain/identifiers/reservations.ts'
 import type { CallMethod, CommandMethod, QueryMethod } from '../domain/method.ts'
+import { renewalList, renewalSet, renewalUnset } from '../domain/renewals/methods.ts'
 import { secretErase, secretList, secretPut } from '../domain/secrets/methods.ts'
 import { configApplied } from '../domain/settings.ts'
 import { ticketClose, ticketGet, ticketList, ticketOpen, ticketReply } from '../domain/support/methods.ts'
@@ -33,6 +35,8 @@ export const commandMethods: readonly CommandMethod[] = [
   identifierRegister,
   identifierRenew,
   identifierSetRecords,
+  renewalSet,
+  renewalUnset,
   identifierReserve,
   identifierUnreserve,
   domainAdd,
@@ -56,6 +60,7 @@ export const commandMethods: readonly CommandMethod[] = [
   invoiceSettled,
   invoiceLookedUp,
   paymentEnded,
+  walletAnswered,
   walletReconciled,
 ]
 
@@ -63,6 +68,7 @@ export const queryMethods: readonly QueryMethod[] = [
   identifierQuote,
   identifierGet,
   identifierList,
+  renewalList,
   orderGet,
   invoiceGet,
   itemList,

@@ -59,7 +59,7 @@ export const tables = {
   /** key → account, made by its first accepted command. */
   accounts: defineTable({ name: 'accounts', mark: 'fold', key: ['hash'], row: z.object({ createdAt: int }) }),
   /**
-   * account, what, time, id: what an account has. Names (at time 0, as `alice@example.com`), orders, postings, tickets, withdrawals
+   * account, what, time, id: what an account has. Names and their renewals (at time 0, as `alice@example.com`), orders, postings, tickets, withdrawals
    * in one table, so that what a command adds for its author stands on one page.
    */
   byAccount: defineTable({ name: 'by-account', mark: 'fold', key: ['hash', 'text', 'uint', 'text'], row: nothing }),

@@ -7,6 +7,7 @@ import type { Applied } from '../../relay/host.ts'
 import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import { holdEnded, invoiceAccepted } from '../../src/domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceSettled } from '../../src/domain/billing/invoice-facts.ts'
+import { walletAnswered } from '../../src/domain/billing/invoice-pay.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { configApplied } from '../../src/domain/settings.ts'
 import { createApplier } from '../../src/pipeline/apply.ts'
@@ -206,6 +207,17 @@ export async function openService(settings: Settings = testSettings) {
       dedupeKey: `test:${paymentHash}:accepted`,
     })
 
+  /** Does the oldest job that has a customer's wallet pay; says for which invoice, with which handle. */
+  const customerWalletSays = async (outcome: object): Promise<{ invoiceId: string; handle: string }> => {
+    const job = environment.reader.range(tables.jobs, []).find(({ row }) => row.type === 'pay-by-wallet')
+    if (job === undefined) throw new Error('no wallet is to pay')
+    const [jobId] = job.key
+    const { invoiceId, handle } = job.row.payload as { invoiceId: string; handle: string }
+    const params = { jobId, invoiceId, outcome }
+    await appendFact({ method: walletAnswered, params, dedupeKey: `wallet:${jobId}:answered` })
+    return { invoiceId, handle }
+  }
+
   /** Does the job that ends a hold as the wallet would, by taking the payment or giving it back; says which it was. */
   const endHold = async (settled: { receivedMsat: number } | null): Promise<string> => {
     const job = environment.reader
@@ -257,6 +269,7 @@ export async function openService(settings: Settings = testSettings) {
     walletAnswers,
     settle,
     accept,
+    customerWalletSays,
     endHold,
     advance,
     /** Gives a key a balance the way customers get one: a top-up that is paid. */

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Invoice } from './invoices.ts'
 import { balanceOf, customerAccount, post, walletAccount } from './ledger.ts'
 import { findObstacle, fulfilOrder, hasEnded, loseOrder, presentOrder } from './orders.ts'
+import { noteSettled } from './wallet-payments.ts'
 
 /**
  * Takes in the money of a settled invoice, once: whatever arrived becomes the customer's balance, and if it was enough
@@ -18,7 +19,8 @@ export function settleInvoice(
 ): void {
   if (invoice.status === 'settled') return
   const { receivedMsat, settledAt } = settlement
-  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'settled', receivedMsat, settledAt })
+  const settled = { ...invoice, status: 'settled' as const, receivedMsat, settledAt }
+  tx.put(tables.invoices, [invoiceId], settled)
   if (invoice.expiresAt !== null) tx.delete(tables.unsettledInvoices, [invoice.expiresAt, invoiceId])
   if (receivedMsat > 0) {
     post(tx, context, {
@@ -38,6 +40,7 @@ export function settleInvoice(
   const outcome = completeOrder(tx, context, invoice, order, receivedMsat)
   const body = { order: presentOrder(invoice.orderId, outcome.order), receivedMsat }
   notice(outcome.type, outcome.reason === null ? body : { ...body, reason: outcome.reason })
+  noteSettled(tx, context, invoiceId, settled, outcome.order)
 }
 
 /** Fulfils the order if it waits for money and got enough; otherwise leaves the money on the balance. */

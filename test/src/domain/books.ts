@@ -155,6 +155,27 @@ export function contradictions(environment: Environment): string[] {
     withdrawals.filter(({ row }) => row.status === 'paying').map(({ key }) => key[0]),
   )
 
+  const isAsked = new Set<string>()
+  for (const { row } of rows(tables.jobs)) {
+    if (row.type === 'pay-by-wallet') isAsked.add((row.payload as { invoiceId: string }).invoiceId)
+  }
+  for (const { key, row } of rows(tables.walletPayments)) {
+    const invoice = environment.reader.get(tables.invoices, key)
+    if (invoice?.account !== row.account) found.push(`a wallet of another is to pay ${key[0]}`)
+    if (row.status === 'paying' && !isAsked.has(key[0])) found.push(`a wallet pays ${key[0]} for ever`)
+    if ((row.status === 'paid') !== (invoice?.status === 'settled'))
+      found.push(`what a wallet paid of ${key[0]} is wrong`)
+    if (row.status === 'planned' && invoice?.status !== 'requested') found.push(`${key[0]} is to be paid for ever`)
+  }
+  for (const { key, row } of rows(tables.renewals)) {
+    const [domain, name] = key
+    const full = formatIdentifier({ name, domain })
+    byAccount.push(`${row.owner} renewal 0 ${full}`)
+    if (environment.reader.get(tables.identifiers, key)?.owner !== row.owner)
+      found.push(`${full} is renewed for nobody`)
+    if (!due.has(`${row.nextTryAt} renewal-try ${full}`)) found.push(`${full} is never renewed`)
+  }
+
   const tickets = rows(tables.tickets)
   for (const { key, row } of tickets) byAccount.push(`${row.account} ticket ${row.createdAt} ${key[0]}`)
   same('what accounts have', keysOf(tables.byAccount), byAccount)

@@ -61,6 +61,7 @@ beforeEach(async () => {
     'settle-hold': neverDone,
     'cancel-hold': neverDone,
     'pay-invoice': neverDone,
+    'pay-by-wallet': neverDone,
   }
   runner = startJobRunner({
     environment: service.environment,
