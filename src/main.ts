@@ -16,6 +16,7 @@ import { openConnections } from './http/connections.ts'
 import { ownUrls } from './http/listen.ts'
 import { lastSeen } from './jobs/housekeeping.ts'
 import { preimagesOf } from './jobs/preimages.ts'
+import { secretsForJobs } from './jobs/secrets.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
 import { openWallet, webhookTo } from './open-wallet.ts'
@@ -135,6 +136,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     storeKey: loadOrCreateKey(join(directory, 'secrets.key')).secretKey,
     replaySeconds: window.aheadSeconds + window.behindSeconds,
   })
+  if (!secrets.isReadable()) log.error({ event: 'secrets.unreadable', file: 'secrets.key' })
   const rations = createRations(config.rations, monotonicMs, metrics.rations.count)
   const host = createHost({
     environment,
@@ -210,7 +212,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     environment,
     wallet: lightning,
     preimageOf,
-    secrets,
+    secrets: secretsForJobs({ secrets, applyLocally: relay.applyLocally, now: wallSeconds }),
     openCustomerWallet: createCustomerWallets({ mayBePrivate: config.bridge.privateCustomerRelays, now: wallSeconds }),
     relay,
     appendFact,

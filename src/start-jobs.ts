@@ -11,14 +11,13 @@ import { payInvoiceWorker } from './jobs/payments.ts'
 import type { PreimageOf } from './jobs/preimages.ts'
 import { reconcileRegularly } from './jobs/reconcile.ts'
 import { startJobRunner } from './jobs/runner.ts'
-import { secretsForJobs } from './jobs/secrets.ts'
+import type { SecretsForJobs } from './jobs/secrets.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
 import { ownStateOf, payByWalletWorker, type StrangersWallet } from './jobs/wallet-payments.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
 import type { Environment } from './store/environment.ts'
-import type { Secrets } from './store/secrets.ts'
 
 /** What the service does by itself, beside answering. */
 export type Jobs = {
@@ -37,7 +36,7 @@ export function startJobs(options: {
   environment: Environment
   wallet: LightningBackend
   preimageOf: PreimageOf
-  secrets: Secrets
+  secrets: SecretsForJobs
   openCustomerWallet: (uri: string) => StrangersWallet | null
   relay: Relay
   appendFact: AppendFact
@@ -65,7 +64,7 @@ export function startJobs(options: {
       'pay-invoice': payInvoiceWorker(wallet, asked, clock.now),
       'pay-by-wallet': payByWalletWorker({
         stateOf: ownStateOf(environment.reader),
-        ...secretsForJobs({ secrets, applyLocally, now: clock.now }),
+        ...secrets,
         connect: options.openCustomerWallet,
         asked,
         lookAt: paymentHash => followHint(walletJobs, paymentHash),

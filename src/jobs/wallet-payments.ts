@@ -7,6 +7,7 @@ import { tables } from '../store/tables.ts'
 import type { Reader } from '../store/transaction.ts'
 import type { AskedPayments } from './payments.ts'
 import type { Job, JobWorker } from './runner.ts'
+import type { SecretsForJobs } from './secrets.ts'
 import { isUnavailable } from './unless-unavailable.ts'
 
 type WalletJob = Job & { type: 'pay-by-wallet' }
@@ -34,12 +35,8 @@ export function ownStateOf(reader: Reader): (invoiceId: string) => OwnState {
   }
 }
 
-type Options = {
+type Options = SecretsForJobs & {
   stateOf(invoiceId: string): OwnState
-  /** The wallet connection; `null`: there is no such secret. */
-  open(account: string, handle: string): string | null
-  /** Erases it; resolves once that is durable. */
-  forget(account: string, handle: string): Promise<void>
   /** `null`: the secret is no wallet connection. */
   connect(uri: string): StrangersWallet | null
   asked: AskedPayments

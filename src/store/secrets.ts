@@ -16,8 +16,10 @@ export type Secrets = {
   erase(account: string, handle: string, time: number): boolean
   /** Erases the account's key with all that it has; says how many secrets there were. */
   eraseAll(account: string, time: number): number
-  /** The secret itself, or `null` when the account has none of that handle. Throws when the store's key is another one. */
+  /** The secret itself; `null`: the account has none of that handle, or it was kept with another key of the store. */
   open(account: string, handle: string): { readonly kind: string; readonly secret: string } | null
+  /** Whether the key of the store is the one that what is kept was kept with, as far as a look at one account tells. */
+  isReadable(): boolean
 }
 
 const maxPerAccount = 20
@@ -87,8 +89,12 @@ export function openSecrets(options: {
       const row = reader.get(tables.secrets, [account, handle])
       const key = row === undefined || row.sealed === null ? null : accountKey(account)
       if (row === undefined || row.sealed === null || key === null) return null
-      const secret = unseal(key, row.sealed, placeOf(account, handle, row.kind)).toString('utf8')
-      return { kind: row.kind, secret }
+      const secret = unseal(key, row.sealed, placeOf(account, handle, row.kind))
+      return secret === null ? null : { kind: row.kind, secret: secret.toString('utf8') }
+    },
+    isReadable: () => {
+      const [first] = reader.range(tables.secretKeys, [], { limit: 1 })
+      return first === undefined || accountKey(first.key[0]) !== null
     },
   }
 }
@@ -105,7 +111,7 @@ function seal(key: Uint8Array, plain: Uint8Array, place: string): string {
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString('base64')
 }
 
-function unseal(key: Uint8Array, sealed: string, place: string): Buffer {
+function unseal(key: Uint8Array, sealed: string, place: string): Buffer | null {
   const bytes = Buffer.from(sealed, 'base64')
   const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes })
   decipher.setAAD(Buffer.from(place))
@@ -113,7 +119,7 @@ function unseal(key: Uint8Array, sealed: string, place: string): Buffer {
   try {
     return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()])
   } catch {
-    // The library says no more than that either.
-    throw new Error('a secret cannot be decrypted: the key of the store is not the one that it was kept with')
+    // Another key or place: that is how the library says it.
+    return null
   }
 }

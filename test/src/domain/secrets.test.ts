@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { callMethods } from '../../../src/pipeline/catalog.ts'
 import { decode, methodIndex } from '../../../src/pipeline/decode.ts'
+import { openSecrets } from '../../../src/store/secrets.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
@@ -67,7 +68,7 @@ describe('a secret', () => {
     service.environment.root.transactionSync(() =>
       service.environment.transactor.put(tables.secrets, [bob.publicKey, handle], row),
     )
-    expect(() => opened(handle, bob)).toThrow('cannot be decrypted')
+    expect(opened(handle, bob)).toBeUndefined()
   })
 
   it('is gone when it is erased', () => {
@@ -83,6 +84,27 @@ describe('a secret', () => {
     expect(handles.map(handle => opened(handle))).toEqual([undefined, undefined])
     expect(service.environment.reader.has(tables.secretKeys, [alice.publicKey])).toBe(false)
     expect(opened(handleOf(put()))).toBe(connection())
+  })
+})
+
+describe('without the key of the store', () => {
+  const another = () =>
+    openSecrets({ environment: service.environment, storeKey: Buffer.alloc(32, 4), replaySeconds: 900 })
+
+  it('nothing can be read, which is seen, and what is kept anew can', () => {
+    const handle = handleOf(put())
+    const secrets = another()
+    expect([service.secrets.isReadable(), secrets.isReadable()]).toEqual([true, false])
+    expect(secrets.open(alice.publicKey, handle)).toBeNull()
+    const wanted = { callId: '00'.repeat(32), kind: 'nwc', secret: connection(), label: '', time: service.clock.time }
+    const anew = service.environment.root.transactionSync(() => secrets.put(alice.publicKey, wanted))
+    if (typeof anew === 'string') throw new Error(anew)
+    expect(secrets.open(alice.publicKey, anew.handle)).toEqual({ kind: 'nwc', secret: connection() })
+    expect(secrets.isReadable()).toBe(true)
+  })
+
+  it('and with nothing kept, all is well', () => {
+    expect(another().isReadable()).toBe(true)
   })
 })
 
