@@ -22,6 +22,8 @@ export type JobRunner = { wake(): void; stop(): Promise<void> }
 
 const walletType = 'pay-by-wallet'
 const maxAtOnce = 16
+/** How many jobs are looked at in one piece. */
+const jobsAtOnce = 64
 /** Customers' own wallets answer when they like: ours must not wait for them. */
 const maxWalletsAtOnce = 64
 const attemptTimeoutMs = 15_000
@@ -61,16 +63,23 @@ export function startJobRunner(options: {
       const row = environment.reader.get(tables.jobs, [id])
       if (row !== undefined) start({ id, ...row } as Job)
     }
-    if (ours() >= maxAtOnce) return
-    const limit = maxAtOnce + running.size + waiting.size + parked.size
-    for (const { key, row } of environment.reader.range(tables.jobs, [], { limit })) {
+    for (let after: readonly string[] | null = []; after !== null && ours() < maxAtOnce; ) after = startAfter(after)
+  }
+
+  /** Starts what may be started of some jobs; gives where to go on, or `null` after the last. */
+  const startAfter = (after: readonly string[]): readonly string[] | null => {
+    const from = after.length === 0 ? {} : { after }
+    const page = environment.reader.range(tables.jobs, [], { limit: jobsAtOnce, ...from })
+    for (const { key, row } of page) {
       const [id] = key
       if (running.has(id) || waiting.has(id) || parked.has(id)) continue
-      if (row.type === walletType) {
-        if (wallets < maxWalletsAtOnce) start({ id, ...row } as Job)
-        else parked.add(id)
-      } else if (ours() < maxAtOnce) start({ id, ...row } as Job)
+      const job = { id, ...row } as Job
+      if (row.type !== walletType) {
+        if (ours() < maxAtOnce) start(job)
+      } else if (wallets < maxWalletsAtOnce) start(job)
+      else parked.add(id)
     }
+    return page.length < jobsAtOnce ? null : (page.at(-1)?.key ?? null)
   }
 
   const ours = () => running.size - wallets
