@@ -112,13 +112,13 @@ export function createKeeping(options: {
         onError(outcome.error)
         return answer(refuse(metrics, storageFault))
       }
-      const { accepted, message } = outcome.value.applied
+      const { accepted, message, deliver } = outcome.value.applied
       countOutcome(metrics, outcome.value.applied, counted)
       try {
         finish(outcome.value, network)
       } finally {
         // A fault after durability changes nothing about the event, and others may wait for its OK.
-        answer({ accepted, message, delivered: [] })
+        answer({ accepted, message, delivered: deliver })
       }
     }
   }

@@ -4,6 +4,7 @@ import { createRelay } from '../relay/relay.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
 import { createWriter } from '../relay/store/writer.ts'
 import { withCircuitBreaker } from './adapters/lightning/circuit-breaker.ts'
+import { withKeptCapabilities } from './adapters/lightning/kept-capabilities.ts'
 import { createLnurlPay } from './adapters/lnurl-pay/http.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { createOutbound } from './bridge/outbound.ts'
@@ -12,11 +13,13 @@ import { createPublicLookup } from './bridge/public-lookup.ts'
 import { isBridging } from './bridge/settings.ts'
 import { checkKeys } from './check-keys.ts'
 import type { Config } from './config.ts'
+import { createCustomerWallets } from './customer-wallets.ts'
 import { makeDataDirectory } from './data-directory.ts'
 import { openConnections } from './http/connections.ts'
 import { ownUrls } from './http/listen.ts'
 import { lastSeen } from './jobs/housekeeping.ts'
 import { preimagesOf } from './jobs/preimages.ts'
+import { secretsForJobs } from './jobs/secrets.ts'
 import { createScrape } from './metrics/scrape.ts'
 import { createServiceMetrics } from './metrics/service-metrics.ts'
 import { openRates } from './open-rates.ts'
@@ -32,6 +35,7 @@ import { createLogClock } from './pipeline/log-clock.ts'
 import { createRations } from './pipeline/rations.ts'
 import { createUnpaidHolds } from './pipeline/unpaid-holds.ts'
 import { startOperatorsProgram } from './policy-program.ts'
+import { window } from './protocol/command.ts'
 import { createSigner } from './protocol/signer.ts'
 import { readinessOf } from './readiness.ts'
 import { relayFromConfig } from './relay-from-config.ts'
@@ -45,6 +49,7 @@ import { watchDisk } from './store/disk.ts'
 import { openEnvironment } from './store/environment.ts'
 import { lockDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
+import { openSecrets } from './store/secrets.ts'
 
 /** A running service. */
 export type Panda = {
@@ -130,6 +135,12 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     publishing: outbound?.enqueue,
     counted: metrics.commands.count,
   })
+  const secrets = openSecrets({
+    environment,
+    storeKey: loadOrCreateKey(join(directory, 'secrets.key')).secretKey,
+    replaySeconds: window.aheadSeconds + window.behindSeconds,
+  })
+  if (!secrets.isReadable()) log.error({ event: 'secrets.unreadable', file: 'secrets.key' })
   const rations = createRations(config.rations, monotonicMs, metrics.rations.count)
   const host = createHost({
     environment,
@@ -139,6 +150,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     unpaidHolds: createUnpaidHolds(environment.reader, config.orders.unpaidHoldsPerIp, () =>
       metrics.rations.count('unpaidHoldsPerIp'),
     ),
+    secrets,
     policy: config.relay.policy,
     now: wallSeconds,
     room: disk.room,
@@ -194,10 +206,11 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const wallet = opened.backend
   closing.push(() => wallet.close())
   const preimageOf = preimagesOf(loadOrCreateKey(join(directory, 'preimage.key')).secretKey)
-  const lightning = withCircuitBreaker(wallet, {
+  const guarded = withCircuitBreaker(wallet, {
     nowMs: monotonicMs,
     changed: isOpen => log.warn({ event: isOpen ? 'wallet.away' : 'wallet.back', wallet: wallet.name }),
   })
+  const lightning = withKeptCapabilities(guarded, { nowMs: monotonicMs })
   const started = startJobs({
     config,
     environment,
@@ -205,6 +218,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     addresses: createLnurlPay({ lookup: createPublicLookup(), isPublicAddress, now: wallSeconds }),
     preimageOf,
     rates: openRates(config, clock.now),
+    secrets: secretsForJobs({ secrets, applyLocally: relay.applyLocally, now: wallSeconds }),
+    openCustomerWallet: createCustomerWallets({ mayBePrivate: config.bridge.privateCustomerRelays, now: wallSeconds }),
     relay,
     appendFact,
     clock,

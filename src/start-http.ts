@@ -15,7 +15,7 @@ import type { TakesWebhook } from './http/webhook.ts'
 import type { Scrape } from './metrics/scrape.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
 import { listDomains } from './pipeline/announce.ts'
-import { commandMethods, queryMethods } from './pipeline/catalog.ts'
+import { declarations } from './pipeline/catalog.ts'
 import { createGateway, type ResultWaiters } from './pipeline/gateway.ts'
 import { createNip05Resolver } from './pipeline/nip05.ts'
 import type { Rations } from './pipeline/rations.ts'
@@ -85,7 +85,7 @@ export async function startListening(options: {
       relayDocument: relay.document,
       manage: relay.manage,
       mayPost: ip => rations.postsPerIp(networkOf(ip)),
-      methods: () => describeMethods([...commandMethods, ...queryMethods].map(method => method.declaration)),
+      methods: () => describeMethods(declarations),
       readiness,
       landing: () => ({ document: relay.document(), urls, domains: listDomains(reader, maxListed) }),
       mayReadMetrics: createInsiderCheck({ ...config.metrics, isProxy, clientIp, publicUrls: config.publicUrls }),

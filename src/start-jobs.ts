@@ -16,7 +16,9 @@ import type { PreimageOf } from './jobs/preimages.ts'
 import { observeRatesRegularly } from './jobs/rates.ts'
 import { reconcileRegularly } from './jobs/reconcile.ts'
 import { startJobRunner } from './jobs/runner.ts'
+import type { SecretsForJobs } from './jobs/secrets.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
+import { ownStateOf, payByWalletWorker, type StrangersWallet } from './jobs/wallet-payments.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
@@ -41,6 +43,8 @@ export function startJobs(options: {
   addresses: LightningAddresses
   preimageOf: PreimageOf
   rates: RateSource
+  secrets: SecretsForJobs
+  openCustomerWallet: (uri: string) => StrangersWallet | null
   relay: Pick<Relay, 'applyLocally'>
   appendFact: AppendFact
   clock: LogClock
@@ -48,11 +52,16 @@ export function startJobs(options: {
   log: Pick<Logger, 'warn' | 'error'>
   waits?: Waits
 }): Jobs {
-  const { config, environment, wallet, addresses, preimageOf, rates, relay, appendFact, clock, metrics, log, waits } =
-    options
+  const { config, environment, wallet, addresses, preimageOf, rates, secrets, relay } = options
+  const { appendFact, clock, metrics, log, waits } = options
+  const { applyLocally } = relay
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
+  const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
+  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError, waits }
+  const asked = askedPayments({ environment, applyLocally })
+  const tryForSeconds = () => config.orders.commandDeadlineSeconds
   const runner = startJobRunner({
     environment,
     appendFact,
@@ -62,20 +71,24 @@ export function startJobs(options: {
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
       'resolve-address': resolveAddressWorker(addresses),
-      'pay-invoice': payInvoiceWorker(
-        wallet,
-        askedPayments({ environment, applyLocally: relay.applyLocally }),
-        clock.now,
-      ),
+      'pay-invoice': payInvoiceWorker(wallet, asked, clock.now),
+      'pay-by-wallet': payByWalletWorker({
+        stateOf: ownStateOf(environment.reader),
+        ...secrets,
+        connect: options.openCustomerWallet,
+        asked,
+        lookAt: paymentHash => followHint(walletJobs, paymentHash),
+        now: clock.now,
+        tryForSeconds,
+        signal,
+      }),
     },
     now: clock.now,
-    tryForSeconds: () => config.orders.commandDeadlineSeconds,
+    tryForSeconds,
     onError: (error, job) => log.warn({ event: 'job.failed', job: job.id, type: job.type, error }),
     counted: metrics.jobs.count,
     waits,
   })
-  const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
-  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError, waits }
   const loops = [
     followSettlements(walletJobs),
     sweepRegularly({ ...walletJobs, now: clock.now, everyMs: sweepEveryMs }),
@@ -102,7 +115,7 @@ export function startJobs(options: {
     }),
     keepHouse({
       environment,
-      applyLocally: relay.applyLocally,
+      applyLocally,
       clock,
       signal,
       onError: onFailed('housekeeping.failed'),

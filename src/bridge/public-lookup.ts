@@ -7,14 +7,19 @@ export type Resolve = (hostname: string) => Promise<readonly { address: string; 
 
 /**
  * A look-up for sockets that gives public addresses only. It is asked at connect time and the socket connects to what it
- * gave, so a name that changes its mind in between gains nothing. One private address among several spoils them all.
+ * gave, so a name that changes its mind in between gains nothing. One private address among several spoils them all, of
+ * which `refused` hears.
  */
-export function createPublicLookup(resolve: Resolve = resolveByDns): LookupFunction {
+export function createPublicLookup(
+  resolve: Resolve = resolveByDns,
+  refused: () => void = () => undefined,
+): LookupFunction {
   return (hostname, options, callback) => {
     const answer = (addresses: readonly { address: string; family: number }[]) => {
       const [first] = addresses
       if (first === undefined) callback(new Error('the host has no address'), '')
       else if (!addresses.every(({ address }) => isPublicAddress(address))) {
+        refused()
         callback(new Error('the host has an address that is not public'), '')
       } else if (options.all) callback(null, [...addresses])
       else callback(null, first.address, first.family)

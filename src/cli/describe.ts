@@ -1,11 +1,10 @@
-import { commandMethods, queryMethods } from '../pipeline/catalog.ts'
+import { declarations } from '../pipeline/catalog.ts'
 import { methodSchemas } from '../pipeline/service-info.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
 import { rejections } from '../rejections.ts'
 
 /** The part of `docs/protocol.md` that follows from the code: methods, their JSON Schemas, and the refusals. */
 export function describeProtocol(): string {
-  const declarations = [...commandMethods, ...queryMethods].map(method => method.declaration)
   const open = declarations.filter(method => method.type !== 'fact')
   const facts = declarations.filter(method => method.type === 'fact')
   return [

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import type { Config } from '../config.ts'
 import { makeDataDirectory } from '../data-directory.ts'
-import { commandMethods, queryMethods } from '../pipeline/catalog.ts'
+import { declarations } from '../pipeline/catalog.ts'
 import { isUrlOf } from '../protocol/fields.ts'
 import { createSigner } from '../protocol/signer.ts'
 import { loadOrCreateKey } from '../service-key.ts'
@@ -107,11 +107,11 @@ function parse(args: string[]) {
   }
 }
 
-/** Whether a method is a command or a query; `null` when it is none that can be called. */
+/** Whether a method is a command, or a query or what travels like one; `null` when it is none that can be called. */
 function typeOf(method: string): Question['type'] | null {
-  if (queryMethods.some(({ declaration }) => declaration.name === method)) return 'query'
-  const isCommand = ({ name, type }: { name: string; type: string }) => name === method && type === 'command'
-  return commandMethods.some(({ declaration }) => isCommand(declaration)) ? 'command' : null
+  const type = declarations.find(({ name }) => name === method)?.type
+  if (type === undefined || type === 'fact') return null
+  return type === 'command' ? 'command' : 'query'
 }
 
 /** Params as compact JSON. Those in a file are seen neither by `ps` nor in the shell's history. */

@@ -4,12 +4,13 @@ import { splitIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Transactor } from '../store/transaction.ts'
 import { withdrawInvoice } from './billing/accept.ts'
-import { outcomeUnknown, paymentUnavailable } from './billing/invoice-facts.ts'
 import { expireOrder } from './billing/orders.ts'
+import { outcomeUnknown, paymentUnavailable } from './billing/unavailable.ts'
 import { type Context, ok } from './context.ts'
 import { beginGrace, releaseName, remindOfExpiry } from './identifiers/lifecycle.ts'
 import { defineCommand } from './method.ts'
 import { resolvePending } from './pending.ts'
+import { tryRenewal } from './renewals/renew.ts'
 import type { DueKind } from './schedule.ts'
 
 /** How many due things one fact handles at most, so that no transaction grows with the backlog. */
@@ -84,6 +85,9 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
       break
     case 'identifier-release':
       releaseName(tx, context, splitIdentifier(id))
+      break
+    case 'renewal-try':
+      tryRenewal(tx, context, splitIdentifier(id))
       break
     default: {
       const unknown: never = kind

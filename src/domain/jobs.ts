@@ -41,6 +41,21 @@ export type JobRequest =
         currency: string
       }
     }
+  /** Have a customer's own wallet pay an invoice of ours. */
+  | {
+      type: 'pay-by-wallet'
+      payload: {
+        invoiceId: string
+        account: string
+        /** Of the secret, which only the secret store has. */
+        handle: string
+        /** Whether the secret is erased afterwards. */
+        forget: boolean
+        bolt11: string
+        paymentHash: string
+        expiresAt: number
+      }
+    }
   | { type: 'look-up-invoice'; payload: { invoiceId: string; paymentHash: string; commandId: string } }
 
 /** Asks for work, to begin once this transaction is durable; `about` is what it is for when one command may ask for several. */

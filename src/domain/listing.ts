@@ -2,7 +2,7 @@ import { tables } from '../store/tables.ts'
 import type { RangeOptions, Reader, Transactor } from '../store/transaction.ts'
 
 /** What an account has several of. */
-type Listed = 'identifier' | 'order' | 'posting' | 'ticket' | 'withdrawal'
+type Listed = 'identifier' | 'order' | 'posting' | 'renewal' | 'ticket' | 'withdrawal'
 
 /** Where something stands among what its account has. */
 export type Place = { readonly time: number; readonly id: string }

@@ -2,8 +2,9 @@ import type { z } from 'zod'
 import { checkParams, type ParamsFault } from '../protocol/faults.ts'
 import type { MethodDeclaration } from '../protocol/method.ts'
 import type { Rejection } from '../rejections.ts'
+import type { Secrets } from '../store/secrets.ts'
 import type { Reader, Transactor } from '../store/transaction.ts'
-import type { Context, Handled, QueryContext } from './context.ts'
+import type { Context, Handled, QueryContext, Viewer } from './context.ts'
 
 /** A handler that waits for its store and context only, or what is wrong with the params. */
 export type Bound<Run> =
@@ -20,6 +21,15 @@ export type CommandMethod = {
 export type QueryMethod = {
   readonly declaration: MethodDeclaration
   bind(params: unknown): Bound<(reader: Reader, context: QueryContext) => object | Rejection>
+}
+
+/** What a call knows; `callId` is the same when it comes again. */
+export type CallContext = Viewer & { readonly callId: string; readonly reader: Reader }
+
+/** A call: changes what is kept beside the log, in the writer's transaction, and is answered like a query. */
+export type CallMethod = {
+  readonly declaration: MethodDeclaration
+  bind(params: unknown): Bound<(secrets: Secrets, context: CallContext) => object | Rejection>
 }
 
 /** Defines a command or a fact: declaration and handler in one place. */
@@ -44,6 +54,17 @@ export function defineQuery<Params extends z.ZodType>(
 ): QueryMethod {
   const { answer, ...declaration } = method
   return { declaration, bind: params => bind(method.params, params, answer, () => false) }
+}
+
+/** Defines a call: declaration and handler in one place. */
+export function defineCall<Params extends z.ZodType>(
+  method: MethodDeclaration<Params> & {
+    type: 'call'
+    perform(params: z.infer<Params>, secrets: Secrets, context: CallContext): object | Rejection
+  },
+): CallMethod {
+  const { perform, ...declaration } = method
+  return { declaration, bind: params => bind(method.params, params, perform, () => false) }
 }
 
 function bind<Params extends z.ZodType, Store, Ctx, Out>(

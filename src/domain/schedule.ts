@@ -9,6 +9,7 @@ export type DueKind =
   | 'identifier-notice'
   | 'identifier-expiry'
   | 'identifier-release'
+  | 'renewal-try'
 
 /** Puts something on the time index; the same thing at the same time twice is one entry. */
 export function schedule(tx: Transactor, time: number, kind: DueKind, id: string): void {

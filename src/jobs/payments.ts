@@ -27,9 +27,10 @@ export function payInvoiceWorker(
 ): JobWorker<'pay-invoice'> {
   const firstTry = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
     const { withdrawalId: idempotencyKey, bolt11, maxFeeMsat, reserveMsat } = payload
-    // A wallet that is away has not been asked, and can be asked later.
     const capabilities = await unlessUnavailable(backend.capabilities(signal))
     if (capabilities === null) return null
+    // A wallet that is away has not been asked, and can be asked later; what it can do may be known from before.
+    if ((await unlessUnavailable(backend.check(signal).then(() => true))) === null) return null
     if (!capabilities.pay) return { status: 'failed', reason: 'the wallet of this service does not pay' }
     if (!capabilities.limitsFees && maxFeeMsat < reserveMsat) {
       // A customer whose own channel earns the fees could have the operator pay what is over the limit.

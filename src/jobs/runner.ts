@@ -22,7 +22,12 @@ export type JobWorkers = { readonly [Type in JobRequest['type']]: JobWorker<Type
 /** Runs the jobs in the table until stopped. */
 export type JobRunner = { wake(): void; stop(): Promise<void> }
 
+const walletType = 'pay-by-wallet'
 const maxAtOnce = 16
+/** How many jobs are looked at in one piece. */
+const jobsAtOnce = 64
+/** Customers' own wallets answer when they like: ours must not wait for them. */
+const maxWalletsAtOnce = 64
 const attemptTimeoutMs = 15_000
 const firstRetryMs = 250
 const longestRetryMs = 10_000
@@ -53,6 +58,9 @@ export function startJobRunner(options: {
   // Which job a worker gets is decided by its key; the types of the pairs do not survive the look-up.
   const workers = options.workers as Readonly<Record<Job['type'], JobWorker>>
   const running = new Map<string, Promise<void>>()
+  /** Of those, how many are with customers' wallets, and which others wait for one of these to end. */
+  let wallets = 0
+  const parked = new Set<string>()
   const retries = new Map<string, number>()
   const waiting = new Set<string>()
   const stopping = new AbortController()
@@ -61,20 +69,42 @@ export function startJobRunner(options: {
 
   const wake = () => {
     if (stopping.signal.aborted) return
-    const free = maxAtOnce - running.size
-    if (free <= 0) return
-    const limit = maxAtOnce + running.size + waiting.size
-    for (const { key, row } of environment.reader.range(tables.jobs, [], { limit })) {
-      const [id] = key
-      if (running.size >= maxAtOnce) return
-      if (running.has(id) || waiting.has(id)) continue
-      const job = { id, type: row.type, payload: row.payload, createdAt: row.createdAt } as Job
-      const run = work(job).finally(() => {
-        running.delete(id)
-        wake()
-      })
-      running.set(id, run)
+    for (const id of parked) {
+      if (wallets >= maxWalletsAtOnce) break
+      parked.delete(id)
+      const row = environment.reader.get(tables.jobs, [id])
+      if (row !== undefined) start({ id, ...row } as Job)
     }
+    for (let after: readonly string[] | null = []; after !== null && ours() < maxAtOnce; ) after = startAfter(after)
+  }
+
+  /** Starts what may be started of some jobs; gives where to go on, or `null` after the last. */
+  const startAfter = (after: readonly string[]): readonly string[] | null => {
+    const from = after.length === 0 ? {} : { after }
+    const page = environment.reader.range(tables.jobs, [], { limit: jobsAtOnce, ...from })
+    for (const { key, row } of page) {
+      const [id] = key
+      if (running.has(id) || waiting.has(id) || parked.has(id)) continue
+      const job = { id, ...row } as Job
+      if (row.type !== walletType) {
+        if (ours() < maxAtOnce) start(job)
+      } else if (wallets < maxWalletsAtOnce) start(job)
+      else parked.add(id)
+    }
+    return page.length < jobsAtOnce ? null : (page.at(-1)?.key ?? null)
+  }
+
+  const ours = () => running.size - wallets
+
+  const start = (job: Job) => {
+    const isWallet = job.type === walletType
+    if (isWallet) wallets++
+    const run = work(job).finally(() => {
+      running.delete(job.id)
+      if (isWallet) wallets--
+      wake()
+    })
+    running.set(job.id, run)
   }
 
   const work = async (job: Job): Promise<void> => {

@@ -1,5 +1,5 @@
 import { networkOf } from '../../relay/connection/connection-counter.ts'
-import { kindClass, type NostrEvent, type VerifiedEvent } from '../../relay/event.ts'
+import { kindClass, type NostrEvent, tagValue, type VerifiedEvent } from '../../relay/event.ts'
 import type { Admission, Host, Origin } from '../../relay/host.ts'
 import { isInWindow, parseEnvelope } from '../protocol/command.ts'
 import { kinds, openKinds, restrictedKinds } from '../protocol/kinds.ts'
@@ -7,10 +7,12 @@ import type { Signer } from '../protocol/signer.ts'
 import { isRejection, type Rejection, type RejectionCode, reject, toOkMessage } from '../rejections.ts'
 import type { Room } from '../store/disk.ts'
 import type { Environment } from '../store/environment.ts'
+import type { Secrets } from '../store/secrets.ts'
 import { tables } from '../store/tables.ts'
 import { admitImported } from './admit-imported.ts'
 import type { Applier, Sender } from './apply.ts'
-import { commandMethods, queryMethods } from './catalog.ts'
+import { performCall } from './call.ts'
+import { callMethods, commandMethods, queryMethods } from './catalog.ts'
 import { currentSettings } from './current-settings.ts'
 import { decode, isForAnother, methodIndex, namesAnother } from './decode.ts'
 import { isProtectedBy } from './protected.ts'
@@ -33,16 +35,18 @@ export function createHost(options: {
   applier: Applier
   rations: Rations
   unpaidHolds: UnpaidHolds
+  secrets: Secrets
   policy: WelcomePolicy
   now(): number
   room(): Room
   /** Hears of what is answered or refused here. */
   counts?: AdmissionCounts
 }): Host {
-  const { environment, signer, applier, rations, unpaidHolds, policy, now, room, counts } = options
+  const { environment, signer, applier, rations, unpaidHolds, secrets, policy, now, room, counts } = options
   const { reader } = environment
   const commands = methodIndex(commandMethods)
   const queries = methodIndex(queryMethods)
+  const calls = methodIndex(callMethods)
 
   const admitCommand = (event: VerifiedEvent, origin: Origin): Admission | Rejection => {
     const refusal = rationRefusal(event, origin)
@@ -58,7 +62,7 @@ export function createHost(options: {
       return reject('RATE_LIMITED', 'too many commands were refused lately, try again later')
     }
     if (currentSettings(environment).suspended.includes(event.pubkey)) return suspended
-    if (room() === 'facts') return reject('INTERNAL', 'the service is short of disk space, try again later')
+    if (room() === 'facts') return shortOfDisk
     const sender = senderOf(event, origin, command.mayHoldUnpaid)
     return { kind: 'apply', apply: () => applier.command(command, sender) }
   }
@@ -80,6 +84,7 @@ export function createHost(options: {
   const admitQuery = (event: VerifiedEvent, origin: Origin): Admission | Rejection => {
     const refusal = rationRefusal(event, origin)
     if (refusal !== null) return refusal
+    if (calls.has(tagValue(event, 'method') ?? '')) return admitCall(event, origin)
     const query = decode(event, queries, signer)
     if (isRejection(query)) return query
     if (!isInWindow(event.created_at, query.envelope.executeBy, now())) return outOfWindow
@@ -87,6 +92,20 @@ export function createHost(options: {
     const settings = currentSettings(environment)
     if (settings.suspended.includes(event.pubkey)) return suspended
     return { kind: 'answer', deliver: [answerQuery(reader, signer, query, { time: now(), settings }, counts?.query)] }
+  }
+
+  /** What a call writes is taken from its sender's share of the disk. It cannot wait: what is kept is to be erasable soon. */
+  const admitCall = (event: VerifiedEvent, origin: Origin): Admission | Rejection => {
+    const call = decode(event, calls, signer)
+    if (isRejection(call)) return call
+    if (!isInWindow(event.created_at, null, now())) return outOfWindow
+    if (!rations.commandsPerKey(event.pubkey)) return tooManyOfKey
+    const settings = currentSettings(environment)
+    if (settings.suspended.includes(event.pubkey)) return suspended
+    if (room() === 'facts') return shortOfDisk
+    if (!hasRoomFor(event, origin)) return reject('RATE_LIMITED', 'too much was stored for you, come back later')
+    const at = { time: now(), settings }
+    return { kind: 'apply', apply: () => performCall({ reader, signer, secrets }, call, at, counts?.query) }
   }
 
   /**
@@ -115,7 +134,6 @@ export function createHost(options: {
 
   /** Takes what is stored for a key and an address from their rations. */
   const hasRoomFor = (event: NostrEvent, origin: Origin): boolean => {
-    if (kindClass(event.kind) === 'ephemeral') return true
     const bytes = sizeOf(event)
     return rations.storedBytesPerKey(event.pubkey, bytes) && rations.storedBytesPerIp(networkOf(origin.ip), bytes)
   }
@@ -149,7 +167,10 @@ export function createHost(options: {
       if (message !== null) return type === null ? deny(message) : counted(type, namesAnother)
       return {
         kind: 'store',
-        charge: () => (hasRoomFor(event, origin) ? null : 'rate-limited: too much was stored for you, come back later'),
+        charge: () =>
+          kindClass(event.kind) === 'ephemeral' || hasRoomFor(event, origin)
+            ? null
+            : 'rate-limited: too much was stored for you, come back later',
       }
     },
   }
@@ -157,6 +178,7 @@ export function createHost(options: {
 
 const outOfWindow = reject('EXPIRED', 'created_at is too far from now, or execute-by has passed')
 const tooManyOfKey = reject('RATE_LIMITED', 'too many commands of this key')
+const shortOfDisk = reject('INTERNAL', 'the service is short of disk space, try again later')
 const suspended = reject('SUSPENDED', 'this account is suspended')
 
 function typeOf(kind: number): 'command' | 'query' | null {

@@ -4,7 +4,7 @@ import type { Signer } from '../protocol/signer.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import type { Reader } from '../store/transaction.ts'
-import { commandMethods, queryMethods } from './catalog.ts'
+import { declarations } from './catalog.ts'
 import { currentSettings } from './current-settings.ts'
 import { handlerInformation, serviceInfo } from './service-info.ts'
 
@@ -22,10 +22,9 @@ export async function announceService(options: {
 }): Promise<void> {
   const { environment, signer, relay, urls, name, now } = options
   const domains = listDomains(environment.reader)
-  const methods = [...commandMethods, ...queryMethods].map(method => method.declaration)
   const settings = currentSettings(environment)
   for (const template of [
-    serviceInfo({ methods, settings, domains, urls }),
+    serviceInfo({ methods: declarations, settings, domains, urls }),
     handlerInformation({ publicKey: signer.publicKey, name, urls }),
   ]) {
     const [published] = relay.find({ kinds: [template.kind], authors: [signer.publicKey], limit: 1 })

@@ -1,6 +1,7 @@
 import { holdEnded, invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp, invoiceSettled } from '../domain/billing/invoice-facts.ts'
-import { balanceGet, balanceTopup, invoiceGet, invoicePay, orderCancel, orderGet } from '../domain/billing/methods.ts'
+import { invoicePay, walletAnswered } from '../domain/billing/invoice-pay.ts'
+import { balanceGet, balanceTopup, invoiceGet, orderCancel, orderGet } from '../domain/billing/methods.ts'
 import { orderList } from '../domain/billing/order-list.ts'
 import { rateObserved } from '../domain/billing/rates.ts'
 import { orderReceipt } from '../domain/billing/receipts.ts'
@@ -27,15 +28,20 @@ import {
 import { registration } from '../domain/identifiers/registration.ts'
 import { renewal } from '../domain/identifiers/renewal.ts'
 import { identifierReserve, identifierUnreserve } from '../domain/identifiers/reservations.ts'
-import type { CommandMethod, QueryMethod } from '../domain/method.ts'
+import type { CallMethod, CommandMethod, QueryMethod } from '../domain/method.ts'
+import { renewalList, renewalSet, renewalUnset } from '../domain/renewals/methods.ts'
+import { secretErase, secretList, secretPut } from '../domain/secrets/methods.ts'
 import { configApplied } from '../domain/settings.ts'
 import { ticketClose, ticketGet, ticketList, ticketOpen, ticketReply } from '../domain/support/methods.ts'
+import type { MethodDeclaration } from '../protocol/method.ts'
 
 /** Everything that can be asked for, in the order in which it is documented. */
 export const commandMethods: readonly CommandMethod[] = [
   identifierRegister,
   identifierRenew,
   identifierSetRecords,
+  renewalSet,
+  renewalUnset,
   identifierReserve,
   identifierUnreserve,
   domainAdd,
@@ -62,6 +68,7 @@ export const commandMethods: readonly CommandMethod[] = [
   withdrawalResolved,
   withdrawalUnresolved,
   paymentEnded,
+  walletAnswered,
   walletReconciled,
   rateObserved,
 ]
@@ -70,6 +77,7 @@ export const queryMethods: readonly QueryMethod[] = [
   identifierQuote,
   identifierGet,
   identifierList,
+  renewalList,
   orderGet,
   orderList,
   orderReceipt,
@@ -80,10 +88,18 @@ export const queryMethods: readonly QueryMethod[] = [
   referralGet,
   withdrawalGet,
   withdrawalList,
+  secretList,
   walletReconciliations,
   ticketGet,
   ticketList,
 ]
+
+export const callMethods: readonly CallMethod[] = [secretPut, secretErase]
+
+/** What is known of all methods, in that order. */
+export const declarations: readonly MethodDeclaration[] = [...commandMethods, ...queryMethods, ...callMethods].map(
+  method => method.declaration,
+)
 
 /** Everything that can be bought. */
 export const sellables: ReadonlyMap<string, Sellable> = new Map(

@@ -7,7 +7,8 @@ export type Caller = 'anyone' | 'customer' | 'staff' | 'operator' | 'service'
 export type MethodDeclaration<Params extends z.ZodType = z.ZodType, Result extends z.ZodType = z.ZodType> = {
   /** `noun.verb` */
   readonly name: string
-  readonly type: 'command' | 'query' | 'fact'
+  /** A `call` travels like a query and is never in the log, but changes what is kept beside it: secrets. */
+  readonly type: 'command' | 'query' | 'fact' | 'call'
   readonly caller: Caller
   /** What goes in and out is encrypted (`private`), what comes out is (`sealed`), or nothing is (`public`). */
   readonly privacy: 'private' | 'sealed' | 'public'

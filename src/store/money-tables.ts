@@ -138,6 +138,40 @@ export const moneyTables = {
     key: ['hash'],
     row: z.object({ withdrawalId: text }),
   }),
+  /**
+   * invoice id → how its customer's own wallet pays it: the last try. `planned`: once the invoice is made; `unknown`: that wallet
+   * has been asked and never said what became of it. Whether the invoice is paid only the invoice says.
+   */
+  walletPayments: defineTable({
+    name: 'wallet-payments',
+    mark: 'fold',
+    key: ['ref'],
+    row: z.object({
+      status: z.enum(['planned', 'paying', 'paid', 'failed', 'unknown']),
+      account: text,
+      handle: text,
+      /** The command that waits for its result; `null` for a renewal. */
+      commandId: text.nullable(),
+      /** The name that is being renewed. */
+      renewal: text.nullable(),
+      code: text.nullable(),
+    }),
+  }),
+  /** domain, name → how its owner has it renewed by itself, for at most how much, and the order that was last placed for that. */
+  renewals: defineTable({
+    name: 'renewals',
+    mark: 'fold',
+    key: ['text', 'text'],
+    row: z.object({
+      owner: text,
+      commandId: text,
+      /** Of the wallet; `null`: from the balance. */
+      handle: text.nullable(),
+      maxMsat: int,
+      nextTryAt: int,
+      orderId: text.nullable(),
+    }),
+  }),
   /** backend name, time → what the wallet had then, and what it should have had. */
   reconciliations: defineTable({
     name: 'reconciliations',

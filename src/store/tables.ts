@@ -59,7 +59,7 @@ export const tables = {
   /** key → account, made by its first accepted command. */
   accounts: defineTable({ name: 'accounts', mark: 'fold', key: ['hash'], row: z.object({ createdAt: int }) }),
   /**
-   * account, what, time, id: what an account has. Names (at time 0, as `alice@example.com`), orders, postings, tickets, withdrawals
+   * account, what, time, id: what an account has. Names and their renewals (at time 0, as `alice@example.com`), orders, postings, tickets, withdrawals
    * in one table, so that what a command adds for its author stands on one page.
    */
   byAccount: defineTable({ name: 'by-account', mark: 'fold', key: ['hash', 'text', 'uint', 'text'], row: nothing }),
@@ -160,8 +160,22 @@ export const tables = {
 
   /** 'schema' → version of the shapes in this file; 'heartbeat' → when the service last ran; 'refusals' → how many are kept; 'outbound' → the last number there. */
   local: defineTable({ name: 'local', mark: 'local', key: ['text'], row: z.object({ value: int }) }),
-  /** withdrawal id: the wallet has been asked to pay it, and is not asked again. */
+  /** Withdrawal id, or id of a job that has a customer's wallet pay: that wallet has been asked, and is not asked again. */
   askedPayments: defineTable({ name: 'asked-payments', mark: 'local', key: ['ref'], row: nothing }),
+  /** account → the key of its secrets, itself encrypted with the key of all such keys. */
+  secretKeys: defineTable({
+    name: 'secret-keys',
+    mark: 'local',
+    key: ['hash'],
+    row: z.object({ sealed: text, createdAt: int }),
+  }),
+  /** account, handle → a secret, encrypted; of one that was erased nothing but its place, until `goneAt`. */
+  secrets: defineTable({
+    name: 'secrets',
+    mark: 'local',
+    key: ['hash', 'ref'],
+    row: z.object({ kind: text, label: text, createdAt: int, sealed: text.nullable(), goneAt: int.nullable() }),
+  }),
   /** command id → its signed refusal, kept longer than a command can be resent. */
   refusals: defineTable({
     name: 'refusals',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
+import { declarations } from '../../src/pipeline/catalog.ts'
 import { rejections } from '../../src/rejections.ts'
 import { protocolDocument, withGeneratedEnd } from './protocol-document.ts'
 
@@ -11,6 +11,6 @@ it('says of every method and refusal what the code says (npm run docs writes it)
 })
 
 it('names every method and every refusal', () => {
-  const names = [...commandMethods, ...queryMethods].map(method => method.declaration.name)
+  const names = declarations.map(declaration => declaration.name)
   for (const name of [...names, ...rejections.map(rejection => rejection.code)]) expect(text).toContain(`\`${name}\``)
 })

@@ -47,6 +47,19 @@ describe('a stranger with the command line alone', () => {
     expect(await balance()).toBe(30_000)
   })
 
+  it('has a wallet connection kept, sees its handle, and has it erased', async () => {
+    const relay = encodeURIComponent('wss://relay.example')
+    const secret = `nostr+walletconnect://${'cd'.repeat(32)}?relay=${relay}&secret=${'ab'.repeat(32)}`
+    const kept = await send('secret.put', JSON.stringify({ kind: 'nwc', secret, label: 'phone' }))
+    expect(kept).toMatchObject({ exitCode: 0 })
+    const { handle } = JSON.parse(kept.out) as { handle: string }
+    const listed = async () => JSON.parse((await send('secret.list')).out).secrets
+    expect(await listed()).toMatchObject([{ handle, kind: 'nwc', label: 'phone' }])
+    expect(await send('secret.erase', JSON.stringify({ handle }))).toMatchObject({ exitCode: 0 })
+    expect(await listed()).toEqual([])
+    expect(await send('secret.erase', JSON.stringify({ handle }))).toMatchObject({ exitCode: 1 })
+  })
+
   it('reads what is wrong, with its path, and what was refused', async () => {
     expect(await send('identifier.register', '{"identifier":"bob@localhost","yeras":1}')).toMatchObject({
       exitCode: 1,

@@ -7,6 +7,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../src/domain/billing/invoice-facts.ts'
+import { walletAnswered } from '../../src/domain/billing/invoice-pay.ts'
 import { rateObserved } from '../../src/domain/billing/rates.ts'
 import { walletReconciled } from '../../src/domain/billing/reconcile.ts'
 import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../../src/domain/billing/withdraw-facts.ts'
@@ -105,6 +106,12 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     const withdrawalId = refOf(commandId, 'withdrawal')
     const params = { jobId: jobOf(withdrawalId, 'pay-invoice'), withdrawalId, outcome }
     return appendFact({ method: paymentEnded, params, dedupeKey: `payment:${withdrawalId}:ended` })
+  }
+  const walletSaid = (invoiced: string, about: string, outcome: object) => {
+    const { invoiceId } = invoiceOf(invoiced)
+    const jobId = deriveRef({ time: clock.time, commandId: about }, 'job:pay-by-wallet')
+    const params = { jobId, invoiceId, outcome }
+    return appendFact({ method: walletAnswered, params, dedupeKey: `wallet:${jobId}:answered` })
   }
   const lookedUp = (ordered: string, asked: string, receivedMsat: number | null, reachable: boolean) => {
     const { paymentHash } = invoiceOf(ordered)
@@ -223,6 +230,28 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   const refunded = send(operator, 'order.refund', { orderId: refOf(inTime, 'order'), reason: 'it was reserved' })
   await resolved(refOf(refunded, 'withdrawal'), 1_584_000)
   await withdrawn(refunded, { status: 'paid', preimage: 'dd'.repeat(32), feeMsat: 12_345 })
+  // By the customer's own wallet: refused, unknown, and paid.
+  const byWallet = send(bob, 'identifier.register', { identifier: 'wallet@example.com' })
+  await created(byWallet)
+  const connected = { from: 'wallet', invoiceId: invoiceOf(byWallet).invoiceId, handle: 'cd'.repeat(16) }
+  for (const outcome of [{ status: 'failed', code: 'QUOTA_EXCEEDED' }, { status: 'unknown' }]) {
+    await walletSaid(byWallet, send(bob, 'invoice.pay', connected), outcome)
+  }
+  const last = send(bob, 'invoice.pay', { ...connected, forget: true })
+  await settled(byWallet, 1_600_000)
+  await walletSaid(byWallet, last, { status: 'paid' })
+
+  // Renewed by themselves when their time comes: from the balance, by wallet, and no more.
+  send(bob, 'renewal.set', { identifier: 'bob@golden.example', from: 'balance', maxMsat: 30_000 })
+  send(bob, 'renewal.set', {
+    identifier: 'wallet@example.com',
+    from: 'wallet',
+    handle: 'cd'.repeat(16),
+    maxMsat: 9_000_000,
+  })
+  send(bob, 'renewal.set', { identifier: 'intime@example.com', from: 'balance', maxMsat: 1 })
+  send(alice, 'renewal.set', { identifier: 'alice@example.com', from: 'balance', maxMsat: 1 })
+  send(alice, 'renewal.unset', { identifier: 'alice@example.com' })
 
   // More years: of another's name by invoice, and of the own from the balance.
   await paid(send(bob, 'identifier.renew', { identifier: 'alice@example.com' }), 1_500_000, '8')

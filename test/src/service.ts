@@ -7,10 +7,12 @@ import type { Applied } from '../../relay/host.ts'
 import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import { holdEnded, invoiceAccepted } from '../../src/domain/billing/hold-facts.ts'
 import { invoiceCreated, invoiceFailed, invoiceSettled } from '../../src/domain/billing/invoice-facts.ts'
+import { walletAnswered } from '../../src/domain/billing/invoice-pay.ts'
 import { clockAdvance } from '../../src/domain/clock.ts'
 import { configApplied } from '../../src/domain/settings.ts'
 import { createApplier } from '../../src/pipeline/apply.ts'
-import { commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
+import { performCall } from '../../src/pipeline/call.ts'
+import { callMethods, commandMethods, queryMethods } from '../../src/pipeline/catalog.ts'
 import { currentSettings } from '../../src/pipeline/current-settings.ts'
 import { decode, methodIndex } from '../../src/pipeline/decode.ts'
 import { createFactAppender } from '../../src/pipeline/facts.ts'
@@ -18,6 +20,7 @@ import { answerQuery } from '../../src/pipeline/query.ts'
 import { createSigner } from '../../src/protocol/signer.ts'
 import { isRejection, type Rejection } from '../../src/rejections.ts'
 import { openEnvironment } from '../../src/store/environment.ts'
+import { openSecrets } from '../../src/store/secrets.ts'
 import type { Settings } from '../../src/store/settings-row.ts'
 import { tables } from '../../src/store/tables.ts'
 
@@ -105,6 +108,8 @@ export async function openService(settings: Settings = testSettings) {
   })
   const commands = methodIndex(commandMethods)
   const queries = methodIndex(queryMethods)
+  const calls = methodIndex(callMethods)
+  const secrets = openSecrets({ environment, storeKey: Buffer.alloc(32, 3), replaySeconds: 900 })
   let salt = 0
 
   const run = (apply: () => Applied): Applied => {
@@ -170,6 +175,18 @@ export async function openService(settings: Settings = testSettings) {
     return open(answerQuery(environment.reader, signer, decoded, context), key)
   }
 
+  /** Carries out a call, signed before or now, and gives its answer. */
+  const perform = (key: Key, event: NostrEvent): Reply => {
+    const decoded = decode(event, calls, signer)
+    if (isRejection(decoded)) throw new Error(`refused at admission: ${decoded.code}: ${decoded.message}`)
+    const at = { time: clock.time, settings: currentSettings(environment) }
+    const parts = { reader: environment.reader, signer, secrets }
+    const [answer] = environment.root.transactionSync(() => performCall(parts, decoded, at)).deliver
+    if (answer === undefined) throw new Error('a call was not answered')
+    return open(answer, key)
+  }
+  const call = (key: Key, method: string, params: unknown) => perform(key, sign(key, 22_410, method, params))
+
   const notices = (key: Key): Reply[] =>
     sent
       .filter(event => event.kind === 2412 && event.tags.some(tag => tag[0] === 'p' && tag[1] === key.publicKey))
@@ -204,6 +221,17 @@ export async function openService(settings: Settings = testSettings) {
       params: { backend: 'test', paymentHash, receivedMsat },
       dedupeKey: `test:${paymentHash}:accepted`,
     })
+
+  /** Does the oldest job that has a customer's wallet pay; says for which invoice, with which handle. */
+  const customerWalletSays = async (outcome: object): Promise<{ invoiceId: string; handle: string }> => {
+    const job = environment.reader.range(tables.jobs, []).find(({ row }) => row.type === 'pay-by-wallet')
+    if (job === undefined) throw new Error('no wallet is to pay')
+    const [jobId] = job.key
+    const { invoiceId, handle } = job.row.payload as { invoiceId: string; handle: string }
+    const params = { jobId, invoiceId, outcome }
+    await appendFact({ method: walletAnswered, params, dedupeKey: `wallet:${jobId}:answered` })
+    return { invoiceId, handle }
+  }
 
   /** Does the job that ends a hold as the wallet would, by taking the payment or giving it back; says which it was. */
   const endHold = async (settled: { receivedMsat: number } | null): Promise<string> => {
@@ -244,6 +272,9 @@ export async function openService(settings: Settings = testSettings) {
     errors,
     applier,
     appendFact,
+    secrets,
+    perform,
+    call,
     sign,
     apply,
     send,
@@ -253,6 +284,7 @@ export async function openService(settings: Settings = testSettings) {
     walletAnswers,
     settle,
     accept,
+    customerWalletSays,
     endHold,
     advance,
     /** Gives a key a balance the way customers get one: a top-up that is paid. */

@@ -9,7 +9,7 @@ const longestPauseMs = 30_000
 
 /**
  * Stops asking a backend that does not answer: after five failures in a row calls fail at once, until after a pause (1 s,
- * doubling to 30 s) one call is let through to see. Streams and `check` always go through. `changed` hears of each change.
+ * doubling to 30 s) one call is let through to see. Streams always go through. `changed` hears of each change.
  */
 export function withCircuitBreaker(
   backend: LightningBackend,
@@ -68,5 +68,7 @@ export function withCircuitBreaker(
     },
     lookUpPayment: (payment, signal) => guard(() => backend.lookUpPayment(payment, signal)),
     balanceMsat: signal => guard(() => backend.balanceMsat(signal)),
+    // Who asks whether it is there means to use it, by calls that would not go through either.
+    check: signal => guard(() => backend.check(signal)),
   }
 }

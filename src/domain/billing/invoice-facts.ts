@@ -12,6 +12,8 @@ import { withdrawInvoice } from './accept.ts'
 import { presentInvoice } from './invoices.ts'
 import { expireOrder, presentOrder } from './orders.ts'
 import { settleInvoice } from './settle.ts'
+import { outcomeUnknown, paymentUnavailable } from './unavailable.ts'
+import { abandonPlanned, payPlanned } from './wallet-payments.ts'
 
 const receivedMsat = z.int().min(0)
 const done = z.object({})
@@ -50,10 +52,12 @@ export const invoiceCreated = defineCommand({
     schedule(tx, expiresAt + context.settings.orders.holdSlackSeconds, 'order-expiry', invoice.orderId)
     if (order.status !== 'held') {
       withdrawInvoice(tx, context, invoiceId, open)
+      abandonPlanned(tx, context, invoiceId, 'CANCELLED')
       return ok({})
     }
     const invoiced = { ...order, status: 'invoiced' as const }
     tx.put(tables.orders, [invoice.orderId], invoiced)
+    payPlanned(tx, context, invoiceId, open)
     resolvePending(tx, context, order.commandId, {
       status: 'payment-required',
       body: { order: presentOrder(invoice.orderId, invoiced), invoice: presentInvoice(invoiceId, open) },
@@ -139,20 +143,8 @@ function failInvoice(tx: Transactor, context: Context, invoiceId: string): void 
   if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'failed' })
   expireOrder(tx, context, invoice.orderId)
+  abandonPlanned(tx, context, invoiceId, 'PAYMENT_UNAVAILABLE')
   resolvePending(tx, context, order.commandId, paymentUnavailable())
-}
-
-/** The answer when the wallet does not say whether it was paid. */
-export function outcomeUnknown() {
-  return reject(
-    'PAYMENT_UNAVAILABLE',
-    'the Lightning wallet does not answer; a payment that was made is booked when it does',
-  )
-}
-
-/** The answer when the wallet cannot be had; nothing is held and nothing has moved. */
-export function paymentUnavailable() {
-  return reject('PAYMENT_UNAVAILABLE', 'the Lightning wallet does not answer; nothing was charged, try again later')
 }
 
 function settleByHash(

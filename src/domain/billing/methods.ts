@@ -1,76 +1,17 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { amountMsat, hash, page, ref } from '../../protocol/fields.ts'
-import { isRejection, reject } from '../../rejections.ts'
+import { amountMsat, page, ref } from '../../protocol/fields.ts'
+import { reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import { isOperator, ok } from '../context.ts'
-import { enqueueJob } from '../jobs.ts'
 import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
 import { resolvePending } from '../pending.ts'
-import { schedule } from '../schedule.ts'
 import { withdrawInvoice } from './accept.ts'
 import { presentInvoice } from './invoices.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
-import { endOrder, isUnpaid, payFromBalance, placeOrder, presentOrder } from './orders.ts'
+import { endOrder, isUnpaid, placeOrder, presentOrder } from './orders.ts'
 import { toItem } from './sellable.ts'
-
-const orderView = z.looseObject({ id: ref, status: z.string(), totalMsat: z.int() })
-const invoiceView = z.looseObject({ id: ref, status: z.string(), bolt11: z.string().nullable() })
-
-export const invoicePay = defineCommand({
-  name: 'invoice.pay',
-  type: 'command',
-  caller: 'customer',
-  privacy: 'private',
-  summary: 'Pays an open invoice of the caller from the balance, or shows the preimage of a payment already made.',
-  params: z.discriminatedUnion('from', [
-    z.strictObject({ from: z.literal('balance'), invoiceId: ref }),
-    z.strictObject({ from: z.literal('preimage'), invoiceId: ref, preimage: hash }),
-  ]),
-  result: z.object({ order: orderView, invoice: invoiceView }),
-  handle: (params, tx, context) => {
-    const { invoiceId } = params
-    const invoice = tx.get(tables.invoices, [invoiceId])
-    if (invoice === undefined) return reject('NOT_FOUND', 'there is no such invoice')
-    if (invoice.account !== context.author) return reject('UNAUTHORIZED', 'this invoice belongs to another account')
-    const order = tx.get(tables.orders, [invoice.orderId])
-    if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
-    if (params.from === 'preimage') {
-      const { paymentHash } = invoice
-      const shown = createHash('sha256').update(Buffer.from(params.preimage, 'hex')).digest('hex')
-      if (paymentHash === null || shown !== paymentHash) {
-        return reject('PAYMENT_FAILED', 'this is not the preimage of that invoice')
-      }
-      if (invoice.status === 'settled') {
-        return ok({ order: presentOrder(invoice.orderId, order), invoice: presentInvoice(invoiceId, invoice) })
-      }
-      // The preimage proves that somebody paid somebody; what arrived here only the wallet knows.
-      enqueueJob(tx, context, {
-        type: 'look-up-invoice',
-        payload: { invoiceId, paymentHash, commandId: context.commandId },
-      })
-      schedule(tx, context.time + context.settings.orders.commandDeadlineSeconds, 'command-deadline', context.commandId)
-      return { status: 'pending', orderId: null }
-    }
-    if (order.items.some(item => item.sellable === 'top-up')) {
-      return reject('CONFLICT', 'a top-up cannot be paid from the balance')
-    }
-    if (['accepted', 'fulfilled', 'credited', 'refunded'].includes(order.status)) {
-      return reject('ALREADY_PAID', 'the order of this invoice is settled')
-    }
-    if (order.status === 'cancelled') return reject('CONFLICT', 'the order of this invoice was cancelled')
-    const isOver = invoice.expiresAt !== null && context.time > invoice.expiresAt
-    if (order.status === 'expired' || isOver) return reject('INVOICE_EXPIRED', 'the invoice has expired')
-    const paid = payFromBalance(tx, context, invoice.orderId, order)
-    if (isRejection(paid)) return paid
-    withdrawInvoice(tx, context, invoiceId, invoice)
-    const presented = presentOrder(invoice.orderId, paid)
-    // The order may still be waiting for the wallet to make the invoice, which is now needed no more.
-    resolvePending(tx, context, order.commandId, { status: 'ok', body: { order: presented } })
-    return ok({ order: presented, invoice: presentInvoice(invoiceId, invoice) })
-  },
-})
+import { invoiceView, orderView } from './views.ts'
 
 export const orderCancel = defineCommand({
   name: 'order.cancel',

@@ -5,6 +5,7 @@ import type { Invoice } from './invoices.ts'
 import { balanceOf, customerAccount, post, walletAccount } from './ledger.ts'
 import { findObstacle, fulfilOrder, hasEnded, loseOrder, presentOrder } from './orders.ts'
 import { sendBack } from './refunds.ts'
+import { noteSettled } from './wallet-payments.ts'
 import { presentWithdrawal } from './withdrawals.ts'
 
 /**
@@ -21,7 +22,8 @@ export function settleInvoice(
 ): void {
   if (invoice.status === 'settled') return
   const { receivedMsat, settledAt } = settlement
-  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'settled', receivedMsat, settledAt })
+  const settled = { ...invoice, status: 'settled' as const, receivedMsat, settledAt }
+  tx.put(tables.invoices, [invoiceId], settled)
   if (invoice.expiresAt !== null) tx.delete(tables.unsettledInvoices, [invoice.expiresAt, invoiceId])
   if (receivedMsat > 0) {
     post(tx, context, {
@@ -47,6 +49,7 @@ export function settleInvoice(
     ...(outcome.reason === null ? {} : { reason: outcome.reason }),
     ...(sent === null ? {} : { withdrawal: presentWithdrawal(sent.withdrawalId, sent.withdrawal) }),
   })
+  noteSettled(tx, context, invoiceId, settled, outcome.order)
 }
 
 /** Fulfils the order if it waits for money and got enough; otherwise leaves the money on the balance. */

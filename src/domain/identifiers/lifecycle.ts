@@ -12,7 +12,8 @@ const yearSeconds = 365 * daySeconds
 
 type Row = RowOf<'identifiers'>
 
-function noticeTime({ settings }: Context, expiresAt: number): number {
+/** When a name that runs out at `expiresAt` is near its end, Unix seconds. */
+export function noticeTime({ settings }: Context, expiresAt: number): number {
   return expiresAt - settings.identifiers.noticeDays * daySeconds
 }
 

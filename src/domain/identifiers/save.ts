@@ -3,6 +3,7 @@ import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
+import { endRenewal } from '../renewals/choice.ts'
 
 type Row = RowOf<'identifiers'>
 
@@ -15,6 +16,8 @@ export function saveName(
 ): void {
   const { domain, name } = identifier
   const before = tx.get(tables.identifiers, [domain, name])
+  // What an owner chose is no word of the next.
+  if (before !== undefined && before.owner !== row.owner) endRenewal(tx, identifier)
   const released = before === undefined ? tx.get(tables.released, [domain, name]) : undefined
   if (released !== undefined) tx.delete(tables.released, [domain, name])
   const publishedAt = nextCreatedAt(context, before ?? released)
@@ -27,6 +30,7 @@ export function removeName(tx: Transactor, context: Context, identifier: Identif
   const { domain, name } = identifier
   const publishedAt = nextCreatedAt(context, row)
   tx.delete(tables.identifiers, [domain, name])
+  endRenewal(tx, identifier)
   tx.put(tables.released, [domain, name], { publishedAt })
   publish(context, identifier, publishedAt, [['status', 'released']])
 }

@@ -22,6 +22,7 @@ import type { WelcomePolicy } from '../../../src/pipeline/welcome.ts'
 import { createSigner } from '../../../src/protocol/signer.ts'
 import { applySettings } from '../../../src/settings-from-config.ts'
 import { openEnvironment } from '../../../src/store/environment.ts'
+import { openSecrets } from '../../../src/store/secrets.ts'
 import { type Key, keyOf, startTime, testSettings } from '../service.ts'
 
 export type BridgedService = Awaited<ReturnType<typeof openBridgedService>>
@@ -88,6 +89,7 @@ export async function openBridgedService(options: {
     applier,
     rations: createRations({ ...defaults.rations, ...options.rations }, nowMs),
     unpaidHolds: createUnpaidHolds(environment.reader, 10),
+    secrets: openSecrets({ environment, storeKey: Buffer.alloc(32, 1), replaySeconds: 900 }),
     policy: options.policy ?? 'members',
     now,
     room: () => 'events',

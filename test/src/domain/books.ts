@@ -16,7 +16,9 @@ export function contradictions(environment: Environment): string[] {
   }
 
   const names = rows(tables.identifiers)
-  const byAccount = names.map(({ key: [domain, name], row }) => `${row.owner} identifier 0 ${name}@${domain}`)
+  const byAccount = names.map(
+    ({ key: [domain, name], row }) => `${row.owner} identifier ${row.status === 'active' ? 0 : 1} ${name}@${domain}`,
+  )
   const isTaken = new Set(names.map(({ key }) => key.join(' ')))
   for (const key of keysOf(tables.released)) if (isTaken.has(key)) found.push(`${key} is released and taken`)
   const due = new Set(keysOf(tables.due))
@@ -204,6 +206,27 @@ export function contradictions(environment: Environment): string[] {
       .filter(({ row }) => environment.reader.get(tables.withdrawals, [row.withdrawalId])?.status !== 'failed')
       .map(({ key }) => key[0]),
   )
+
+  const isAsked = new Set<string>()
+  for (const { row } of rows(tables.jobs)) {
+    if (row.type === 'pay-by-wallet') isAsked.add((row.payload as { invoiceId: string }).invoiceId)
+  }
+  for (const { key, row } of rows(tables.walletPayments)) {
+    const invoice = environment.reader.get(tables.invoices, key)
+    if (invoice?.account !== row.account) found.push(`a wallet of another is to pay ${key[0]}`)
+    if (row.status === 'paying' && !isAsked.has(key[0])) found.push(`a wallet pays ${key[0]} for ever`)
+    if ((row.status === 'paid') !== (invoice?.status === 'settled'))
+      found.push(`what a wallet paid of ${key[0]} is wrong`)
+    if (row.status === 'planned' && invoice?.status !== 'requested') found.push(`${key[0]} is to be paid for ever`)
+  }
+  for (const { key, row } of rows(tables.renewals)) {
+    const [domain, name] = key
+    const full = formatIdentifier({ name, domain })
+    byAccount.push(`${row.owner} renewal 0 ${full}`)
+    if (environment.reader.get(tables.identifiers, key)?.owner !== row.owner)
+      found.push(`${full} is renewed for nobody`)
+    if (!due.has(`${row.nextTryAt} renewal-try ${full}`)) found.push(`${full} is never renewed`)
+  }
 
   const tickets = rows(tables.tickets)
   for (const { key, row } of tickets) byAccount.push(`${row.account} ticket ${row.createdAt} ${key[0]}`)

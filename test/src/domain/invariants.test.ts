@@ -10,6 +10,7 @@ import {
   invoiceLookedUp,
   invoiceSettled,
 } from '../../../src/domain/billing/invoice-facts.ts'
+import { walletAnswered } from '../../../src/domain/billing/invoice-pay.ts'
 import { rateObserved } from '../../../src/domain/billing/rates.ts'
 import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
@@ -47,6 +48,10 @@ const settings = {
 const sha256 = (text: string) => createHash('sha256').update(Buffer.from(text, 'hex')).digest('hex')
 const preimageOf = (invoiceId: string) => sha256(invoiceId)
 const hashOf = (invoiceId: string) => sha256(preimageOf(invoiceId))
+
+const handle = 'ab'.repeat(16)
+/** What a customer's wallet says instead of paying. */
+const refusals = [{ status: 'failed', code: 'QUOTA_EXCEEDED' }, { status: 'unreachable' }, { status: 'unknown' }]
 
 const who = fc.nat({ max: customers.length - 1 })
 const name = fc.constantFrom(...names)
@@ -86,7 +91,12 @@ const anyStep = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('pay' as const), who, pick, from: fc.constantFrom('balance', 'preimage') }),
+    arbitrary: fc.record({
+      do: fc.constant('pay' as const),
+      who,
+      pick,
+      from: fc.constantFrom('balance' as const, 'preimage' as const, 'wallet' as const, 'wallet' as const),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('records' as const), who, name, alias: fc.option(name) }) },
   {
@@ -156,6 +166,16 @@ const anyStep = fc.oneof(
       pay: fc.constantFrom('invoice', 'balance'),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('keep' as const),
+      who,
+      name,
+      from: fc.constantFrom('balance', 'wallet', 'unset'),
+      maxMsat: fc.constantFrom(1, 9_000_000),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('refer' as const), who, pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resend' as const), pick }) },
 )
@@ -218,6 +238,10 @@ function createPlay(service: TestService) {
         : { status: 'failed', reason: 'no route' }
       const params = { jobId, withdrawalId, outcome }
       await service.appendFact({ method: paymentEnded, params, dedupeKey: `payment:${withdrawalId}:ended` })
+    } else if (job.row.type === 'pay-by-wallet') {
+      const outcome = isDone ? { status: 'paid' } : (pickOf(refusals, index) ?? { status: 'unknown' })
+      const params = { jobId, invoiceId, outcome }
+      await service.appendFact({ method: walletAnswered, params, dedupeKey: `wallet:${jobId}:answered` })
     } else if (job.row.type === 'settle-hold' || job.row.type === 'cancel-hold') {
       if (!isDone) return
       const settled = whatBecomes(job.row.type, invoiceId, index)
@@ -292,8 +316,8 @@ function createPlay(service: TestService) {
       case 'pay': {
         const invoiceId = pickOf(reader.range(tables.invoices, []), step.pick)?.key[0]
         if (invoiceId === undefined) return
-        const proof = step.from === 'preimage' ? { preimage: preimageOf(invoiceId) } : {}
-        return send(key(step.who), 'invoice.pay', { from: step.from, invoiceId, ...proof })
+        const more = { preimage: { preimage: preimageOf(invoiceId) }, wallet: { handle, forget: true }, balance: {} }
+        return send(key(step.who), 'invoice.pay', { from: step.from, invoiceId, ...more[step.from] })
       }
       case 'cancel': {
         const orderId = pickOf(reader.range(tables.orders, []), step.pick)?.key[0]
@@ -312,6 +336,12 @@ function createPlay(service: TestService) {
       }
       case 'renew':
         return send(key(step.who), 'identifier.renew', { identifier: step.name, years: step.years, pay: step.pay })
+      case 'keep': {
+        const { name: identifier, from, maxMsat } = step
+        if (from === 'unset') return send(key(step.who), 'renewal.unset', { identifier })
+        const how = from === 'wallet' ? { from, handle } : { from }
+        return send(key(step.who), 'renewal.set', { identifier, ...how, maxMsat })
+      }
       case 'refer': {
         send(key(step.pick % customers.length), 'referral.create', {})
         const referrer = reader.get(tables.referrers, [key(step.pick % customers.length).publicKey])

@@ -88,14 +88,17 @@ describe('paying for a customer', () => {
     expect(await balance()).toBe(fundsMsat)
   })
 
-  it('is not asked for while the wallet is away, and then is', async () => {
-    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
-    const away = () => Promise.reject(new LightningUnavailable('away'))
-    const backend = { ...fixture.backend, capabilities: away, pay: away }
-    expect(await payInvoiceWorker(backend, remembered, () => time).attempt(job, never)).toBe(null)
-    expect(asked.size).toBe(0)
-    expect(await worker().attempt(job, never)).toMatchObject(paid)
-  })
+  it.each(['capabilities', 'check'])(
+    'is not asked for while the wallet is away, as %s says, and then is',
+    async call => {
+      const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+      const away = () => Promise.reject(new LightningUnavailable('away'))
+      const backend = { ...fixture.backend, [call]: away, pay: away }
+      expect(await payInvoiceWorker(backend, remembered, () => time).attempt(job, never)).toBe(null)
+      expect(asked.size).toBe(0)
+      expect(await worker().attempt(job, never)).toMatchObject(paid)
+    },
+  )
 
   it('fails at once where the wallet does not pay', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))

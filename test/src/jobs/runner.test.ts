@@ -16,6 +16,7 @@ let counted: string[]
 let behaviours: ('answer' | 'nothing' | 'throw' | 'hang')[]
 let attempts: { id: string; atMs: number }[]
 let atOnce: { now: number; most: number }
+let wallets: { now: number; most: number; tried: Set<string> }
 let release: () => void
 
 beforeEach(async () => {
@@ -26,6 +27,7 @@ beforeEach(async () => {
   behaviours = ['answer']
   attempts = []
   atOnce = { now: 0, most: 0 }
+  wallets = { now: 0, most: 0, tried: new Set() }
   release = () => undefined
   const hanging = new Promise<void>(resolve => {
     release = resolve
@@ -62,6 +64,17 @@ beforeEach(async () => {
     'cancel-hold': neverDone,
     'resolve-address': neverDone,
     'pay-invoice': neverDone,
+    'pay-by-wallet': {
+      attempt: async ({ id }, signal) => {
+        wallets.tried.add(id)
+        wallets.now++
+        wallets.most = Math.max(wallets.most, wallets.now)
+        await Promise.race([hanging, new Promise(resolve => signal.addEventListener('abort', resolve))])
+        wallets.now--
+        return null
+      },
+      giveUp: () => null,
+    },
   }
   runner = startJobRunner({
     environment: service.environment,
@@ -96,6 +109,26 @@ describe('the job runner', () => {
     await settle()
     expect([status(id), attempts.length, jobs()]).toEqual(['payment-required', 1, 0])
     expect(counted).toEqual(['create-invoice done'])
+  })
+
+  it("has customers' wallets wait for each other, and nothing of ours for them", async () => {
+    const { root, transactor } = service.environment
+    root.transactionSync(() => {
+      for (let number = 0; number < 100; number++) {
+        const row = { type: 'pay-by-wallet', payload: {}, createdAt: service.clock.time }
+        transactor.put(tables.jobs, [number.toString(16).padStart(32, '0')], row)
+      }
+    })
+    runner.wake()
+    await settle()
+    expect([wallets.now, wallets.tried.size]).toEqual([64, 64])
+    const id = order()
+    runner.wake()
+    await settle()
+    expect(status(id)).toBe('payment-required')
+    release()
+    await settle()
+    expect([wallets.most, wallets.tried.size]).toEqual([64, 100])
   })
 
   it('tells of each try what came of it', async () => {

@@ -28,13 +28,14 @@ let service: TestService
 let host: ReturnType<typeof createHost>
 beforeEach(async () => {
   service = await openService()
-  const { environment, signer, applier, clock } = service
+  const { environment, signer, applier, clock, secrets } = service
   host = createHost({
     environment,
     signer,
     applier,
     rations: createRations(plenty, () => 0),
     unpaidHolds: createUnpaidHolds(environment.reader, perAddress),
+    secrets,
     policy: 'members',
     now: () => clock.time,
     room: () => 'events',

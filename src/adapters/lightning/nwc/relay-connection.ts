@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import type { VerifiedEvent } from 'nostr-tools/pure'
 import { WebSocket } from 'ws'
 import { LightningUnavailable } from '../port.ts'
@@ -36,9 +37,10 @@ const maxUnanswered = 256
 const subscription = 'nwc'
 
 /** How `ws` is used by default: bounded, without redirects and compression (what is small packed may be large unpacked). */
-export function openWebSocket(url: string): WebSocket {
+export function openWebSocket(url: string, lookup?: LookupFunction): WebSocket {
   const bounds = { maxPayload: maxMessageBytes, handshakeTimeout: 10_000 }
-  return new WebSocket(url, { ...bounds, followRedirects: false, perMessageDeflate: false })
+  const resolving = lookup === undefined ? {} : { lookup }
+  return new WebSocket(url, { ...bounds, ...resolving, followRedirects: false, perMessageDeflate: false })
 }
 
 /** Connects and subscribes, authenticating when the relay asks. The relay is trusted with nothing. */

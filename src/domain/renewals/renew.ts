@@ -1,0 +1,97 @@
+import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
+import { isRejection } from '../../rejections.ts'
+import { type RowOf, tables } from '../../store/tables.ts'
+import type { Transactor } from '../../store/transaction.ts'
+import { withdrawInvoice } from '../billing/accept.ts'
+import { balanceOf, customerAccount } from '../billing/ledger.ts'
+import { endOrder, hasEnded, isUnpaid, placeOrder } from '../billing/orders.ts'
+import { toItem } from '../billing/sellable.ts'
+import { isUnderWay, planWalletPayment, tellRenewalFailed } from '../billing/wallet-payments.ts'
+import type { Context } from '../context.ts'
+import { renewalOf } from '../identifiers/availability.ts'
+import { noticeTime } from '../identifiers/lifecycle.ts'
+import { putRenewal, type Renewal } from './choice.ts'
+
+const daySeconds = 86_400
+const msatPerSat = 1_000
+/** A year at a time, so that the most for one renewal is the most for a year. */
+const years = 1
+
+/**
+ * Renews a name whose owner wants that and which comes near its end. Otherwise, or when it fails, it is tried again a day
+ * later, until the name has expired; renewed by hand since, it waits for the next end.
+ */
+export function tryRenewal(tx: Transactor, context: Context, identifier: Identifier): void {
+  const { domain, name } = identifier
+  const renewal = tx.get(tables.renewals, [domain, name])
+  // Chosen anew since, which has its own time.
+  if (renewal === undefined || renewal.nextTryAt > context.time) return
+  const row = tx.get(tables.identifiers, [domain, name])
+  if (row === undefined || row.owner !== renewal.owner) throw new Error('a renewal outlived what its owner had')
+  const nearEndAt = noticeTime(context, row.expiresAt)
+  const isNear = nearEndAt <= context.time
+  const later: Renewal = { ...renewal, nextTryAt: isNear ? context.time + daySeconds : nearEndAt }
+  const mayBuy = row.status === 'active' && !context.settings.suspended.includes(row.owner)
+  const isFree = isNear && mayBuy && endLastOrder(tx, context, renewal)
+  const { orderId } = renewal
+  putRenewal(tx, identifier, {
+    ...later,
+    orderId: isFree ? placeRenewal(tx, context, identifier, row, renewal) : orderId,
+  })
+}
+
+/** Sees to it that the order of the last try cannot be fulfilled any more; `false`: its payment is under way. */
+function endLastOrder(tx: Transactor, context: Context, { orderId }: Renewal): boolean {
+  const order = orderId === null ? undefined : tx.get(tables.orders, [orderId])
+  if (orderId === null || order === undefined) return true
+  const { invoiceId } = order
+  const invoice = invoiceId === null ? undefined : tx.get(tables.invoices, [invoiceId])
+  if (invoiceId === null || invoice === undefined) return true
+  if (order.status === 'accepted' || isUnderWay(tx.get(tables.walletPayments, [invoiceId]))) return false
+  if (isUnpaid(order)) {
+    endOrder(tx, context, orderId, order, 'cancelled')
+    withdrawInvoice(tx, context, invoiceId, invoice)
+  } else if (hasEnded(order)) {
+    // What is paid late for it goes back or to the balance, and not for a second year.
+    tx.put(tables.orders, [orderId], { ...order, status: 'cancelled' })
+  }
+  return true
+}
+
+/** Places the order, paid from the balance at once or by the owner's wallet; `null`: it cannot be, and the owner is told. */
+function placeRenewal(
+  tx: Transactor,
+  context: Context,
+  identifier: Identifier,
+  { owner, since }: RowOf<'identifiers'>,
+  { commandId, handle, maxMsat }: Renewal,
+): string | null {
+  const full = formatIdentifier(identifier)
+  const failed = (code: string, reason: string) => {
+    tellRenewalFailed(tx, context, owner, full, code, reason)
+    return null
+  }
+  const { settings, time } = context
+  const lines = renewalOf({ reader: tx, settings, time }, { ...identifier, years })
+  if (isRejection(lines)) return failed(lines.code, lines.message)
+  const item = toItem('identifier-renewal', { identifier: full, years, since }, lines)
+  const priceMsat = handle === null ? item.totalMsat : Math.ceil(item.totalMsat / msatPerSat) * msatPerSat
+  if (priceMsat > maxMsat)
+    return failed('LIMIT_REACHED', `a year costs ${priceMsat} millisatoshi, more than is allowed`)
+  if (handle === null && balanceOf(tx, customerAccount(owner)) < item.totalMsat) {
+    return failed('INSUFFICIENT_BALANCE', 'the balance does not cover the price')
+  }
+  // In the name of the owner, who chose this by that command.
+  const theirs: Context = { ...context, author: owner, commandId, mayHold: false }
+  const pay = handle === null ? 'balance' : 'invoice'
+  const placed = placeOrder(tx, theirs, { items: [item], pay, description: `${full}, renewal` })
+  if (isRejection(placed)) throw new Error(`a renewal was refused: ${placed.code}`)
+  if (placed.status !== 'pending') {
+    context.emit({ kind: 'notice', type: 'order.fulfilled', to: owner, about: commandId, body: placed.body })
+    return null
+  }
+  const invoiceId = placed.orderId === null ? null : (tx.get(tables.orders, [placed.orderId])?.invoiceId ?? null)
+  if (handle === null || invoiceId === null) throw new Error('a renewal waits for nobody')
+  planWalletPayment(tx, invoiceId, { account: owner, handle, renewal: full })
+  return placed.orderId
+}
