@@ -322,58 +322,6 @@ describe('a query', () => {
   })
 })
 
-describe('a call', () => {
-  const secret = `nostr+walletconnect://${'cd'.repeat(32)}?relay=wss%3A%2F%2Frelay.example&secret=${'ab'.repeat(32)}`
-  const call = (change: (event: { created_at: number; tags: string[][] }) => void = () => undefined) => {
-    const { id: _, sig: __, ...template } = service.sign(alice, 22_410, 'secret.put', { kind: 'nwc', secret })
-    change(template)
-    return finalizeEvent(template, alice.secretKey)
-  }
-  const keptNow = () => service.environment.reader.range(tables.secrets, []).length
-
-  it('is carried out when its turn comes, answered to its author, and stored nowhere', () => {
-    service.send(alice, 'referral.create', {})
-    const admission = admit(call())
-    expect(keptNow()).toBe(0)
-    if (admission.kind !== 'apply') throw new Error(`the admission is ${admission.kind}`)
-    const applied = service.environment.root.transactionSync(admission.apply)
-    expect(applied).toMatchObject({ accepted: true, store: [], deliver: [{ kind: 22_411 }] })
-    expect(applied.deliver[0]?.tags).toContainEqual(['p', alice.publicKey])
-    expect(keptNow()).toBe(1)
-  })
-
-  it('takes what it may write from the share of its key and address', () => {
-    const event = call()
-    admit(event)
-    const bytes = taken.find(([ration]) => ration === 'storedBytesPerKey')?.[2]
-    expect(bytes).toBeGreaterThan(event.content.length)
-    expect(taken).toContainEqual(['storedBytesPerIp', origin.ip, bytes])
-  })
-
-  it.each<keyof Rations>(['commandsPerIp', 'commandsPerKey', 'storedBytesPerKey', 'storedBytesPerIp'])(
-    'is refused when %s is used up',
-    ration => {
-      usedUp.add(ration)
-      expect(admit(call())).toMatchObject({ kind: 'refuse', message: expect.stringMatching('^rate-limited: ') })
-    },
-  )
-
-  it('cannot be late: it could bring back what was erased', () => {
-    const late = call(event => {
-      event.created_at -= 601
-      event.tags.push(['execute-by', String(startTime + 60)])
-    })
-    expect(admit(late)).toMatchObject({ message: expect.stringContaining('EXPIRED') })
-  })
-
-  it('is refused while there is no room, and for who is suspended', () => {
-    const event = service.sign(suspended, 22_410, 'secret.put', { kind: 'nwc', secret })
-    expect(admit(event)).toMatchObject({ message: expect.stringContaining('SUSPENDED') })
-    room = 'facts'
-    expect(admit(call())).toMatchObject({ kind: 'refuse', message: expect.stringContaining('INTERNAL') })
-  })
-})
-
 describe('what the host says of events', () => {
   it('takes none of the service itself from outside, whatever its kind', () => {
     for (const kind of [0, 1, 2410, 2411, 22_410]) {
