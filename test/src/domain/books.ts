@@ -16,7 +16,10 @@ export function contradictions(environment: Environment): string[] {
   }
 
   const names = rows(tables.identifiers)
-  const byAccount = names.map(({ key: [domain, name], row }) => `${row.owner} identifier 0 ${name}@${domain}`)
+  // Those in grace come last, so that whether one is active takes one look.
+  const byAccount = names.map(
+    ({ key: [domain, name], row }) => `${row.owner} identifier ${row.status === 'active' ? 0 : 1} ${name}@${domain}`,
+  )
   const isTaken = new Set(names.map(({ key }) => key.join(' ')))
   for (const key of keysOf(tables.released)) if (isTaken.has(key)) found.push(`${key} is released and taken`)
   const due = new Set(keysOf(tables.due))
