@@ -4,9 +4,8 @@ import { kinds } from '../../src/protocol/kinds.ts'
 import { createSigner, type Signer } from '../../src/protocol/signer.ts'
 import type { Random } from '../system/random.ts'
 import type { Faults } from './faults.ts'
-import type { Timeline } from './timeline.ts'
+import { outsideWorld, type Timeline } from './timeline.ts'
 
-const alwaysAlive = { alive: true }
 const resendMs = 15_000
 /** After so long a command cannot run any more. */
 const giveUpMs = 900_000
@@ -77,7 +76,7 @@ export function createClients(options: {
     const { event, person: by } = command
     const isLost = faults.losesMessage()
     if (!isLost) {
-      timeline.after(random.whole(200), alwaysAlive, () =>
+      timeline.after(random.whole(200), outsideWorld, () =>
         deliver(event, by.ip, (accepted, message) => {
           if (faults.losesMessage()) return
           if (command.acknowledgedAtMs !== null) return
@@ -90,7 +89,7 @@ export function createClients(options: {
         }),
       )
     }
-    timeline.after(resendMs, alwaysAlive, () => {
+    timeline.after(resendMs, outsideWorld, () => {
       if (command.acknowledgedAtMs !== null || !sent.has(event.id)) return
       if (timeline.nowMs() - sinceMs < giveUpMs) transmit(command, sinceMs)
       else sent.delete(event.id)

@@ -82,7 +82,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     onJump: () => undefined,
   })
   const applyLocally = createSimulatedWriter(options)
-  let wake = () => undefined as void
+  let wake: () => void = () => undefined
   const applier = createApplier({
     environment,
     signer,

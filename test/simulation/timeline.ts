@@ -3,6 +3,9 @@ import type { Waits } from '../../src/jobs/pause.ts'
 /** Whatever ends when a process ends: what waits for it is never called. */
 export type Life = { alive: boolean }
 
+/** What no process is: the wallet, the network, other people. */
+export const outsideWorld: Life = { alive: true }
+
 /** Simulated time: nothing happens between two events, and equal seeds have equal events. */
 export type Timeline = {
   /** True Unix seconds, as the wallet and the customers see them. */
@@ -10,12 +13,11 @@ export type Timeline = {
   nowMs(): number
   /** Calls once `delayMs` have passed, if the life it belongs to has not ended by then. */
   after(delayMs: number, life: Life, call: () => void): void
-  /** Moves to a time at which what is due is looked at; timers that were set meanwhile wait for the next look. */
-  advance(ms: number): Promise<void>
-  /** Looks so many times in so many milliseconds, as a machine that is slow would. */
-  pass(ms: number, looks: number): Promise<void>
-  /** How often was looked. */
-  looks(): number
+  /**
+   * Lets time pass in so many parts. What comes from outside happens at its time; jobs that wait for a while look around
+   * once in each part, as on a machine that is slow, so that a year costs no more than a minute.
+   */
+  pass(ms: number, parts: number): Promise<void>
   /** How the jobs of a life wait. */
   waits(life: Life): Waits
 }
@@ -26,42 +28,48 @@ type Entry = { readonly atMs: number; readonly order: number; readonly life: Lif
 export function createTimeline(startSeconds: number): Timeline {
   let nowMs = startSeconds * 1_000
   let order = 0
-  let looks = 0
   let entries: Entry[] = []
+  /** Waits that began in this part, and end in a later one. */
+  let resting: Entry[] = []
+
+  const entry = (delayMs: number, life: Life, call: () => void): Entry => ({
+    atMs: nowMs + delayMs,
+    order: order++,
+    life,
+    call,
+  })
 
   const after: Timeline['after'] = (delayMs, life, call) => {
-    entries.push({ atMs: nowMs + delayMs, order: order++, life, call })
+    insert(entries, entry(delayMs, life, call))
   }
 
-  const advance = async (ms: number): Promise<void> => {
-    nowMs += ms
-    looks++
-    const due = entries.filter(entry => entry.atMs <= nowMs)
-    if (due.length > 0) {
-      entries = entries.filter(entry => entry.atMs > nowMs && entry.life.alive)
-      due.sort((a, b) => a.atMs - b.atMs || a.order - b.order)
-    }
-    for (const { life, call } of due) {
-      if (!life.alive) continue
-      call()
+  const part = async (untilMs: number): Promise<void> => {
+    for (const rested of resting) insert(entries, rested)
+    resting = []
+    for (let next = entries[0]; next !== undefined && next.atMs <= untilMs; next = entries[0]) {
+      entries.shift()
+      if (!next.life.alive) continue
+      nowMs = Math.max(nowMs, next.atMs)
+      next.call()
       await settled()
     }
+    nowMs = untilMs
+    entries = entries.filter(({ life }) => life.alive)
   }
 
   return {
     now: () => Math.floor(nowMs / 1_000),
     nowMs: () => nowMs,
     after,
-    advance,
-    pass: async (ms, times) => {
-      for (let look = 0; look < times; look++) await advance(ms / times)
+    pass: async (ms, parts) => {
+      const beganMs = nowMs
+      for (let done = 1; done <= parts; done++) await part(beganMs + Math.floor((ms * done) / parts))
     },
-    looks: () => looks,
     waits: life => ({
       pause: (ms, signal) =>
         new Promise(resolve => {
-          if (signal.aborted) return
-          after(ms, life, resolve)
+          if (signal.aborted) resolve()
+          else resting.push(entry(ms, life, resolve))
         }),
       timeout: ms => {
         const controller = new AbortController()
@@ -70,6 +78,20 @@ export function createTimeline(startSeconds: number): Timeline {
       },
     }),
   }
+}
+
+/** Puts an entry behind all that are not later. */
+function insert(entries: Entry[], entry: Entry): void {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const other = entries[middle]
+    if (other !== undefined && (other.atMs < entry.atMs || (other.atMs === entry.atMs && other.order < entry.order))) {
+      low = middle + 1
+    } else high = middle
+  }
+  entries.splice(low, 0, entry)
 }
 
 /** Resolves when no promise can go on without something happening. */

@@ -1,4 +1,5 @@
 import type { KnownInvoice } from '../clients.ts'
+import { outsideWorld } from '../timeline.ts'
 import type { World } from '../world.ts'
 import type { Actor } from './actor.ts'
 
@@ -39,7 +40,7 @@ function pay({ random, node, timeline, hint }: World, { paymentHash, amountMsat 
   if (receivedMsat <= 0 || !node.receive(paymentHash, receivedMsat)) return
   // A webhook tells of it, once or twice, now or later; or it does not.
   for (let times = random.whole(3); times > 0; times--) {
-    timeline.after(random.whole(20_000), { alive: true }, () => hint(paymentHash))
+    timeline.after(random.whole(20_000), outsideWorld, () => hint(paymentHash))
   }
 }
 

@@ -1,3 +1,4 @@
+import { outsideWorld } from '../timeline.ts'
 import type { World } from '../world.ts'
 import type { Actor } from './actor.ts'
 
@@ -20,12 +21,12 @@ export const trouble: Actor = {
         break
       case 2: {
         world.setWalletAway(true)
-        timeline.after(random.whole(120_000), { alive: true }, () => world.setWalletAway(false))
+        timeline.after(random.whole(120_000), outsideWorld, () => world.setWalletAway(false))
         break
       }
       case 3: {
         world.setDiskFull(true)
-        timeline.after(random.whole(60_000), { alive: true }, () => world.setDiskFull(false))
+        timeline.after(random.whole(60_000), outsideWorld, () => world.setDiskFull(false))
         break
       }
       case 4:
@@ -38,7 +39,7 @@ export const trouble: Actor = {
       case 6: {
         // Somebody who knows nothing says that something was paid.
         const invoice = clients.invoices[random.whole(Math.max(1, clients.invoices.length))]
-        world.hint(random.chance(0.5) ? 'cd'.repeat(32) : (invoice?.paymentHash ?? ''))
+        world.hint(random.chance(0.5) ? 'cd'.repeat(32) : (invoice?.paymentHash ?? 'ef'.repeat(32)))
         break
       }
       default:
@@ -51,7 +52,7 @@ export const trouble: Actor = {
 function jumpClock(world: World): void {
   const { random, timeline } = world
   world.setSkew(random.pick([-600, -90, 90, 600, 3_500, 7_200, 40 * daySeconds]))
-  timeline.after(10_000 + random.whole(600_000), { alive: true }, () => {
+  timeline.after(10_000 + random.whole(600_000), outsideWorld, () => {
     world.setSkew(0)
     world.confirmClock()
   })

@@ -5,10 +5,8 @@ import {
 } from '../../../src/adapters/lightning/port.ts'
 import type { Random } from '../../system/random.ts'
 import type { Faults } from '../faults.ts'
-import type { Life, Timeline } from '../timeline.ts'
+import { type Life, outsideWorld, type Timeline } from '../timeline.ts'
 import type { Incoming, Node } from './node.ts'
-
-const alwaysAlive = { alive: true }
 
 /**
  * The node over a network that loses, delays and repeats: a call may fail before or after it did what it was asked for,
@@ -28,13 +26,14 @@ export function connectWallet(options: {
 
   const call = <T>(signal: AbortSignal, effect: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(unavailable())
       const fail = () => timeline.after(random.whole(2_000), life, () => reject(unavailable()))
       const silent = () => signal.addEventListener('abort', () => life.alive && reject(unavailable()))
       const latencyMs = 1 + random.whole(300)
       const fate = faults.call()
       switch (fate) {
         case 'answered':
-          timeline.after(latencyMs, alwaysAlive, () => {
+          timeline.after(latencyMs, outsideWorld, () => {
             try {
               const value = effect()
               timeline.after(latencyMs, life, () => resolve(value))
@@ -47,12 +46,12 @@ export function connectWallet(options: {
           fail()
           break
         case 'unanswered':
-          timeline.after(latencyMs, alwaysAlive, effect)
+          timeline.after(latencyMs, outsideWorld, effect)
           if (random.chance(0.5)) fail()
           else silent()
           break
         case 'late':
-          timeline.after(20_000 + random.whole(600_000), alwaysAlive, effect)
+          timeline.after(20_000 + random.whole(600_000), outsideWorld, effect)
           silent()
           break
         default: {
@@ -119,7 +118,7 @@ async function* stream(
 ): AsyncGenerator<IncomingPayment, void, void> {
   const { abilities } = node
   const queue: Told[] = []
-  let wake = () => undefined as void
+  let wake: () => void = () => undefined
   const tell = ({ paymentHash, receivedMsat, at, status }: Incoming, position: number | null) => {
     if (status !== 'settled' && status !== 'accepted') return
     queue.push({ paymentHash, receivedMsat, at, status, cursor: position === null ? null : String(position) })

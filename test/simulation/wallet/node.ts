@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto'
 import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { type Capabilities, type InvoiceRequest, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import type { Random } from '../../system/random.ts'
-import type { Timeline } from '../timeline.ts'
+import { outsideWorld, type Timeline } from '../timeline.ts'
 
 const nodeKey = Buffer.alloc(32, 7)
 const outsideKey = Buffer.alloc(32, 9)
-const alwaysAlive = { alive: true }
 
 /** An invoice of the wallet, and what truly became of it. */
 export type Incoming = {
@@ -126,7 +125,7 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       invoice.at = now()
       // Nobody waits for ever: the payer has it back after a while, sometimes soon.
       const heldMs = random.chance(0.1) ? random.whole(5_000) : 3_600_000 + random.whole(3_600_000)
-      timeline.after(heldMs, alwaysAlive, () => {
+      timeline.after(heldMs, outsideWorld, () => {
         if (invoice.status === 'accepted') invoice.status = 'cancelled'
       })
       announce(invoice)
@@ -162,7 +161,7 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       outgoing.set(idempotencyKey, payment)
       if (now() >= target.expiresAt) decide(payment, false)
       else if (random.chance(0.6)) decide(payment, random.chance(0.7))
-      else timeline.after(random.whole(3_600_000), alwaysAlive, () => decide(payment, random.chance(0.6)))
+      else timeline.after(random.whole(3_600_000), outsideWorld, () => decide(payment, random.chance(0.6)))
       return payment
     },
 
