@@ -10,6 +10,8 @@ import { machineWaits, type Waits } from './pause.ts'
 const recentSeconds = 2 * 86_400
 const sweepPage = 100
 const longestPauseMs = 30_000
+/** A look-up that is never answered must not end all others. */
+const lookUpTimeoutMs = 15_000
 
 type Options = {
   environment: Environment
@@ -65,8 +67,9 @@ export async function sweepInvoices(options: Options, now: number): Promise<numb
 }
 
 /** Asks the wallet about one invoice, and records what arrived; says whether that was news. */
-async function lookAt({ backend, appendFact, signal, onError }: Options, paymentHash: string): Promise<boolean> {
-  const state = await lookUp(backend, paymentHash, signal, onError)
+async function lookAt(options: Options, paymentHash: string): Promise<boolean> {
+  const { backend, appendFact, onError } = options
+  const state = await lookUp(options, paymentHash)
   if (state?.status !== 'settled' && state?.status !== 'accepted') return false
   const { receivedMsat, at } = state
   const fact =
@@ -87,13 +90,11 @@ export async function followHint(options: Options, paymentHash: string): Promise
 
 /** One invoice that the wallet cannot answer for does not end the sweep; a wallet that is away does. */
 async function lookUp(
-  backend: LightningBackend,
+  { backend, signal, onError, waits = machineWaits }: Options,
   paymentHash: string,
-  signal: AbortSignal,
-  onError: Options['onError'],
 ): Promise<InvoiceState | null> {
   try {
-    return await backend.lookUpInvoice(paymentHash, signal)
+    return await backend.lookUpInvoice(paymentHash, AbortSignal.any([signal, waits.timeout(lookUpTimeoutMs)]))
   } catch (error) {
     if (signal.aborted || error instanceof LightningUnavailable) throw error
     onError(error)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type IncomingPayment, type InvoiceState, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import { machineWaits } from '../../../src/jobs/pause.ts'
 import { followHint, followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
@@ -103,6 +104,18 @@ describe('following settlements', () => {
 })
 
 describe('a sweep', () => {
+  it('does not wait for ever for an answer that does not come', async () => {
+    await topUp()
+    const unanswered = (_hash: string, signal: AbortSignal) =>
+      new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new LightningUnavailable('no answer')))
+      })
+    const options = optionsOf()
+    const backend = { ...options.backend, lookUpInvoice: unanswered }
+    const waits = { ...machineWaits, timeout: () => machineWaits.timeout(1) }
+    await expect(sweepInvoices({ ...options, backend, waits }, service.clock.time)).rejects.toThrow('no answer')
+  })
+
   it('finds what the stream missed, and what the stream brings later is booked no more', async () => {
     const [paid, open] = [await topUp(), await topUp()]
     states.set(paid, settled())
