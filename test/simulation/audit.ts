@@ -1,26 +1,35 @@
 import { compareTables, foldLog } from '../../src/pipeline/fold.ts'
 import type { Signer } from '../../src/protocol/signer.ts'
 import type { Environment } from '../../src/store/environment.ts'
+import type { Head } from '../../src/store/log.ts'
 import { tables } from '../../src/store/tables.ts'
 import { contradictions } from '../src/domain/books.ts'
 import type { Node } from './wallet/node.ts'
 
-/** Replays the whole log into an empty environment and reads all tables: what differs, and what contradicts itself. */
-export function audit(options: {
+/**
+ * Replays the log into an environment of its own and compares all tables: what differs, and what contradicts itself. What
+ * was durable at one audit is at the next, so that the replay goes on; `isWhole` has it begin at the first entry.
+ */
+export function createAudit(options: {
   environment: Environment
-  /** Used for the replay; whatever is in it goes. */
   scratch: Environment
   signer: Signer
   isSigned: Parameters<typeof foldLog>[2]['isSigned']
-}): string[] {
+}): (isWhole: boolean) => string[] {
   const { environment, scratch, signer, isSigned } = options
-  clearTables(scratch)
-  const found: string[] = []
-  const report = ({ table, key, what }: { table: string; key: string; what: string }) =>
-    found.push(`replay gives the same tables: ${table} ${key} ${what}`)
-  foldLog(environment, scratch, { signer, isSigned, report })
-  compareTables(environment, scratch, report)
-  return [...found, ...contradictions(environment).map(one => `the books agree: ${one}`)]
+  let head: Head | undefined
+  return isWhole => {
+    if (isWhole || head === undefined) {
+      clearTables(scratch)
+      head = undefined
+    }
+    const found: string[] = []
+    const report = ({ table, key, what }: { table: string; key: string; what: string }) =>
+      found.push(`replay gives the same tables: ${table} ${key} ${what}`)
+    head = foldLog(environment, scratch, { signer, isSigned, report, ...(head === undefined ? {} : { from: head }) })
+    compareTables(environment, scratch, report)
+    return [...found, ...contradictions(environment).map(one => `the books agree: ${one}`)]
+  }
 }
 
 /** What must hold when everything had its time: nothing waits, and the wallet and the books tell the same story. */

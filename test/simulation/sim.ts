@@ -1,10 +1,80 @@
-import { openStage } from './seed.ts'
+import { fork } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { SeedReport } from './seed.ts'
 
-const stage = await openStage()
-const [first = 1, count = 1, steps = 500] = process.argv.slice(2).map(Number)
-for (let seed = first; seed < first + count; seed++) {
-  const begun = performance.now()
-  const r = await stage.run(seed, steps)
-  console.log(JSON.stringify({ ...r, violations: r.violations.slice(0, 5), ms: Math.round(performance.now() - begun) }))
+/**
+ * `npm run sim -- --seeds N --steps M [--seed S]`: runs N seeds from S on (1 if it is not said), as many at once as there are
+ * cores. What fails is printed with the command that repeats it; with `--count-file` its result is left there for CI.
+ */
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '100' },
+    steps: { type: 'string', default: '500' },
+    seed: { type: 'string', default: '1' },
+    'count-file': { type: 'string' },
+  },
+})
+const first = whole('seed', values.seed, 0)
+const seeds = whole('seeds', values.seeds, 1)
+const steps = whole('steps', values.steps, 500)
+
+const unreported = { step: 0, logHash: '', entries: 0, crashes: 0 }
+const failed: SeedReport[] = []
+let next = first
+let passed = 0
+let entries = 0
+let crashes = 0
+const begunMs = performance.now()
+await Promise.all(Array.from({ length: Math.min(seeds, availableParallelism()) }, work))
+const seconds = (performance.now() - begunMs) / 1_000
+
+for (const { seed, step, violations } of failed) {
+  console.log(`seed ${seed} failed at step ${step}:`)
+  for (const violation of violations.slice(0, 5)) console.log(`  ${violation.slice(0, 2_000)}`)
+  console.log(`  repeat with: npm run sim -- --seeds 1 --steps ${steps} --seed ${seed}`)
 }
-await stage.close()
+const speed = Math.round((seeds * steps) / seconds)
+console.log(`${entries} log entries, ${crashes} crashes, ${speed} steps a second, ${seconds.toFixed(1)} s`)
+console.log(`${passed} seeds passed, ${failed.length} failed`)
+if (values['count-file'] !== undefined) {
+  writeFileSync(values['count-file'], JSON.stringify({ passed, failed: failed.length }))
+}
+process.exitCode = failed.length > 0 ? 1 : 0
+
+/** Starts a process and gives it seeds until there are none left. */
+function work(): Promise<void> {
+  const directory = process.env.PANDA_SIM_DIRECTORY ?? (existsSync('/dev/shm') ? '/dev/shm' : undefined)
+  const child = fork(fileURLToPath(new URL('sim-worker.ts', import.meta.url)), {
+    env: { ...process.env, ...(directory === undefined ? {} : { PANDA_SIM_DIRECTORY: directory }) },
+  })
+  let under: number | null = null
+  return new Promise(resolve => {
+    child.on('message', (message: 'ready' | SeedReport) => {
+      if (message !== 'ready') count(message)
+      under = next < first + seeds ? next++ : null
+      if (under === null) child.disconnect()
+      else child.send({ seed: under, steps })
+    })
+    child.on('exit', () => {
+      if (under !== null) count({ ...unreported, seed: under, violations: ['the process that ran it ended'] })
+      resolve()
+    })
+  })
+}
+
+function count(report: SeedReport): void {
+  if (report.violations.length > 0) failed.push(report)
+  else passed++
+  entries += report.entries
+  crashes += report.crashes
+}
+
+function whole(name: string, text: string, least: number): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= least) return value
+  console.error(`--${name} is a whole number from ${least} on`)
+  process.exit(2)
+}

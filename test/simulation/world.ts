@@ -5,7 +5,7 @@ import type { Environment } from '../../src/store/environment.ts'
 import type { Settings } from '../../src/store/settings-row.ts'
 import { tables } from '../../src/store/tables.ts'
 import type { Random } from '../system/random.ts'
-import { audit, auditEnd } from './audit.ts'
+import { auditEnd, createAudit } from './audit.ts'
 import { watchBusiness } from './business-watch.ts'
 import { createClients } from './clients.ts'
 import { createDeadlines } from './deadlines.ts'
@@ -82,11 +82,13 @@ export async function createWorld(options: {
     }
   }
 
-  const runAudit = () => {
-    const isSigned = (event: NostrEvent) =>
-      secp.verify(Buffer.from(event.sig, 'hex'), Buffer.from(event.id, 'hex'), Buffer.from(event.pubkey, 'hex'))
-    violations.push(...audit({ environment: journal.environment, scratch, signer, isSigned }))
-  }
+  const audit = createAudit({
+    environment: journal.environment,
+    scratch,
+    signer,
+    isSigned: event =>
+      secp.verify(Buffer.from(event.sig, 'hex'), Buffer.from(event.id, 'hex'), Buffer.from(event.pubkey, 'hex')),
+  })
 
   /** The process is no more; without power, neither is what was not flushed. */
   const crash = (losesPower = random.chance(0.5)) => {
@@ -101,7 +103,7 @@ export async function createWorld(options: {
     }
     journal.flush(journal.commits())
     flushed(journal.commits())
-    runAudit()
+    violations.push(...audit(false))
     for (const { event, acknowledgedAtMs } of clients.sent.values()) {
       if (acknowledgedAtMs !== null && !isKnown(event.id)) violations.push(`acknowledged and lost: ${event.id}`)
     }
@@ -200,7 +202,7 @@ export async function createWorld(options: {
       for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
         if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)
       }
-      runAudit()
+      violations.push(...audit(true))
     },
   }
 }
