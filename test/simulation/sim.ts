@@ -7,7 +7,8 @@ import type { SeedReport } from './seed.ts'
 
 /**
  * `npm run sim -- --seeds N --steps M [--seed S]`: runs N seeds from S on (1 if it is not said), as many at once as there are
- * cores. What fails is printed with the command that repeats it; with `--count-file` its result is left there for CI.
+ * cores. What fails is printed with the command that repeats it. With `--count-file` the result is left there for CI; with
+ * `--until-failure` no seed begins after one has failed.
  */
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '500' },
     seed: { type: 'string', default: '1' },
     'count-file': { type: 'string' },
+    'until-failure': { type: 'boolean', default: false },
   },
 })
 const first = whole('seed', values.seed, 0)
@@ -54,7 +56,8 @@ function work(): Promise<void> {
   return new Promise(resolve => {
     child.on('message', (message: 'ready' | SeedReport) => {
       if (message !== 'ready') count(message)
-      under = next < first + seeds ? next++ : null
+      const isOver = values['until-failure'] && failed.length > 0
+      under = !isOver && next < first + seeds ? next++ : null
       if (under === null) child.disconnect()
       else child.send({ seed: under, steps })
     })

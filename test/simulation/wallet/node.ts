@@ -190,6 +190,6 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
 }
 
 /** SHA-256 of bytes given and returned as hex. */
-export function sha256(hex: string): string {
+function sha256(hex: string): string {
   return createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex')
 }
