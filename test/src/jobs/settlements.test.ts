@@ -116,6 +116,24 @@ describe('a sweep', () => {
     await expect(sweepInvoices({ ...options, backend, waits }, service.clock.time)).rejects.toThrow('no answer')
   })
 
+  it.each([
+    [1, 7],
+    [4, 7],
+    [5, 5],
+  ])('asks about the others when %i of 7 in a row are not answered for: %i in all', async (failing, expected) => {
+    for (let invoice = 0; invoice < 7; invoice++) await topUp()
+    const options = optionsOf()
+    const lookUpInvoice = (paymentHash: string) => {
+      asked.push(paymentHash)
+      return asked.length <= failing
+        ? Promise.reject(new LightningUnavailable('no answer'))
+        : Promise.resolve({ status: 'open' as const })
+    }
+    const backend = { ...options.backend, lookUpInvoice }
+    await expect(sweepInvoices({ ...options, backend }, service.clock.time)).rejects.toThrow('no answer')
+    expect(asked).toHaveLength(expected)
+  })
+
   it('finds what the stream missed, and what the stream brings later is booked no more', async () => {
     const [paid, open] = [await topUp(), await topUp()]
     states.set(paid, settled())
