@@ -33,7 +33,7 @@ const begunMs = performance.now()
 await Promise.all(Array.from({ length: Math.min(seeds, availableParallelism()) }, work))
 const seconds = (performance.now() - begunMs) / 1_000
 
-for (const { seed, step, violations } of failed) {
+for (const { seed, step, violations } of failed.sort((a, b) => a.seed - b.seed)) {
   console.log(`seed ${seed} failed at step ${step}:`)
   for (const violation of violations.slice(0, 5)) console.log(`  ${violation.slice(0, 2_000)}`)
   console.log(`  repeat with: npm run sim -- --seeds 1 --steps ${steps} --seed ${seed}`)
