@@ -1,4 +1,5 @@
-// Adds up what .ci/run found: `checks` has a line per check; of each vitest run there are a report and an exit status.
+// Adds up what .ci/run found: `checks` has a line per check; of each vitest run there are a report and an exit status; of the
+// simulation there is how many of its seeds passed and failed.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,6 +9,11 @@ const checks = join(folder, 'checks')
 
 if (existsSync(checks)) for (const outcome of readFileSync(checks, 'utf8').trim().split('\n')) total[outcome] += 1
 for (const name of readdirSync(folder)) {
+  if (name.endsWith('.seeds')) {
+    const { passed, failed } = JSON.parse(readFileSync(join(folder, name), 'utf8'))
+    total.passed += passed
+    total.failed += failed
+  }
   if (!name.endsWith('.status')) continue
   const report = readReport(join(folder, name.replace(/status$/, 'json')))
   total.passed += report.numPassedTests

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { LightningBackend } from './adapters/lightning/port.ts'
+import { timeLimit } from './adapters/lightning/time-limit.ts'
 import type { Check } from './http/health.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
 import type { Room } from './store/disk.ts'
@@ -38,7 +39,7 @@ const storeDetails: { readonly [State in Room]: string } = {
 
 async function walletCheck(wallet: LightningBackend): Promise<Check> {
   try {
-    await wallet.check(AbortSignal.timeout(walletTimeoutMs))
+    await wallet.check(timeLimit(walletTimeoutMs))
     return { name: 'wallet', ok: true, detail: 'reachable' }
   } catch {
     // What went wrong is the operator's business; the log has it.

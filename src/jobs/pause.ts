@@ -1,3 +1,5 @@
+import { timeLimit } from '../adapters/lightning/time-limit.ts'
+
 /** How jobs wait: by the machine's timers, or in a time of their own when they are simulated. */
 export type Waits = {
   /** Waits, or returns at once when the signal aborts. */
@@ -20,5 +22,5 @@ export const machineWaits: Waits = {
       timer.unref()
       signal.addEventListener('abort', wake)
     }),
-  timeout: ms => AbortSignal.timeout(ms),
+  timeout: timeLimit,
 }

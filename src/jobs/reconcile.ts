@@ -8,6 +8,7 @@ import { isUnavailable } from './unless-unavailable.ts'
 
 const everySeconds = 86_400
 const lookEveryMs = 60_000
+const askTimeoutMs = 15_000
 
 type Options = {
   environment: Environment
@@ -35,10 +36,12 @@ export async function reconcileRegularly(options: Options): Promise<void> {
 }
 
 /** Compares them if a day has passed since; says whether it has. Throws `LightningUnavailable`. */
-export async function reconcileIfDue({ environment, backend, appendFact, now, signal }: Options): Promise<boolean> {
+export async function reconcileIfDue(options: Options): Promise<boolean> {
+  const { environment, backend, appendFact, now, signal, waits = machineWaits } = options
   const [last] = environment.reader.range(tables.reconciliations, [backend.name], { limit: 1, reverse: true })
   const time = now()
   if (last !== undefined && time < last.key[1] + everySeconds) return false
-  const params = { backend: backend.name, balanceMsat: await backend.balanceMsat(signal) }
+  const inTime = AbortSignal.any([signal, waits.timeout(askTimeoutMs)])
+  const params = { backend: backend.name, balanceMsat: await backend.balanceMsat(inTime) }
   return appendFact({ method: walletReconciled, params, dedupeKey: `${backend.name}:${time}:reconciled` })
 }

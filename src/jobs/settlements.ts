@@ -1,3 +1,4 @@
+import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
 import { type InvoiceState, type LightningBackend, LightningUnavailable } from '../adapters/lightning/port.ts'
 import { invoiceAccepted } from '../domain/billing/hold-facts.ts'
 import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
@@ -12,6 +13,10 @@ const sweepPage = 100
 /** Between pages: of ever so many open invoices, a sweep looks at twenty a second. */
 const pagePauseMs = 5_000
 const longestPauseMs = 30_000
+/** A look-up that is never answered must not end all others. */
+const lookUpTimeoutMs = 15_000
+/** So many that fail one after the other say that the wallet is away. */
+const failuresToStop = 5
 
 type Options = {
   environment: Environment
@@ -47,12 +52,15 @@ export async function followSettlements(options: Options): Promise<void> {
 
 /**
  * Asks the wallet about every invoice that is unsettled as far as we know and did not expire long ago: what the stream
- * missed. One at a time and a page now and then, so that a sweep never gets in the way.
+ * missed. One at a time and a page now and then, so that a sweep never gets in the way. A look-up that fails does not keep the others from being
+ * made; several in a row do, and the wallet is left alone. Throws the last `LightningUnavailable` in both cases.
  */
 export async function sweepInvoices(options: Options, now: number): Promise<number> {
   const { environment, signal, waits = machineWaits } = options
   let after: readonly (string | number)[] = [Math.max(0, now - recentSeconds), '0'.repeat(32)]
   let found = 0
+  let failures = 0
+  let failure: LightningUnavailable | null = null
   for (;;) {
     const page = environment.reader.range(tables.unsettledInvoices, [], { limit: sweepPage, after })
     for (const { key } of page) {
@@ -60,16 +68,27 @@ export async function sweepInvoices(options: Options, now: number): Promise<numb
       after = key
       const paymentHash = environment.reader.get(tables.invoices, [key[1]])?.paymentHash
       if (!paymentHash) continue
-      if (await lookAt(options, paymentHash)) found++
+      try {
+        if (await lookAt(options, paymentHash)) found++
+        failures = 0
+      } catch (error) {
+        if (signal.aborted || !(error instanceof LightningUnavailable)) throw error
+        failure = error
+        if (error instanceof CircuitOpen || ++failures === failuresToStop) throw error
+      }
     }
-    if (page.length < sweepPage) return found
+    if (page.length < sweepPage) {
+      if (failure !== null) throw failure
+      return found
+    }
     await waits.pause(pagePauseMs, signal)
   }
 }
 
 /** Asks the wallet about one invoice, and records what arrived; says whether that was news. */
-async function lookAt({ backend, appendFact, signal, onError }: Options, paymentHash: string): Promise<boolean> {
-  const state = await lookUp(backend, paymentHash, signal, onError)
+async function lookAt(options: Options, paymentHash: string): Promise<boolean> {
+  const { backend, appendFact, onError } = options
+  const state = await lookUp(options, paymentHash)
   if (state?.status !== 'settled' && state?.status !== 'accepted') return false
   const { receivedMsat, at } = state
   const fact =
@@ -90,13 +109,11 @@ export async function followHint(options: Options, paymentHash: string): Promise
 
 /** One invoice that the wallet cannot answer for does not end the sweep; a wallet that is away does. */
 async function lookUp(
-  backend: LightningBackend,
+  { backend, signal, onError, waits = machineWaits }: Options,
   paymentHash: string,
-  signal: AbortSignal,
-  onError: Options['onError'],
 ): Promise<InvoiceState | null> {
   try {
-    return await backend.lookUpInvoice(paymentHash, signal)
+    return await backend.lookUpInvoice(paymentHash, AbortSignal.any([signal, waits.timeout(lookUpTimeoutMs)]))
   } catch (error) {
     if (signal.aborted || error instanceof LightningUnavailable) throw error
     onError(error)

@@ -17,15 +17,15 @@ const commands = methodIndex(commandMethods)
 
 /**
  * Folds the log of `source` into the empty environment `target`, checking the hash chain, every signature and every
- * outcome digest on the way.
+ * outcome digest on the way. With `from` it goes on where it ended before, in what it has made of the log until then.
  */
 export function foldLog(
   source: Environment,
   target: Environment,
-  options: { signer: Signer; isSigned(event: NostrEvent): boolean; report(difference: Difference): void },
+  options: { signer: Signer; isSigned(event: NostrEvent): boolean; report(difference: Difference): void; from?: Head },
 ): Head {
-  const { report } = options
-  let head = startOfLog()
+  const { report, from = startOfLog() } = options
+  let head = from
   for (;;) {
     const entries = readEntries(source, head.seq + 1, entriesPerTransaction)
     if (entries.length === 0) return head

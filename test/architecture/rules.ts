@@ -59,7 +59,7 @@ const nondeterminism = [
 /** Where running starts: a file that none of these leads to is dead. Tests keep alive only what is theirs. */
 const production = ['relay', 'src', 'bench']
 const productionEntries = [/^src\/cli\/panda\.ts$/, /^bench\/bench\.ts$/]
-const testEntries = [/\.test\.ts$/, /^test\/demo\/demo\.ts$/, /\/write-[a-z-]+\.ts$/]
+const testEntries = [/\.test\.ts$/, /^test\/(demo\/demo|simulation\/(sim|bites))\.ts$/, /\/write-[a-z-]+\.ts$/]
 /** Ambient types: the compiler reads them unasked. */
 const ambient = /\.d\.ts$/
 

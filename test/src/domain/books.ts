@@ -16,6 +16,7 @@ export function contradictions(environment: Environment): string[] {
   }
 
   const names = rows(tables.identifiers)
+  // Those in grace come last, so that whether one is active takes one look.
   const byAccount = names.map(
     ({ key: [domain, name], row }) => `${row.owner} identifier ${row.status === 'active' ? 0 : 1} ${name}@${domain}`,
   )

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import { machineWaits } from '../../../src/jobs/pause.ts'
 import { reconcileIfDue } from '../../../src/jobs/reconcile.ts'
 import { never } from '../adapters/lightning/invoice-request.ts'
 import { keyOf, openService, operator, type TestService } from '../service.ts'
@@ -21,7 +22,7 @@ afterEach(async () => {
   await service.close()
 })
 
-const reconcile = (ask = async () => balanceMsat) =>
+const reconcile = (ask: (signal: AbortSignal) => Promise<number> = async () => balanceMsat) =>
   reconcileIfDue({
     environment: service.environment,
     appendFact: service.appendFact,
@@ -29,6 +30,7 @@ const reconcile = (ask = async () => balanceMsat) =>
     now: () => service.clock.time,
     signal: never,
     onError: () => undefined,
+    waits: { ...machineWaits, timeout: () => machineWaits.timeout(1) },
   })
 const listed = (key = operator) => service.query(key, 'wallet.reconciliations', {}).body
 const notices = () => service.notices(operator).filter(({ type }) => type === 'wallet.difference')
@@ -42,6 +44,14 @@ describe('comparing the wallet with the ledger', () => {
     service.clock.time += 1
     expect(await reconcile()).toBe(true)
     expect(listed().reconciliations).toHaveLength(2)
+  })
+
+  it('does not wait for ever for an answer that does not come', async () => {
+    const unanswered = (signal: AbortSignal) =>
+      new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new LightningUnavailable('no answer')))
+      })
+    await expect(reconcile(unanswered)).rejects.toThrow('no answer')
   })
 
   it('says nothing while both change alike', async () => {

@@ -104,6 +104,36 @@ describe('following settlements', () => {
 })
 
 describe('a sweep', () => {
+  it('does not wait for ever for an answer that does not come', async () => {
+    await topUp()
+    const unanswered = (_hash: string, signal: AbortSignal) =>
+      new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new LightningUnavailable('no answer')))
+      })
+    const options = optionsOf()
+    const backend = { ...options.backend, lookUpInvoice: unanswered }
+    const waits = { ...machineWaits, timeout: () => machineWaits.timeout(1) }
+    await expect(sweepInvoices({ ...options, backend, waits }, service.clock.time)).rejects.toThrow('no answer')
+  })
+
+  it.each([
+    [1, 7],
+    [4, 7],
+    [5, 5],
+  ])('asks about the others when %i of 7 in a row are not answered for: %i in all', async (failing, expected) => {
+    for (let invoice = 0; invoice < 7; invoice++) await topUp()
+    const options = optionsOf()
+    const lookUpInvoice = (paymentHash: string) => {
+      asked.push(paymentHash)
+      return asked.length <= failing
+        ? Promise.reject(new LightningUnavailable('no answer'))
+        : Promise.resolve({ status: 'open' as const })
+    }
+    const backend = { ...options.backend, lookUpInvoice }
+    await expect(sweepInvoices({ ...options, backend }, service.clock.time)).rejects.toThrow('no answer')
+    expect(asked).toHaveLength(expected)
+  })
+
   it('finds what the stream missed, and what the stream brings later is booked no more', async () => {
     const [paid, open] = [await topUp(), await topUp()]
     states.set(paid, settled())

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { IncomingPayment } from '../port.ts'
+import { timeLimit } from '../time-limit.ts'
 import { hash, msat, type Rpc, refusals, refused } from './rpc.ts'
 
 /** Answer of lightning-waitanyinvoice: the next paid invoice, in the order of its index. */
@@ -42,7 +43,7 @@ async function* settlementsAfter(
   // Another node counts from the first again: the index of the former one would skip what this one receives.
   let last = of === wallet ? Number(position) : 0
   while (!signal.aborted) {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(waitSeconds * 2_000)])
+    const patience = AbortSignal.any([signal, timeLimit(waitSeconds * 2_000)])
     const parameters = { lastpay_index: last, timeout: waitSeconds }
     const answer = await rpc.call('waitanyinvoice', parameters, paid, patience)
     if (signal.aborted) return

@@ -1,4 +1,5 @@
 import type { IncomingPayment } from '../port.ts'
+import { timeLimit } from '../time-limit.ts'
 import type { LnbitsApi, Payment } from './api.ts'
 import { fromTheFirst, markOf, type Progress, readCursor, writeCursor } from './cursor.ts'
 import { arrivalOf } from './invoices.ts'
@@ -30,7 +31,7 @@ export async function* streamIncoming(
 ): AsyncGenerator<IncomingPayment, void, void> {
   if (signal.aborted) return
   const wakeUp = await openWakeUp(signal)
-  const untilLate = () => AbortSignal.any([signal, AbortSignal.timeout(callMs)])
+  const untilLate = () => AbortSignal.any([signal, timeLimit(callMs)])
   try {
     let progress = cursor === null ? fromTheFirst : readCursor(cursor, await walletIdOf(api, untilLate()))
     for (;;) {

@@ -1,4 +1,5 @@
 import { LightningUnavailable } from '../port.ts'
+import { timeLimit } from '../time-limit.ts'
 import type { LndConnection } from './connection.ts'
 import { type Invoice, infoSchema, invoiceSchema } from './messages.ts'
 import { troubleOf, unexpected } from './refusals.ts'
@@ -46,7 +47,7 @@ export async function* followForATurn(
  * `invoice.macaroon` lacks, is not needed. Throws `LightningUnavailable` when it does not, also when that takes long.
  */
 export async function checkLnd(connection: LndConnection, signal: AbortSignal): Promise<void> {
-  const soon = AbortSignal.any([signal, AbortSignal.timeout(maxCheckMs)])
+  const soon = AbortSignal.any([signal, timeLimit(maxCheckMs)])
   const said = await connection.call(infoSchema, { method: 'GET', path: '/v1/getinfo' }, soon)
   if ('refusal' in said && troubleOf(said.refusal) !== 'right') throw unexpected(said.refusal)
 }

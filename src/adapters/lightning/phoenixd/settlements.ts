@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { IncomingPayment } from '../port.ts'
+import { timeLimit } from '../time-limit.ts'
 import type { Api } from './api.ts'
 import { arrivalOf, incomingPayment, type Received } from './arrivals.ts'
 import { openBell } from './bell.ts'
@@ -57,7 +58,7 @@ async function listAfter(api: Api, { at, told }: Place, pingSeconds: number, sig
   const found = new Map<string, Received>()
   for (let offset = 0; ; offset += pageSize) {
     const query = { from: String(at), limit: String(pageSize), offset: String(offset) }
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(pingSeconds * 2_000)])
+    const patience = AbortSignal.any([signal, timeLimit(pingSeconds * 2_000)])
     const entries = await api.read({ method: 'GET', path: '/payments/incoming', query }, page, patience)
     for (const one of entries) {
       const isTold = one.isPaid && one.completedAt === at && told.includes(shortOf(one.paymentHash))

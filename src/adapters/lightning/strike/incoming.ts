@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { IncomingPayment } from '../port.ts'
+import { timeLimit } from '../time-limit.ts'
 import { pageSize, type Receive, type StrikeApi } from './api.ts'
 import { markOf, readCursor, writeCursor } from './cursor.ts'
 import { arrivalOf } from './invoices.ts'
@@ -24,7 +25,7 @@ export async function* streamIncoming(
   cursor: string | null,
   signal: AbortSignal,
 ): AsyncGenerator<IncomingPayment, void, void> {
-  const untilLate = () => AbortSignal.any([signal, AbortSignal.timeout(callMs)])
+  const untilLate = () => AbortSignal.any([signal, timeLimit(callMs)])
   let progress = readCursor(cursor)
   let rest = new AbortController()
   try {

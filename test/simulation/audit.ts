@@ -1,0 +1,77 @@
+import { compareTables, foldLog } from '../../src/pipeline/fold.ts'
+import type { Signer } from '../../src/protocol/signer.ts'
+import type { Environment } from '../../src/store/environment.ts'
+import type { Head } from '../../src/store/log.ts'
+import { tables } from '../../src/store/tables.ts'
+import { contradictions } from '../src/domain/books.ts'
+import type { Node } from './wallet/node.ts'
+
+/**
+ * Replays the log into an environment of its own and compares all tables: what differs, and what contradicts itself. What
+ * was durable at one audit is at the next, so that the replay goes on; `isWhole` has it begin at the first entry.
+ */
+export function createAudit(options: {
+  environment: Environment
+  scratch: Environment
+  signer: Signer
+  isSigned: Parameters<typeof foldLog>[2]['isSigned']
+}): (isWhole: boolean) => string[] {
+  const { environment, scratch, signer, isSigned } = options
+  let head: Head | undefined
+  return isWhole => {
+    if (isWhole || head === undefined) {
+      clearTables(scratch)
+      head = undefined
+    }
+    const found: string[] = []
+    const report = ({ table, key, what }: { table: string; key: string; what: string }) =>
+      found.push(`replay gives the same tables: ${table} ${key} ${what}`)
+    head = foldLog(environment, scratch, { signer, isSigned, report, ...(head === undefined ? {} : { from: head }) })
+    compareTables(environment, scratch, report)
+    return [...found, ...contradictions(environment).map(one => `the books agree: ${one}`)]
+  }
+}
+
+/** What must hold when everything had its time: nothing waits, and the wallet and the books tell the same story. */
+export function auditEnd(environment: Environment, node: Node): string[] {
+  const { reader } = environment
+  const found: string[] = []
+  for (const { key, row } of reader.range(tables.jobs, [])) found.push(`job ${row.type} ${key[0]} is still not done`)
+  for (const { key } of reader.range(tables.pendingCommands, []))
+    found.push(`one result per command: ${key[0]} has none`)
+  let receivedMsat = 0
+  let spentMsat = 0
+  for (const { paymentHash, receivedMsat: arrivedMsat } of node.settlements) {
+    receivedMsat += arrivedMsat
+    const invoiceId = reader.get(tables.invoicesByHash, [paymentHash])?.invoiceId
+    const invoice = invoiceId === undefined ? undefined : reader.get(tables.invoices, [invoiceId])
+    if (invoice?.status !== 'settled' || invoice.receivedMsat !== arrivedMsat) {
+      found.push(`every paid invoice ends: ${paymentHash} is paid and ${invoice?.status ?? 'unknown'}`)
+    }
+  }
+  for (const { status, paymentHash } of node.incoming.values()) {
+    if (status === 'accepted') found.push(`every paid invoice ends: the payment of ${paymentHash} still waits`)
+  }
+  for (const { key, row } of reader.range(tables.withdrawals, [])) {
+    const truth = node.outgoing.get(key[0])?.status ?? 'failed'
+    if (row.status !== truth) found.push(`withdrawal ${key[0]} is ${row.status}, in truth ${truth}`)
+  }
+  for (const { status, amountMsat, feeMsat } of node.outgoing.values()) {
+    if (status === 'paid') spentMsat += amountMsat + feeMsat
+  }
+  for (const [hash, times] of node.paidTimes) {
+    if (times > 1) found.push(`a refund is paid at most once: ${hash} was paid ${times} times`)
+  }
+  const bookedMsat = -(reader.get(tables.balances, ['wallet'])?.msat ?? 0)
+  if (bookedMsat !== receivedMsat - spentMsat) {
+    found.push(`the wallet took in ${receivedMsat} and paid ${spentMsat}, the books say ${bookedMsat}`)
+  }
+  return found
+}
+
+/** Empties every table of ours. */
+export function clearTables(environment: Environment): void {
+  environment.root.transactionSync(() => {
+    for (const table of Object.values(tables)) environment.bytes(table).clearSync()
+  })
+}

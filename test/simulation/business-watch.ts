@@ -1,0 +1,96 @@
+import { tables } from '../../src/store/tables.ts'
+import type { RowChange } from './journal.ts'
+import { changesOf } from './ledger-watch.ts'
+import type { Node } from './wallet/node.ts'
+
+const yearSeconds = 365 * 86_400
+
+/** Which status an order may have after which. */
+const orderWays: Readonly<Record<string, readonly string[]>> = {
+  held: ['invoiced', 'fulfilled', 'expired', 'cancelled'],
+  invoiced: ['accepted', 'fulfilled', 'credited', 'expired', 'cancelled'],
+  accepted: ['fulfilled', 'credited', 'expired'],
+  expired: ['accepted', 'fulfilled', 'credited'],
+  fulfilled: [],
+  credited: [],
+  cancelled: [],
+}
+
+/** Says of every commit what cannot be true: of names and their owners, orders, invoices, payments and results. */
+export function watchBusiness(changes: readonly RowChange[], node: Node): string[] {
+  const found: string[] = []
+  const orders = changesOf(changes, tables.orders)
+  /** What the orders of this commit hand over: names to owners, and years to names. */
+  const soldTo = new Map<string, string[]>()
+  const years = new Map<string, number>()
+  for (const { key, before, after } of orders) {
+    if (after === undefined) {
+      found.push(`order ${key[0]} is gone`)
+      continue
+    }
+    if (before !== undefined && before.status !== after.status && !orderWays[before.status]?.includes(after.status)) {
+      found.push(`order ${key[0]} was ${before.status} and is ${after.status}`)
+    }
+    if (after.status !== 'fulfilled' || before?.status === 'fulfilled') continue
+    for (const { sellable, params } of after.items) {
+      const { identifier, years: term } = params as { identifier: string; years: number }
+      if (sellable === 'identifier') soldTo.set(identifier, [...(soldTo.get(identifier) ?? []), after.account])
+      if (sellable === 'identifier-renewal') years.set(identifier, (years.get(identifier) ?? 0) + term)
+    }
+  }
+
+  for (const { key, before, after } of changesOf(changes, tables.identifiers)) {
+    const name = `${key[1]}@${key[0]}`
+    const sold = soldTo.get(name) ?? []
+    soldTo.delete(name)
+    if (before === undefined && after !== undefined) {
+      if (sold.length !== 1 || sold[0] !== after.owner) found.push(`one owner: ${name} was sold to ${sold.length}`)
+    } else if (before !== undefined && after === undefined) {
+      if (before.status !== 'grace') found.push(`one owner: ${name} was taken from its owner while ${before.status}`)
+    } else if (before !== undefined && after !== undefined) {
+      if (before.owner !== after.owner && sold.length !== 1) found.push(`one owner: ${name} changed hands`)
+      if (before.status !== 'grace' && sold.length > 0) found.push(`one owner: ${name} was sold again`)
+      const wanted = before.expiresAt + (years.get(name) ?? 0) * yearSeconds
+      if (before.since === after.since && after.expiresAt !== wanted) {
+        found.push(`paid at most once: ${name} was paid until ${wanted} and runs until ${after.expiresAt}`)
+      }
+    }
+  }
+  for (const name of soldTo.keys()) found.push(`one owner: ${name} was sold and is not there`)
+
+  for (const { key, before, after } of changesOf(changes, tables.invoices)) {
+    if (after === undefined || (before?.paymentHash && before.paymentHash !== after.paymentHash)) {
+      found.push(`invoice ${key[0]} has forgotten its hash`)
+    }
+    if (before?.status === 'settled' && after?.status !== 'settled') found.push(`invoice ${key[0]} is unsettled again`)
+    if (after?.status !== 'settled' || before?.status === 'settled') continue
+    const truth = node.incoming.get(after.paymentHash ?? '')
+    if (truth?.status !== 'settled' || truth.receivedMsat !== after.receivedMsat) {
+      found.push(
+        `invoice ${key[0]}: booked ${after.receivedMsat}, the wallet has ${truth?.status} ${truth?.receivedMsat}`,
+      )
+    }
+  }
+
+  for (const { key, before, after } of changesOf(changes, tables.withdrawals)) {
+    const [id] = key
+    const asked = node.askedTimes.get(String(id)) ?? 0
+    if (asked > 1) found.push(`a refund is paid at most once: the wallet was asked ${asked} times for ${id}`)
+    if (after === undefined || after.status === 'paying') {
+      if (before !== undefined) found.push(`withdrawal ${id} is being paid again`)
+      continue
+    }
+    if (before !== undefined && before.status !== 'paying') found.push(`withdrawal ${id} ended twice`)
+    const truth = node.outgoing.get(String(id))?.status ?? 'failed'
+    if (truth !== after.status)
+      found.push(`unknown is not failed: withdrawal ${id} is ${after.status}, in truth ${truth}`)
+  }
+
+  for (const { key, before, after } of changesOf(changes, tables.outcomes)) {
+    const isFinal = before !== undefined && before.status !== 'pending'
+    if (after === undefined || (isFinal && before.status !== after.status)) {
+      found.push(`one result per command: ${key[0]} was ${before?.status} and is ${after?.status}`)
+    }
+  }
+  return found
+}

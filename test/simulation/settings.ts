@@ -1,0 +1,23 @@
+import type { Settings } from '../../src/store/settings-row.ts'
+import { testSettings } from '../src/service.ts'
+
+/** The number of the operator's key. */
+export const operatorNumber = 900
+
+const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 20, usesPerAccount: 3, items: ['identifier', 'item'] }
+
+/** The settings that a world begins with. */
+export function firstSettings(operator: string): Settings {
+  return {
+    ...testSettings,
+    operators: [operator],
+    staff: [],
+    suspended: [],
+    identifiers: { ...testSettings.identifiers, graceDays: 3, noticeDays: 2 },
+    coupons: [
+      { ...always, code: 'TENTH', percent: 10, amountMsat: null },
+      { ...always, code: 'GIFT', percent: null, amountMsat: 900_000, maxUses: 3 },
+      { ...always, code: 'FREE', percent: 100, amountMsat: null, maxUses: 2 },
+    ],
+  }
+}

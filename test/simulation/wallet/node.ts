@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto'
+import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
+import { type Capabilities, type InvoiceRequest, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import type { Random } from '../../system/random.ts'
+import { outsideWorld, type Timeline } from '../timeline.ts'
+
+const nodeKey = Buffer.alloc(32, 7)
+const outsideKey = Buffer.alloc(32, 9)
+
+/** An invoice of the wallet, and what truly became of it. */
+export type Incoming = {
+  readonly paymentHash: string
+  readonly preimage: string
+  readonly request: InvoiceRequest
+  readonly bolt11: string
+  readonly expiresAt: number
+  status: 'open' | 'accepted' | 'settled' | 'cancelled'
+  receivedMsat: number
+  at: number
+}
+
+/** A payment that the wallet was asked for, and what truly became of it. */
+export type Outgoing = {
+  readonly paymentHash: string
+  readonly amountMsat: number
+  readonly feeMsat: number
+  status: 'unknown' | 'paid' | 'failed'
+}
+
+/** An invoice of somebody else's, for withdrawals. */
+type Outside = {
+  readonly paymentHash: string
+  readonly preimage: string
+  readonly amountMsat: number
+  readonly expiresAt: number
+}
+
+/** What this wallet can do. `cursor`: its stream continues where it ended; `late`: it takes payments of expired invoices. */
+export type Abilities = Capabilities & { readonly cursor: boolean; readonly late: boolean }
+
+/** A Lightning node as the world knows it, whatever the service believes. */
+export type Node = ReturnType<typeof createNode>
+
+/** Makes a node without invoices or payments. `told` hears of what a stream would report. */
+export function createNode(options: { timeline: Timeline; random: Random; abilities: Abilities }) {
+  const { timeline, random, abilities } = options
+  const { now } = timeline
+  const incoming = new Map<string, Incoming>()
+  const settlements: Incoming[] = []
+  const outgoing = new Map<string, Outgoing>()
+  const outside = new Map<string, Outside>()
+  /** How often each hash was truly paid, which must never be twice. */
+  const paidTimes = new Map<string, number>()
+  const askedTimes = new Map<string, number>()
+  const listeners = new Set<(invoice: Incoming) => void>()
+  let balanceMsat = 10 ** 12
+  let made = 0
+
+  const announce = (invoice: Incoming) => {
+    for (const listener of [...listeners]) listener(invoice)
+  }
+
+  const settle = (invoice: Incoming) => {
+    invoice.status = 'settled'
+    invoice.at = now()
+    balanceMsat += invoice.receivedMsat
+    settlements.push(invoice)
+    announce(invoice)
+  }
+
+  const decide = (payment: Outgoing, isPaid: boolean) => {
+    if (payment.status !== 'unknown') return
+    payment.status = isPaid ? 'paid' : 'failed'
+    if (!isPaid) return
+    balanceMsat -= payment.amountMsat + payment.feeMsat
+    paidTimes.set(payment.paymentHash, (paidTimes.get(payment.paymentHash) ?? 0) + 1)
+  }
+
+  return {
+    abilities,
+    incoming,
+    settlements,
+    outgoing,
+    paidTimes,
+    askedTimes,
+    listeners,
+    balanceMsat: () => balanceMsat,
+
+    create: (request: InvoiceRequest): Incoming => {
+      const paymentHash = sha256(request.preimage)
+      const known = incoming.get(paymentHash)
+      if (known !== undefined) return known
+      const bolt11 = signInvoice(
+        { ...request, descriptionHash: null, paymentHash, paymentSecret: paymentHash, timestamp: now() },
+        nodeKey,
+      )
+      const expiresAt = now() + request.expirySeconds
+      const { preimage } = request
+      const invoice: Incoming = {
+        paymentHash,
+        preimage,
+        request,
+        bolt11,
+        expiresAt,
+        status: 'open',
+        receivedMsat: 0,
+        at: 0,
+      }
+      incoming.set(paymentHash, invoice)
+      return invoice
+    },
+
+    /** Somebody pays an invoice; says whether the node took the payment. */
+    receive: (paymentHash: string, receivedMsat: number): boolean => {
+      const invoice = incoming.get(paymentHash)
+      if (invoice?.status !== 'open') return false
+      const isOver = now() > invoice.expiresAt
+      if (isOver && !(abilities.late && now() < invoice.expiresAt + 86_400)) return false
+      invoice.receivedMsat = receivedMsat
+      if (!invoice.request.hold) {
+        settle(invoice)
+        return true
+      }
+      invoice.status = 'accepted'
+      invoice.at = now()
+      // Nobody waits for ever: the payer has it back after a while, sometimes soon.
+      const heldMs = random.chance(0.1) ? random.whole(5_000) : 3_600_000 + random.whole(3_600_000)
+      timeline.after(heldMs, outsideWorld, () => {
+        if (invoice.status === 'accepted') invoice.status = 'cancelled'
+      })
+      announce(invoice)
+      return true
+    },
+
+    settleHold: (preimage: string): 'settled' | 'lost' => {
+      const invoice = incoming.get(sha256(preimage))
+      if (invoice?.status === 'settled') return 'settled'
+      if (invoice?.status !== 'accepted') return 'lost'
+      settle(invoice)
+      return 'settled'
+    },
+
+    cancelHold: (paymentHash: string): 'cancelled' | 'settled' => {
+      const invoice = incoming.get(paymentHash)
+      if (invoice?.status === 'settled') return 'settled'
+      if (invoice !== undefined) invoice.status = 'cancelled'
+      return 'cancelled'
+    },
+
+    /** Asks for a payment; a key that is known is not paid again. */
+    pay: (idempotencyKey: string, bolt11: string, maxFeeMsat: number): Outgoing => {
+      const target = outside.get(bolt11)
+      if (target === undefined) throw new LightningUnavailable('this invoice is of nobody here')
+      askedTimes.set(idempotencyKey, (askedTimes.get(idempotencyKey) ?? 0) + 1)
+      const known = outgoing.get(idempotencyKey)
+      if (known !== undefined) return known
+      const { paymentHash, amountMsat } = target
+      // Now and then a wallet spends more than it was allowed to.
+      const feeMsat = random.chance(0.05) ? maxFeeMsat + 1_000 : random.whole(maxFeeMsat + 1)
+      const payment: Outgoing = { paymentHash, amountMsat, feeMsat, status: 'unknown' }
+      outgoing.set(idempotencyKey, payment)
+      if (now() >= target.expiresAt) decide(payment, false)
+      else if (random.chance(0.6)) decide(payment, random.chance(0.7))
+      else timeline.after(random.whole(3_600_000), outsideWorld, () => decide(payment, random.chance(0.6)))
+      return payment
+    },
+
+    preimageOf: (paymentHash: string): string => {
+      for (const one of outside.values()) if (one.paymentHash === paymentHash) return one.preimage
+      return ''
+    },
+
+    outsideInvoice: (amountMsat: number, expirySeconds: number): string => {
+      const preimage = sha256(made.toString(16).padStart(64, '0'))
+      made++
+      const paymentHash = sha256(preimage)
+      const fields = {
+        paymentHash,
+        paymentSecret: preimage,
+        amountMsat,
+        description: '',
+        timestamp: now(),
+        expirySeconds,
+      }
+      const bolt11 = signInvoice(fields, outsideKey)
+      outside.set(bolt11, { paymentHash, preimage, amountMsat, expiresAt: now() + expirySeconds })
+      return bolt11
+    },
+  }
+}
+
+/** SHA-256 of bytes given and returned as hex. */
+function sha256(hex: string): string {
+  return createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex')
+}

@@ -1,0 +1,215 @@
+import type { NostrEvent } from '../../relay/event.ts'
+import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
+import { createSigner } from '../../src/protocol/signer.ts'
+import type { Environment } from '../../src/store/environment.ts'
+import type { Settings } from '../../src/store/settings-row.ts'
+import { tables } from '../../src/store/tables.ts'
+import type { Random } from '../system/random.ts'
+import { auditEnd, createAudit } from './audit.ts'
+import { watchBusiness } from './business-watch.ts'
+import { createClients } from './clients.ts'
+import { createDeadlines } from './deadlines.ts'
+import { createFaults } from './faults.ts'
+import { createJournal } from './journal.ts'
+import { createLedgerWatch } from './ledger-watch.ts'
+import { type Machine, startMachine } from './machine.ts'
+import { firstSettings, operatorNumber } from './settings.ts'
+import { createTimeline, settled } from './timeline.ts'
+import { createNode } from './wallet/node.ts'
+
+const startSeconds = 1_790_000_000
+
+/** Everything there is in one seed: the service, its wallet, its clients, time and chance. */
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+/** Begins a world on an empty environment. `scratch` is for replays. */
+export async function createWorld(options: {
+  secp: Secp256k1
+  random: Random
+  environment: Environment
+  scratch: Environment
+}) {
+  const { secp, random, scratch } = options
+  const timeline = createTimeline(startSeconds)
+  const faults = createFaults(random)
+  const signer = createSigner(secp, Buffer.alloc(32, 3))
+  const violations: string[] = []
+  const node = createNode({
+    timeline,
+    random,
+    abilities: {
+      hold: random.chance(0.5),
+      pay: random.chance(0.9),
+      limitsFees: random.chance(0.8),
+      descriptionHash: true,
+      resolutionMsat: random.pick([1, 1_000]),
+      cursor: random.chance(0.6),
+      late: random.chance(0.5),
+    },
+  })
+  const ledger = createLedgerWatch()
+  const journal = createJournal(options.environment, (changes, isForgotten) => {
+    violations.push(...ledger.changed(changes, isForgotten))
+    if (!isForgotten) violations.push(...watchBusiness(changes, node))
+  })
+
+  let machine: Machine | null = null
+  let life = { alive: false }
+  let settings: Settings = firstSettings(createSigner(secp, keyBytes(operatorNumber)).publicKey)
+  let skewSeconds = 0
+  let isDiskFull = false
+  let isWalletAway = false
+  let unread: { commit: number; events: readonly NostrEvent[] }[] = []
+
+  const clients = createClients({
+    secp,
+    service: signer,
+    timeline,
+    random,
+    faults,
+    deliver: (event, ip, answer) => machine?.receive(event, ip, answer),
+    acknowledged: id => deadlines.acknowledged(id),
+  })
+  const deadlines = createDeadlines({ journal, node, clients })
+
+  const flushed = (commit: number) => {
+    const durable = unread.filter(one => one.commit <= commit)
+    unread = unread.filter(one => one.commit > commit)
+    for (const { events } of durable) {
+      for (const event of events) {
+        const fault = clients.read(event)
+        if (fault !== null) violations.push(`one result per command: ${fault}`)
+      }
+    }
+  }
+
+  const audit = createAudit({
+    environment: journal.environment,
+    scratch,
+    signer,
+    isSigned: event =>
+      secp.verify(Buffer.from(event.sig, 'hex'), Buffer.from(event.id, 'hex'), Buffer.from(event.pubkey, 'hex')),
+  })
+
+  /** The process is no more; without power, neither is what was not flushed. */
+  const crash = (losesPower = random.chance(0.5)) => {
+    if (!life.alive) return
+    life.alive = false
+    machine = null
+    node.listeners.clear()
+    crashes++
+    if (losesPower) {
+      journal.forget()
+      unread = []
+    }
+    journal.flush(journal.commits())
+    flushed(journal.commits())
+    violations.push(...audit(false))
+    for (const { event, acknowledgedAtMs } of clients.sent.values()) {
+      if (acknowledgedAtMs !== null && !isKnown(event.id)) violations.push(`acknowledged and lost: ${event.id}`)
+    }
+  }
+  let crashes = 0
+
+  const isKnown = (id: string) => {
+    const { reader } = journal.environment
+    return (
+      reader.has(tables.outcomes, [id]) || reader.has(tables.refusals, [id]) || clients.sent.get(id)?.result !== null
+    )
+  }
+
+  const start = async () => {
+    if (life.alive) return
+    const begun = { alive: true }
+    life = begun
+    const started = await startMachine({
+      journal,
+      signer,
+      timeline,
+      random,
+      faults,
+      node,
+      life: begun,
+      settings,
+      isDiskFull: () => isDiskFull,
+      skewSeconds: () => skewSeconds,
+      crash,
+      stored: (commit, events) => unread.push({ commit, events }),
+      flushed,
+      failed: (error, commandId) => violations.push(`a bug at ${commandId}: ${String(error)}`),
+    })
+    if (begun.alive) machine = started
+  }
+
+  const isUp = () =>
+    machine !== null &&
+    machine.clock.unconfirmedJumpSeconds() === null &&
+    !isWalletAway &&
+    !isDiskFull &&
+    skewSeconds === 0
+
+  return {
+    random,
+    timeline,
+    faults,
+    node,
+    clients,
+    reader: journal.environment.reader,
+    violations,
+    operator: clients.person(operatorNumber),
+    crash,
+    start,
+    isRunning: () => machine !== null,
+    crashes: () => crashes,
+    hint: (paymentHash: string) => machine?.hint(paymentHash),
+    settings: () => settings,
+    configure: (changed: Settings) => {
+      settings = changed
+      machine?.configure(changed)
+    },
+    setSkew: (seconds: number) => {
+      skewSeconds = seconds
+    },
+    confirmClock: () => machine?.clock.confirm(),
+    setDiskFull: (isFull: boolean) => {
+      isDiskFull = isFull
+      faults.setDiskFull(isFull)
+    },
+    setWalletAway: (isAway: boolean) => {
+      isWalletAway = isAway
+      faults.setWalletAway(isAway)
+    },
+    /** Lets time pass, in which the machine looks at what is due so many times. */
+    pass: async (ms: number, looks: number) => {
+      await timeline.pass(ms, looks)
+      await settled()
+      deadlines.passed(ms, looks, isUp())
+      violations.push(...deadlines.check())
+    },
+    /** Everything is put right and given its time; what is not done then never will be. */
+    finish: async () => {
+      faults.calm()
+      skewSeconds = 0
+      isDiskFull = false
+      isWalletAway = false
+      await start()
+      machine?.clock.confirm()
+      await timeline.pass(60_000, 30)
+      await timeline.pass(3 * 3_600_000, 90)
+      const isWaiting = () => journal.environment.reader.range(tables.jobs, [], { limit: 1 }).length > 0
+      for (let hours = 0; hours < 6 && isWaiting(); hours++) await timeline.pass(3_600_000, 20)
+      violations.push(...deadlines.check())
+      violations.push(...auditEnd(journal.environment, node))
+      for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
+        if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)
+      }
+      violations.push(...audit(true))
+    },
+  }
+}
+
+function keyBytes(number: number): Buffer {
+  const secretKey = Buffer.alloc(32, 1)
+  secretKey.writeUInt32BE(number, 28)
+  return secretKey
+}
