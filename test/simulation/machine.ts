@@ -127,6 +127,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
         maxDifferencePermille: 20,
         oneIsEnough: true,
         fixed: [],
+        sources: [],
       },
     },
     environment,
