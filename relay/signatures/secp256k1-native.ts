@@ -60,6 +60,7 @@ function bindLibrary(koffi: Koffi, library: Library): Secp256k1 {
   const compressed = Uint8Array.of(2, ...new Uint8Array(32))
   const keypair = new Uint8Array(keypairBytes)
   const keypairSecret = new Uint8Array(32)
+  let isKeypairSet = false
 
   function requireSecretKey(secretKey: Uint8Array): void {
     if (secretKey.length !== 32) throw new RangeError('a secret key has 32 bytes')
@@ -69,11 +70,11 @@ function bindLibrary(koffi: Koffi, library: Library): Secp256k1 {
 
   // Creating a keypair costs as much as a signature, and nearly all signatures are by the service's key.
   function setKeypair(secretKey: Uint8Array): void {
+    if (isKeypairSet && secretKey.length === 32 && timingSafeEqual(keypairSecret, secretKey)) return
     requireSecretKey(secretKey)
-    // Zero is no secret key, so the first one is never taken for set.
-    if (timingSafeEqual(keypairSecret, secretKey)) return
     if (createKeypair(context, keypair, secretKey) !== 1) throw new Error('creating a keypair failed')
     keypairSecret.set(secretKey)
+    isKeypairSet = true
   }
 
   // secp256k1_ecdh multiplies in constant time, which secp256k1_ec_pubkey_tweak_mul does not, but it hashes

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Context, Effect, Handled } from '../domain/context.ts'
 import type { CommandMethod } from '../domain/method.ts'
 import { isRejection, type Rejection, reject } from '../rejections.ts'
@@ -78,7 +78,7 @@ function digestOf(writes: readonly Write[], handled: Handled, effects: readonly 
     if (value !== null) parts.push(value)
   }
   parts.push(Buffer.from(`\n${JSON.stringify([handled, effects])}`))
-  return createHash('sha256').update(Buffer.concat(parts)).digest()
+  return hash('sha256', Buffer.concat(parts), 'buffer')
 }
 
 /** The key that makes a fact happen once: source, object, state. Every fact carries one. */
