@@ -4,7 +4,8 @@ import type { Context } from '../context.ts'
 import { enqueueJob } from '../jobs.ts'
 import type { Invoice } from './invoices.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
-import { claimOrder, endOrder, findObstacle, hasEnded, type Order, presentOrder } from './orders.ts'
+import { claimOrder, endOrder } from './order-outcomes.ts'
+import { findObstacle, hasEnded, type Order, presentOrder } from './orders.ts'
 
 /**
  * A payment waits to be taken. If the order's things can be had they are claimed first, so that nobody is owed a refund
