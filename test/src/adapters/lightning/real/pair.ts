@@ -50,7 +50,10 @@ export async function openPair(surroundings: Surroundings): Promise<Pair> {
     (await openWallet({ wallet: setting, network: 'regtest' }, { directory: tmpdir(), env, now })).backend
   const runKey = randomBytes(16).toString('hex')
   const backend = await open(wallet)
-  const payer = await open(payerWallet)
+  const payer = await open(payerWallet).catch(async error => {
+    await backend.close()
+    throw error
+  })
   try {
     const capabilities = await backend.capabilities(AbortSignal.timeout(maxAnswerMs))
     const payerCapabilities = await payer.capabilities(AbortSignal.timeout(maxAnswerMs))
