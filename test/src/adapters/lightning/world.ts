@@ -3,7 +3,7 @@ import type { InvoiceRequest } from '../../../../src/adapters/lightning/port.ts'
 import { requestOf } from './invoice-request.ts'
 
 /** What the world around a backend can do for a test. */
-type Ability =
+export type Ability =
   /** Time stands still, and goes on by exactly what it is told. */
   | 'clock'
   /** Calls fail when they are told to. */

@@ -14,7 +14,8 @@ export type Paying = {
 type Attempt = { readonly idempotencyKey: string; readonly bolt11: string; outcome: PaymentOutcome | null }
 
 const roundSeconds = 0.25
-const maxRounds = 240
+/** Core Lightning says that a payment failed only once it cannot be trying any more. */
+const maxRounds = 720
 const maxFeeMsat = 10_000
 
 export function openPaying({ payer, tally, surroundings }: Pair, keyPrefix: string): Paying {
