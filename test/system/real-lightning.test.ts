@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,11 +28,15 @@ const titles = [
 describe('npm run test:lightning', () => {
   let directory: string
   let nodes: LocalNodes | null = null
+  let running: ChildProcess | null = null
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'panda-real-lightning-'))
   })
   afterEach(async () => {
+    // It leads a group of its own: whatever npm has started ends with it.
+    if (running?.pid !== undefined) process.kill(-running.pid, 'SIGKILL')
+    running = null
     await nodes?.close()
     nodes = null
     rmSync(directory, { recursive: true })
@@ -47,10 +51,13 @@ describe('npm run test:lightning', () => {
       cwd: root,
       env: { ...env, ...wallets },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     })
+    running = child
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk))
     const code = await new Promise(resolve => child.on('close', resolve))
+    running = null
     const { testResults } = report.parse(JSON.parse(readFileSync(file, 'utf8')))
     const results = testResults.flatMap(({ assertionResults }) => assertionResults)
     const titled = (status: string) => results.filter(one => one.status === status).map(({ title }) => title)
