@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/architecture.test.ts', 'test/system/**'],
+          exclude: ['test/architecture.test.ts', 'test/system/**', 'test/lightning/**'],
           testTimeout: 15_000,
         },
       },
@@ -20,6 +20,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'lightning',
+          include: ['test/lightning/**/*.test.ts'],
+          // Real nodes: payments take their time, and one that hangs is waited for.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -37,7 +37,7 @@ type Wallet = {
  * secret cannot be read.
  */
 export async function openWallet(
-  config: Config,
+  config: Pick<Config, 'wallet' | 'network'>,
   options: {
     /** Where the development wallet keeps what it has. */
     directory: string

@@ -15,12 +15,14 @@ export type Bolt11 = {
 export const maxBolt11Characters = 4_096
 /** When an invoice does not say (BOLT 11, field x). */
 const defaultExpirySeconds = 3_600
+/** The package does not know this network by itself; of the fields only the prefix is in an invoice. */
+const signet = { bech32: 'tbs', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
 
 /** Reads an invoice in any case; `null` when the text is none, is not signed, or is for more than can be counted. */
 export function parseBolt11(text: string): Bolt11 | null {
   if (text.length > maxBolt11Characters) return null
   try {
-    const { tagsObject, millisatoshis, timestamp, prefix } = decode(text)
+    const { tagsObject, millisatoshis, timestamp, prefix } = decode(text, /^lntbs/i.test(text) ? signet : undefined)
     const { payment_hash: paymentHash, expire_time: expirySeconds = defaultExpirySeconds } = tagsObject
     const currency = /^ln([a-z]+)/.exec(prefix ?? '')?.[1]
     const amountMsat = millisatoshis ? Number(millisatoshis) : null

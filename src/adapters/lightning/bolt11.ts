@@ -10,6 +10,8 @@ const maxExpirySeconds = 31_536_000
 const maxInvoiceCharacters = 4_096
 /** When an invoice does not say (BOLT 11, field x). */
 const defaultExpirySeconds = 3_600
+/** The package does not know this network by itself; of the fields only the prefix is in an invoice. */
+const signet = { bech32: 'tbs', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
 
 /** What a payer needs to know of an invoice; without an amount it is for the payer to say. */
 export type ReadInvoice = {
@@ -47,7 +49,8 @@ export function checkPayable(amountMsat: number): void {
 export function readInvoice(invoice: string): ReadInvoice | null {
   if (invoice.length > maxInvoiceCharacters) return null
   try {
-    const { tagsObject, millisatoshis, timestamp = 0, prefix = '' } = decode(invoice)
+    const network = /^lntbs/i.test(invoice) ? signet : undefined
+    const { tagsObject, millisatoshis, timestamp = 0, prefix = '' } = decode(invoice, network)
     if (tagsObject.payment_hash === undefined) return null
     return {
       paymentHash: tagsObject.payment_hash,

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { readInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
 import { type InvoiceFields, signInvoice } from '../../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import examples from './bolt11-examples.json' with { type: 'json' }
+import { nobodysInvoice } from './real/invoices.ts'
 
 const secretKey = createHash('sha256').update('the node of a test').digest()
 const node = createECDH('secp256k1')
@@ -71,6 +72,13 @@ describe('the payment hash of an invoice', () => {
 
   it.each(examples.invalid)('is not: $case', ({ invoice }) => {
     expect(readInvoice(invoice)).toBe(null)
+  })
+
+  it.each(['lnbc', 'lntb', 'lntbs', 'lnbcrt'])('is read on every network: %s', prefix => {
+    const made = nobodysInvoice({ prefix, amountMsat: 21_000, timestamp: 1_790_000_000, expirySeconds: 60 })
+    const { paymentHash } = made
+    const read = { paymentHash, amountMsat: 21_000, expiresAt: 1_790_000_060, isRegtest: prefix === 'lnbcrt' }
+    for (const text of [made.bolt11, made.bolt11.toUpperCase()]) expect(readInvoice(text)).toEqual(read)
   })
 
   it.each(['', 'ln', 'lnbc1', 'lnbcrt1', 'not an invoice', '1'.repeat(5_000)])('is not read from %j', text => {

@@ -1,19 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type IncomingPayment, LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
-import type { LightningFixture } from './contract.ts'
-import { never, requestOf } from './invoice-request.ts'
+import {
+  type IncomingPayment,
+  type InvoiceRequest,
+  LightningUnavailable,
+} from '../../../../src/adapters/lightning/port.ts'
+import type { LightningSetup } from './contract.ts'
+import { never } from './invoice-request.ts'
+import { requestIn, testsIn, timeIn, type World } from './world.ts'
 
 /** What a backend does that can hold payments until we take them or give them back. */
-export function describeHoldContract(name: string, setup: () => Promise<LightningFixture>): void {
+export function describeHoldContract(name: string, setup: () => Promise<LightningSetup>, world: World): void {
+  const given = testsIn(world)
+
   describe(`${name}, holding payments`, () => {
-    let fixture: LightningFixture
+    let fixture: LightningSetup
+    let hold: InvoiceRequest
+    let start: string | null
 
     beforeEach(async () => {
       fixture = await setup()
+      hold = requestIn(world, fixture, { idempotencyKey: 'held', hold: true })
+      start = (await fixture.start?.()) ?? null
     })
     afterEach(() => fixture.close())
 
-    const hold = requestOf({ idempotencyKey: 'held', hold: true })
     const create = () => fixture.backend.createInvoice(hold, never)
     const stateOf = (paymentHash: string) => fixture.backend.lookUpInvoice(paymentHash, never)
     const createPaid = async () => {
@@ -22,7 +32,7 @@ export function describeHoldContract(name: string, setup: () => Promise<Lightnin
       return created
     }
     const first = async (status: IncomingPayment['status']) => {
-      for await (const payment of fixture.backend.incoming(null, never)) if (payment.status === status) return payment
+      for await (const payment of fixture.backend.incoming(start, never)) if (payment.status === status) return payment
       return null
     }
 
@@ -32,7 +42,7 @@ export function describeHoldContract(name: string, setup: () => Promise<Lightnin
 
     it('makes one invoice for one key', async () => {
       const made = await create()
-      fixture.advance(5)
+      await fixture.advance(5)
       expect(await create()).toEqual(made)
       expect(await stateOf(made.paymentHash)).toEqual({ status: 'open' })
     })
@@ -40,7 +50,7 @@ export function describeHoldContract(name: string, setup: () => Promise<Lightnin
     it('keeps a payment waiting, and tells of it', async () => {
       const { paymentHash } = await createPaid()
       const { amountMsat: receivedMsat } = hold
-      expect(await stateOf(paymentHash)).toEqual({ status: 'accepted', receivedMsat, at: fixture.now() })
+      expect(await stateOf(paymentHash)).toEqual({ status: 'accepted', receivedMsat, at: timeIn(world, fixture.now()) })
       expect(await first('accepted')).toMatchObject({ paymentHash, receivedMsat })
     })
 
@@ -53,13 +63,13 @@ export function describeHoldContract(name: string, setup: () => Promise<Lightnin
 
     it('takes it when told, once', async () => {
       const { paymentHash } = await createPaid()
-      fixture.advance(3)
+      await fixture.advance(3)
       expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
       const { amountMsat: receivedMsat, preimage } = hold
-      const settled = { status: 'settled', receivedMsat, at: fixture.now(), preimage }
+      const settled = { status: 'settled', receivedMsat, at: timeIn(world, fixture.now()), preimage }
       expect(await stateOf(paymentHash)).toEqual(settled)
       expect(await first('settled')).toMatchObject({ paymentHash, receivedMsat })
-      fixture.advance(3)
+      await fixture.advance(3)
       expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
       expect(await stateOf(paymentHash)).toEqual(settled)
       await expect(fixture.backend.cancelHold(paymentHash, never)).resolves.toBe('settled')
@@ -80,18 +90,21 @@ export function describeHoldContract(name: string, setup: () => Promise<Lightnin
       await expect(fixture.pay(bolt11)).rejects.toThrow()
     })
 
-    it.each(['unavailable', 'drop-after'] as const)('may be asked again when there was no answer: %s', async mode => {
-      const { paymentHash } = await createPaid()
-      fixture.fail('hold', mode)
-      await expect(fixture.backend.settleHold(hold.preimage, never)).rejects.toThrow(LightningUnavailable)
-      expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
-      expect(await stateOf(paymentHash)).toMatchObject({ status: 'settled' })
-    })
+    given('faults')?.each(['unavailable', 'drop-after'] as const)(
+      'may be asked again when there was no answer: %s',
+      async mode => {
+        const { paymentHash } = await createPaid()
+        fixture.fail('hold', mode)
+        await expect(fixture.backend.settleHold(hold.preimage, never)).rejects.toThrow(LightningUnavailable)
+        expect(await fixture.backend.settleHold(hold.preimage, never)).toBe('settled')
+        expect(await stateOf(paymentHash)).toMatchObject({ status: 'settled' })
+      },
+    )
 
     it('still has what waits after reopening', async () => {
       const { paymentHash } = await createPaid()
       const reopened = await fixture.reopen()
-      for await (const payment of reopened.incoming(null, never)) {
+      for await (const payment of reopened.incoming(start, never)) {
         expect(payment).toMatchObject({ paymentHash, status: 'accepted' })
         break
       }

@@ -5,24 +5,33 @@ import {
   type LightningBackend,
   LightningUnavailable,
 } from '../../../../src/adapters/lightning/port.ts'
-import type { LightningFixture, LightningTraits } from './contract.ts'
-import { never, requestOf } from './invoice-request.ts'
+import type { LightningSetup, LightningTraits } from './contract.ts'
+import { never } from './invoice-request.ts'
+import { requestIn, testsIn, timeIn, type World } from './world.ts'
 
 /** How a backend tells what arrived: in order, from a cursor on, without loss. */
 export function describeStreamContract(
   name: string,
   { resolutionMsat, booksWhatWasAsked = false }: LightningTraits,
-  setup: () => Promise<LightningFixture>,
+  setup: () => Promise<LightningSetup>,
+  world: World,
 ): void {
+  const given = testsIn(world)
+  const { amountMsat } = world
+  const isPaidAsAsked = booksWhatWasAsked || given('payers') === undefined
+
   describe(`${name} streams settlements`, () => {
-    let fixture: LightningFixture
+    let fixture: LightningSetup
+    let start: string | null
 
     beforeEach(async () => {
       fixture = await setup()
+      start = (await fixture.start?.()) ?? null
     })
     afterEach(() => fixture.close())
 
-    const create = (changes: Partial<InvoiceRequest> = {}) => fixture.backend.createInvoice(requestOf(changes), never)
+    const asked = (changes: Partial<InvoiceRequest> = {}) => requestIn(world, fixture, changes)
+    const create = (changes: Partial<InvoiceRequest> = {}) => fixture.backend.createInvoice(asked(changes), never)
     const payNew = async (idempotencyKey: string) => {
       const created = await create({ idempotencyKey })
       await fixture.pay(created.bolt11)
@@ -30,23 +39,23 @@ export function describeStreamContract(
     }
 
     it('from the first, in their order, each with what arrived', async () => {
-      const amounts = [21_000_000, resolutionMsat, 22_000_000]
+      const amounts = [amountMsat, resolutionMsat, amountMsat + 1_000_000]
       const paid: Omit<IncomingPayment, 'cursor'>[] = []
       for (const [index, receivedMsat] of amounts.entries()) {
-        const asked = booksWhatWasAsked ? { amountMsat: receivedMsat } : {}
-        const { bolt11, paymentHash } = await create({ idempotencyKey: `invoice-${index}`, ...asked })
-        await fixture.pay(bolt11, { receivedMsat })
-        paid.push({ paymentHash, status: 'settled', receivedMsat, at: fixture.now() })
-        fixture.advance(10)
+        const same = isPaidAsAsked ? { amountMsat: receivedMsat } : {}
+        const { bolt11, paymentHash } = await create({ idempotencyKey: `invoice-${index}`, ...same })
+        await fixture.pay(bolt11, isPaidAsAsked ? {} : { receivedMsat })
+        paid.push({ paymentHash, status: 'settled', receivedMsat, at: timeIn(world, fixture.now()) })
+        await fixture.advance(10)
       }
-      const seen = await collect(fixture.backend, null, amounts.length)
+      const seen = await collect(fixture.backend, start, amounts.length)
       expect(seen.map(({ cursor: _, ...rest }) => rest)).toEqual(paid)
     })
 
     it('from a cursor on, wherever it was left', async () => {
       const hashes = []
       for (const key of ['a', 'b', 'c', 'd']) hashes.push(await payNew(key))
-      const all = await collect(fixture.backend, null, hashes.length)
+      const all = await collect(fixture.backend, start, hashes.length)
       for (const [index, { cursor }] of all.slice(0, -1).entries()) {
         const rest = await collect(fixture.backend, cursor, hashes.length - index - 1)
         expect(rest).toEqual(all.slice(index + 1))
@@ -54,31 +63,31 @@ export function describeStreamContract(
     })
 
     it('as they happen, to everyone who listens', async () => {
-      const listeners = [collect(fixture.backend, null, 2), collect(fixture.backend, null, 2)]
+      const listeners = [collect(fixture.backend, start, 2), collect(fixture.backend, start, 2)]
       const hashes = [await payNew('a'), await payNew('b')]
       for (const seen of await Promise.all(listeners)) expect(seen.map(one => one.paymentHash)).toEqual(hashes)
     })
 
-    it('that arrived late', async () => {
+    given('clock', 'payers')?.('that arrived late', async () => {
       const { paymentHash, bolt11 } = await create()
-      fixture.advance(requestOf().expirySeconds + 60)
+      await fixture.advance(asked().expirySeconds + 60)
       await fixture.pay(bolt11, { late: true })
-      expect(await collect(fixture.backend, null, 1)).toMatchObject([{ paymentHash, at: fixture.now() }])
+      expect(await collect(fixture.backend, start, 1)).toMatchObject([{ paymentHash, at: fixture.now() }])
     })
 
     it('across a restart', async () => {
       const before = await payNew('before')
-      const [seen] = await collect(fixture.backend, null, 1)
+      const [seen] = await collect(fixture.backend, start, 1)
       const missed = await payNew('missed')
       const reopened = await fixture.reopen()
-      const resumed = collect(reopened, seen?.cursor ?? null, 2)
-      const { bolt11, paymentHash: after } = await reopened.createInvoice(requestOf({ idempotencyKey: 'after' }), never)
+      const resumed = collect(reopened, seen?.cursor ?? start, 2)
+      const { bolt11, paymentHash: after } = await reopened.createInvoice(asked({ idempotencyKey: 'after' }), never)
       await fixture.pay(bolt11)
       expect((await resumed).map(one => one.paymentHash)).toEqual([missed, after])
-      expect((await collect(reopened, null, 3)).map(one => one.paymentHash)).toEqual([before, missed, after])
+      expect((await collect(reopened, start, 3)).map(one => one.paymentHash)).toEqual([before, missed, after])
     })
 
-    it.each(['unavailable', 'drop-after'] as const)(
+    given('faults')?.each(['unavailable', 'drop-after'] as const)(
       'without loss or repetition when the connection breaks again and again (%s)',
       async mode => {
         const hashes: string[] = []
@@ -88,7 +97,7 @@ export function describeStreamContract(
         const following = (async () => {
           while (seen.length < count) {
             try {
-              for await (const one of fixture.backend.incoming(seen.at(-1)?.cursor ?? null, stop.signal)) {
+              for await (const one of fixture.backend.incoming(seen.at(-1)?.cursor ?? start, stop.signal)) {
                 seen.push(one)
                 if (seen.length === count) break
               }
@@ -109,7 +118,7 @@ export function describeStreamContract(
 
     it('until the signal aborts, and then no longer', async () => {
       const stop = new AbortController()
-      const iterator = fixture.backend.incoming(null, stop.signal)[Symbol.asyncIterator]()
+      const iterator = fixture.backend.incoming(start, stop.signal)[Symbol.asyncIterator]()
       const waiting = iterator.next()
       // The stream is well under way before it is stopped.
       await create()
@@ -121,7 +130,7 @@ export function describeStreamContract(
 
     it('not at all when the signal has aborted before', async () => {
       await payNew('a')
-      const iterator = fixture.backend.incoming(null, AbortSignal.abort())[Symbol.asyncIterator]()
+      const iterator = fixture.backend.incoming(start, AbortSignal.abort())[Symbol.asyncIterator]()
       expect(await iterator.next()).toEqual({ done: true, value: undefined })
     })
   })

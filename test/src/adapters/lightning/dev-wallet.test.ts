@@ -9,9 +9,9 @@ import { LightningUnavailable } from '../../../../src/adapters/lightning/port.ts
 import { describeLightningContract } from './contract.ts'
 import { never, requestOf } from './invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from './open-dev-wallet.ts'
+import { traitsOf } from './traits.ts'
 
-const traits = { takesPreimage: true, hold: true, descriptionHash: true, resolutionMsat: 1 } as const
-describeLightningContract('the development wallet', traits, openDevWallet)
+describeLightningContract('the development wallet', traitsOf.dev, openDevWallet)
 
 const request = requestOf({ amountMsat: 21_000 })
 

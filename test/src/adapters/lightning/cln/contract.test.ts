@@ -1,10 +1,9 @@
 import { describeLightningContract, type LightningFixture } from '../contract.ts'
 import { openRemote } from '../open-remote.ts'
+import { traitsOf } from '../traits.ts'
 import { startClnServer } from './cln-server.ts'
 
-const traits = { takesPreimage: true, hold: false, descriptionHash: false, resolutionMsat: 1 } as const
-
-describeLightningContract('Core Lightning', traits, async (): Promise<LightningFixture> => {
+describeLightningContract('Core Lightning', traitsOf.cln, async (): Promise<LightningFixture> => {
   const fixture = await openRemote((node, now) => startClnServer(node, now))
   return Object.assign(Object.create(fixture), {
     // That a payment has failed is told apart from the time between two tries only once the node tries no more.

@@ -1,5 +1,5 @@
 import { describeLightningContract } from '../contract.ts'
+import { traitsOf } from '../traits.ts'
 import { openLnd } from './open-lnd.ts'
 
-const traits = { takesPreimage: true, hold: true, descriptionHash: true, resolutionMsat: 1 } as const
-describeLightningContract('LND', traits, () => openLnd())
+describeLightningContract('LND', traitsOf.lnd, () => openLnd())

@@ -1,8 +1,5 @@
 import { describeLightningContract } from '../contract.ts'
+import { traitsOf } from '../traits.ts'
 import { openNwc } from './open-nwc.ts'
 
-describeLightningContract(
-  'a wallet through Nostr Wallet Connect',
-  { takesPreimage: false, hold: true, descriptionHash: true, resolutionMsat: 1, limitsFees: false },
-  openNwc,
-)
+describeLightningContract('a wallet through Nostr Wallet Connect', traitsOf.nwc, openNwc)

@@ -1,13 +1,5 @@
-import { feeMsatOf } from '../../../../../src/adapters/lightning/phoenixd/payments.ts'
 import { describeLightningContract } from '../contract.ts'
+import { traitsOf } from '../traits.ts'
 import { openPhoenixd } from './open-phoenixd.ts'
 
-const traits = {
-  takesPreimage: false,
-  hold: false,
-  descriptionHash: true,
-  resolutionMsat: 1_000,
-  fixedFeeMsat: feeMsatOf,
-} as const
-
-describeLightningContract('phoenixd', traits, async () => (await openPhoenixd()).fixture)
+describeLightningContract('phoenixd', traitsOf.phoenixd, async () => (await openPhoenixd()).fixture)
