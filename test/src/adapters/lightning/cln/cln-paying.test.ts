@@ -61,8 +61,9 @@ describe('Core Lightning pays', () => {
   it('once when asked many times at once', async () => {
     const { bolt11 } = await invoice()
     const outcomes = await Promise.all(Array.from({ length: 5 }, () => pay(bolt11)))
-    expect(outcomes.filter(({ status }) => status === 'paid')).toHaveLength(1)
-    expect(outcomes.filter(({ status }) => status === 'unknown')).toHaveLength(4)
+    // Whoever asks late may see that it is paid; the others do not know.
+    const told = new Set(outcomes.map(({ status }) => status))
+    expect([...told].filter(status => status !== 'unknown')).toEqual(['paid'])
     expect(askedOf(server, 'xpay')).toHaveLength(1)
   })
 
