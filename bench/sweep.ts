@@ -65,6 +65,7 @@ export async function measureSweep(report: Report, openInvoices: number, seconds
       const appendFact = () => Promise.reject(new Error('nobody has paid'))
       const sweeping = sweepRegularly({
         environment,
+        walletId: 'bench',
         backend,
         appendFact,
         signal,

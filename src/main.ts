@@ -215,6 +215,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     config,
     environment,
     wallet: lightning,
+    walletId: opened.id,
     addresses: createLnurlPay({ lookup: createPublicLookup(), isPublicAddress, now: wallSeconds }),
     preimageOf,
     rates: openRates(config, clock.now),

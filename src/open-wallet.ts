@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClnBackend } from './adapters/lightning/cln/backend.ts'
@@ -26,6 +27,8 @@ export type TakeWebhook = (
 
 type Wallet = {
   readonly backend: LightningBackend
+  /** What tells it from every other wallet; no secret. */
+  readonly id: string
   /** The development wallet, when it is that one, for whoever pays with invented money. */
   readonly dev: DevWallet | null
   /** `null` when the backend does not call, or has no secret to sign with. */
@@ -58,27 +61,35 @@ export async function openWallet(
   switch (kind) {
     case 'dev': {
       const dev = await createDevWallet({ directory: join(directory, 'dev-wallet'), network: config.network, now })
-      return { backend: dev, dev, takeWebhook: null }
+      return { backend: dev, id: idOf(kind, dev.nodeId), dev, takeWebhook: null }
     }
     case 'lnd':
       return real(
+        idOf(kind, url),
         createLndBackend({ url, macaroon: hexOf(bytes('macaroon')), ...optional('cert', 'certificate'), now }),
       )
     case 'cln':
-      return real(createClnBackend({ url, rune: text('rune'), ...optional('cert', 'certificate'), now }))
+      return real(
+        idOf(kind, url),
+        createClnBackend({ url, rune: text('rune'), ...optional('cert', 'certificate'), now }),
+      )
     case 'phoenixd':
       return real(
+        idOf(kind, url),
         createPhoenixdBackend({ url, password: text('password'), now }),
         secrets.has('webhookSecret') ? phoenixdWebhook(text('webhookSecret')) : null,
       )
     case 'lnbits':
-      return real(createLnbitsBackend({ url, invoiceKey: text('invoiceKey'), ...optional('adminKey'), now }))
+      return real(
+        idOf(kind, url, text('invoiceKey')),
+        createLnbitsBackend({ url, invoiceKey: text('invoiceKey'), ...optional('adminKey'), now }),
+      )
     case 'strike': {
       const strike = createStrikeBackend({ url, apiKey: text('apiKey'), ...optional('webhookSecret'), now })
-      return real(strike, secrets.has('webhookSecret') ? strikeWebhook(strike) : null)
+      return real(idOf(kind, url, text('apiKey')), strike, secrets.has('webhookSecret') ? strikeWebhook(strike) : null)
     }
     case 'nwc':
-      return real(createNwcBackend({ uri: text('uri'), now }))
+      return real(idOf(kind, text('uri')), createNwcBackend({ uri: text('uri'), now }))
     default: {
       const unknown: never = kind
       throw new Error(`there is no wallet ${String(unknown)}`)
@@ -86,8 +97,16 @@ export async function openWallet(
   }
 }
 
-function real(backend: LightningBackend, takeWebhook: TakeWebhook | null = null): Wallet {
-  return { backend, dev: null, takeWebhook }
+function real(id: string, backend: LightningBackend, takeWebhook: TakeWebhook | null = null): Wallet {
+  return { backend, id, dev: null, takeWebhook }
+}
+
+/**
+ * A node is known by its address, and one of many wallets behind one address by its key, which a hash of that length does not
+ * give away. A wallet that gets another key counts as another, whose word proves nothing of what the former was asked for.
+ */
+function idOf(kind: string, ...parts: string[]): string {
+  return `${kind}:${hash('sha256', parts.join('\n')).slice(0, 16)}`
 }
 
 function phoenixdWebhook(secret: string): TakeWebhook {

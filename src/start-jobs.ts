@@ -34,12 +34,16 @@ export type Jobs = {
 }
 
 const sweepEveryMs = 300_000
+/** In place of a wallet's id, for those of customers, each of which is asked by its own secret. */
+const customersWallets = 'customers'
 
 /** Starts the work with the wallet, what falls due, looking at exchange rates, and the housekeeping. */
 export function startJobs(options: {
   config: Pick<Config, 'orders' | 'rates'>
   environment: Environment
   wallet: LightningBackend
+  /** What tells the wallet from any other that was, or will be, there. */
+  walletId: string
   addresses: LightningAddresses
   preimageOf: PreimageOf
   rates: RateSource
@@ -52,15 +56,14 @@ export function startJobs(options: {
   log: Pick<Logger, 'warn' | 'error'>
   waits?: Waits
 }): Jobs {
-  const { config, environment, wallet, addresses, preimageOf, rates, secrets, relay } = options
+  const { config, environment, wallet, walletId, addresses, preimageOf, rates, secrets, relay } = options
   const { appendFact, clock, metrics, log, waits } = options
   const { applyLocally } = relay
   const stopping = new AbortController()
   const { signal } = stopping
   const onFailed = (event: string) => (error: unknown) => log.error({ event, error })
   const onWalletError = (error: unknown) => log.warn({ event: 'wallet.failed', error })
-  const walletJobs = { environment, backend: wallet, appendFact, signal, onError: onWalletError, waits }
-  const asked = askedPayments({ environment, applyLocally })
+  const walletJobs = { environment, backend: wallet, walletId, appendFact, signal, onError: onWalletError, waits }
   const tryForSeconds = () => config.orders.commandDeadlineSeconds
   const runner = startJobRunner({
     environment,
@@ -71,12 +74,17 @@ export function startJobs(options: {
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
       'resolve-address': resolveAddressWorker(addresses),
-      'pay-invoice': payInvoiceWorker(wallet, asked, clock.now),
+      'pay-invoice': payInvoiceWorker({
+        backend: wallet,
+        asked: askedPayments({ environment, applyLocally, wallet: walletId }),
+        now: clock.now,
+        report: onWalletError,
+      }),
       'pay-by-wallet': payByWalletWorker({
         stateOf: ownStateOf(environment.reader),
         ...secrets,
         connect: options.openCustomerWallet,
-        asked,
+        asked: askedPayments({ environment, applyLocally, wallet: customersWallets }),
         lookAt: paymentHash => followHint(walletJobs, paymentHash),
         now: clock.now,
         tryForSeconds,

@@ -1,22 +1,29 @@
+import type { Applied } from '../../relay/host.ts'
 import type { ApplyLocally } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import type { AskedPayments } from './payments.ts'
 
-/** Remembers in the tables, for ever, which payments the wallet has been asked for. */
-export function askedPayments(options: { environment: Environment; applyLocally: ApplyLocally }): AskedPayments {
-  const { environment, applyLocally } = options
+/** Remembers in the tables which payments a wallet has been asked for; `wallet` is what tells it from others. */
+export function askedPayments(options: {
+  environment: Environment
+  applyLocally: ApplyLocally
+  wallet: string
+}): AskedPayments {
+  const { environment, applyLocally, wallet } = options
+  const { reader, transactor } = environment
+  const write = (change: () => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const apply = (): Applied => {
+        change()
+        return { accepted: true, message: '', store: [], deliver: [] }
+      }
+      applyLocally(apply, outcome => (outcome.ok ? resolve() : reject(outcome.error)))
+    })
   return {
-    has: withdrawalId => environment.reader.has(tables.askedPayments, [withdrawalId]),
-    add: withdrawalId =>
-      new Promise((resolve, reject) => {
-        applyLocally(
-          () => {
-            environment.transactor.put(tables.askedPayments, [withdrawalId], {})
-            return { accepted: true, message: '', store: [], deliver: [] }
-          },
-          outcome => (outcome.ok ? resolve() : reject(outcome.error)),
-        )
-      }),
+    has: id => reader.has(tables.askedPayments, [id]),
+    isOfAnother: id => (reader.get(tables.askedPayments, [id])?.wallet ?? wallet) !== wallet,
+    add: id => write(() => transactor.put(tables.askedPayments, [id], { wallet })),
+    remove: id => write(() => transactor.delete(tables.askedPayments, [id])),
   }
 }

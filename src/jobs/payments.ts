@@ -1,30 +1,42 @@
+import { hash } from 'node:crypto'
+import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
 import type { LightningBackend, PaymentOutcome } from '../adapters/lightning/port.ts'
 import { paymentEnded } from '../domain/billing/withdraw-facts.ts'
 import type { Job, JobWorker } from './runner.ts'
-import { unlessUnavailable } from './unless-unavailable.ts'
+import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'
 
-/** After its invoice has expired for so long, a payment that the wallet has never heard of was never made. */
+/** When it is over, a payment that the wallet has never heard of was never made, after so long. */
 const forgottenAfterSeconds = 3_600
+/** No payment is on its way for longer, whatever its invoice says: what holds it up on the chain ends sooner. */
+const longestWaySeconds = 30 * 86_400
 const maxReasonCharacters = 256
 
-/** Which payments the wallet has been asked for, kept on disk: a crash must not make us ask twice. */
+/** Which payments a wallet has been asked for, kept on disk: a crash must not make us ask twice. */
 export type AskedPayments = {
-  has(withdrawalId: string): boolean
+  has(id: string): boolean
+  /** Whether another wallet was asked than the one that is there now, which knows nothing of it. */
+  isOfAnother(id: string): boolean
   /** Resolves once it is durable. */
-  add(withdrawalId: string): Promise<void>
+  add(id: string): Promise<void>
+  /** The wallet was not asked after all. */
+  remove(id: string): Promise<void>
 }
 
 type PayJob = Job & { type: 'pay-invoice' }
 
 /**
  * Has the wallet pay an invoice, once: whatever the first try left unknown is only looked up, until the wallet says what
- * became of it. A wallet that has never heard of a payment may hear of it yet, as long as the invoice can be paid.
+ * became of it. A wallet that has never heard of a payment may hear of it yet, as long as the invoice can be paid; one that
+ * was not asked, or cannot tell, proves nothing by that, and the operator has to decide. `report` hears of wallets that lie.
  */
-export function payInvoiceWorker(
-  backend: LightningBackend,
-  asked: AskedPayments,
-  now: () => number,
-): JobWorker<'pay-invoice'> {
+export function payInvoiceWorker(options: {
+  backend: LightningBackend
+  asked: AskedPayments
+  /** Log time, Unix seconds. */
+  now(): number
+  report(error: unknown): void
+}): JobWorker<'pay-invoice'> {
+  const { backend, asked, now, report } = options
   const firstTry = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
     const { withdrawalId: idempotencyKey, bolt11, maxFeeMsat, reserveMsat } = payload
     const capabilities = await unlessUnavailable(backend.capabilities(signal))
@@ -36,27 +48,46 @@ export function payInvoiceWorker(
       // A customer whose own channel earns the fees could have the operator pay what is over the limit.
       return { status: 'failed', reason: `the wallet of this service cannot limit fees: allow ${reserveMsat} msat` }
     }
+    if (signal.aborted) return null
     await asked.add(idempotencyKey)
-    return unlessUnavailable(backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal))
+    try {
+      return await backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal)
+    } catch (error) {
+      if (error instanceof CircuitOpen) await asked.remove(idempotencyKey)
+      if (isUnavailable(error)) return null
+      throw error
+    }
   }
-  const lookUp = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
+  const lookUp = async ({ payload, createdAt }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
     const { withdrawalId: idempotencyKey, paymentHash, expiresAt } = payload
     const known = await unlessUnavailable(
       backend.lookUpPayment({ idempotencyKey, paymentHash }, signal).then(outcome => ({ outcome })),
     )
     if (known === null) return null
-    if (known.outcome === null && now() > expiresAt + forgottenAfterSeconds) {
-      return { status: 'failed', reason: 'the wallet never made this payment' }
-    }
-    return known.outcome
+    const { outcome } = known
+    if (asked.isOfAnother(idempotencyKey)) return outcome?.status === 'paid' ? outcome : null
+    if (outcome !== null) return outcome
+    const overAt = Math.min(expiresAt, createdAt + longestWaySeconds) + forgottenAfterSeconds
+    if (now() <= overAt) return null
+    const capabilities = await unlessUnavailable(backend.capabilities(signal))
+    return capabilities?.knowsItsPayments === true
+      ? { status: 'failed', reason: 'the wallet never made this payment' }
+      : null
   }
-  return {
-    attempt: async (job, signal) => {
-      const outcome = await (asked.has(job.payload.withdrawalId) ? lookUp(job, signal) : firstTry(job, signal))
-      return outcome === null || outcome.status === 'unknown' ? null : ended(job, outcome)
-    },
-    giveUp: () => null,
+  const attempt = async (job: PayJob, signal: AbortSignal) => {
+    const outcome = await (asked.has(job.payload.withdrawalId) ? lookUp(job, signal) : firstTry(job, signal))
+    if (outcome === null || outcome.status === 'unknown') return null
+    if (outcome.status === 'failed' || isPreimage(outcome.preimage, job.payload.paymentHash)) return ended(job, outcome)
+    report(
+      new Error(`the wallet says that it paid ${job.payload.withdrawalId}, and shows the preimage of something else`),
+    )
+    return ended(job, { ...outcome, preimage: '' })
   }
+  return { attempt, giveUp: () => null }
+}
+
+function isPreimage(preimage: string, paymentHash: string): boolean {
+  return /^[0-9a-f]{64}$/.test(preimage) && hash('sha256', Buffer.from(preimage, 'hex')) === paymentHash
 }
 
 function ended({ id: jobId, payload }: PayJob, outcome: Exclude<PaymentOutcome, { status: 'unknown' }>) {

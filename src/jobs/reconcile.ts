@@ -13,6 +13,8 @@ const askTimeoutMs = 15_000
 type Options = {
   environment: Environment
   backend: LightningBackend
+  /** What tells the wallet from others, which have other balances. */
+  walletId: string
   appendFact: AppendFact
   /** Log time, Unix seconds. */
   now(): number
@@ -37,11 +39,11 @@ export async function reconcileRegularly(options: Options): Promise<void> {
 
 /** Compares them if a day has passed since; says whether it has. Throws `LightningUnavailable`. */
 export async function reconcileIfDue(options: Options): Promise<boolean> {
-  const { environment, backend, appendFact, now, signal, waits = machineWaits } = options
-  const [last] = environment.reader.range(tables.reconciliations, [backend.name], { limit: 1, reverse: true })
+  const { environment, backend, walletId, appendFact, now, signal, waits = machineWaits } = options
+  const [last] = environment.reader.range(tables.reconciliations, [walletId], { limit: 1, reverse: true })
   const time = now()
   if (last !== undefined && time < last.key[1] + everySeconds) return false
   const inTime = AbortSignal.any([signal, waits.timeout(askTimeoutMs)])
-  const params = { backend: backend.name, balanceMsat: await backend.balanceMsat(inTime) }
-  return appendFact({ method: walletReconciled, params, dedupeKey: `${backend.name}:${time}:reconciled` })
+  const params = { backend: walletId, balanceMsat: await backend.balanceMsat(inTime) }
+  return appendFact({ method: walletReconciled, params, dedupeKey: `${walletId}:${time}:reconciled` })
 }

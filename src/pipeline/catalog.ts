@@ -13,6 +13,7 @@ import type { Sellable } from '../domain/billing/sellable.ts'
 import { topUp } from '../domain/billing/top-up.ts'
 import { transactionList } from '../domain/billing/transactions.ts'
 import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../domain/billing/withdraw-facts.ts'
+import { withdrawalDecide } from '../domain/billing/withdraw-decide.ts'
 import { balanceWithdraw, withdrawalGet, withdrawalList } from '../domain/billing/withdraw-methods.ts'
 import { item } from '../domain/catalog/item.ts'
 import { itemList, orderPlace } from '../domain/catalog/methods.ts'
@@ -50,6 +51,7 @@ export const commandMethods: readonly CommandMethod[] = [
   orderPlace,
   orderCancel,
   orderRefund,
+  withdrawalDecide,
   invoicePay,
   balanceTopup,
   balanceWithdraw,

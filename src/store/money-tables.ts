@@ -177,7 +177,14 @@ export const moneyTables = {
     name: 'reconciliations',
     mark: 'fold',
     key: ['text', 'uint'],
-    row: z.object({ balanceMsat: int, ledgerMsat: int, underWayMsat: int, changeMsat: int }),
+    row: z.object({
+      balanceMsat: int,
+      ledgerMsat: int,
+      underWayMsat: int,
+      changeMsat: int,
+      unbookedMinMsat: int,
+      unbookedMaxMsat: int,
+    }),
   }),
   /** posting id → one movement of money; never changed. */
   postings: defineTable({

@@ -161,7 +161,7 @@ export const tables = {
   /** 'schema' → version of the shapes in this file; 'heartbeat' → when the service last ran; 'refusals' → how many are kept; 'outbound' → the last number there. */
   local: defineTable({ name: 'local', mark: 'local', key: ['text'], row: z.object({ value: int }) }),
   /** Withdrawal id, or id of a job that has a customer's wallet pay: that wallet has been asked, and is not asked again. */
-  askedPayments: defineTable({ name: 'asked-payments', mark: 'local', key: ['ref'], row: nothing }),
+  askedPayments: defineTable({ name: 'asked-payments', mark: 'local', key: ['ref'], row: z.object({ wallet: text }) }),
   /** account → the key of its secrets, itself encrypted with the key of all such keys. */
   secretKeys: defineTable({
     name: 'secret-keys',

@@ -131,6 +131,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       },
     },
     environment,
+    walletId: 'simulated',
     wallet: withCircuitBreaker(connectWallet(options), { nowMs: timeline.nowMs, changed: () => undefined }),
     addresses: { requestInvoice: () => Promise.resolve({ status: 'refused', reason: 'nobody there' }) },
     rates: { name: 'none', rate: () => Promise.reject(new RateUnavailable('nobody says')) },

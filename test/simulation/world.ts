@@ -41,6 +41,7 @@ export async function createWorld(options: {
       hold: random.chance(0.5),
       pay: random.chance(0.9),
       limitsFees: random.chance(0.8),
+      knowsItsPayments: true,
       descriptionHash: true,
       resolutionMsat: random.pick([1, 1_000]),
       cursor: random.chance(0.6),

@@ -78,6 +78,8 @@ export type Capabilities = {
   readonly pay: boolean
   /** A payment costs no more than `maxFeeMsat`; otherwise that is only what its caller hopes for. */
   readonly limitsFees: boolean
+  /** That it has never heard of a payment says that it does not make it. */
+  readonly knowsItsPayments: boolean
   /** Amounts of invoices are multiples of this. */
   readonly resolutionMsat: 1 | 1_000
 }

@@ -20,7 +20,13 @@ const view = z.object({
   ledgerMsat: z.int(),
   /** Of that, what may have left it already: payments of which nobody knows yet what became. */
   underWayMsat: z.int(),
-  /** By how much the two differ more than the last time; 0 the first time. */
+  /**
+   * What nobody has booked, at least and at most: the difference of the two, as far as payments under way do not explain it,
+   * by this comparison and those before.
+   */
+  unbookedMinMsat: z.int(),
+  unbookedMaxMsat: z.int(),
+  /** By how much that is surely more, or less, than the last time; 0 the first time. */
   changeMsat: z.int(),
 })
 
@@ -31,14 +37,25 @@ export const walletReconciled = defineCommand({
   caller: 'service',
   privacy: 'public',
   summary: 'The balance of the wallet was compared with the ledger.',
-  params: z.strictObject({ backend: z.string().max(64), balanceMsat: z.int().min(0) }),
+  params: z.strictObject({ backend: z.string().max(64), balanceMsat: z.int() }),
   result: z.object({}),
   handle: ({ backend, balanceMsat }, tx, context) => {
     const ledgerMsat = -balanceOf(tx, walletAccount)
     const underWayMsat = balanceOf(tx, withdrawalsAccount)
+    // A payment under way has left the wallet or has not.
+    const leastMsat = balanceMsat - ledgerMsat
+    const mostMsat = leastMsat + underWayMsat
     const before = lastOf(tx, backend)
-    const changeMsat = before === undefined ? 0 : balanceMsat - ledgerMsat - (before.balanceMsat - before.ledgerMsat)
-    const row = { balanceMsat, ledgerMsat, underWayMsat, changeMsat }
+    const changeMsat = before === undefined ? 0 : gapBetween(before, leastMsat, mostMsat)
+    const isSame = before !== undefined && changeMsat === 0
+    const row = {
+      balanceMsat,
+      ledgerMsat,
+      underWayMsat,
+      changeMsat,
+      unbookedMinMsat: isSame ? Math.max(before.unbookedMinMsat, leastMsat) : leastMsat,
+      unbookedMaxMsat: isSame ? Math.min(before.unbookedMaxMsat, mostMsat) : mostMsat,
+    }
     tx.put(tables.reconciliations, [backend, context.time], row)
     if (changeMsat !== 0) {
       const body = { backend, time: context.time, ...row }
@@ -64,6 +81,12 @@ export const walletReconciliations = defineQuery({
       .map(({ key: [backend, time], row }) => ({ backend, time, ...row })),
   }),
 })
+
+/** How far what was not booked lies above what was before, or, negative, below; 0 when both may be the same. */
+function gapBetween(before: RowOf<'reconciliations'>, leastMsat: number, mostMsat: number): number {
+  if (leastMsat > before.unbookedMaxMsat) return leastMsat - before.unbookedMaxMsat
+  return Math.min(0, mostMsat - before.unbookedMinMsat)
+}
 
 /** The last comparison with a backend. */
 function lastOf(reader: Reader, backend: string): RowOf<'reconciliations'> | undefined {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLnurlPay } from '../../../src/adapters/lnurl-pay/http.ts'
 import { type AddressAnswer, AddressUnavailable } from '../../../src/adapters/lnurl-pay/port.ts'
 import { resolveAddressWorker } from '../../../src/jobs/addresses.ts'
-import { type AskedPayments, payInvoiceWorker } from '../../../src/jobs/payments.ts'
+import { payInvoiceWorker } from '../../../src/jobs/payments.ts'
 import type { Job } from '../../../src/jobs/runner.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { never, requestOf } from '../adapters/lightning/invoice-request.ts'
@@ -10,6 +10,7 @@ import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open
 import { type LnurlServer, startLnurlServer } from '../adapters/lnurl-pay/lnurl-server.ts'
 import { contradictions } from '../domain/books.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
+import { rememberedIn } from './remembered.ts'
 
 const alice = keyOf(2)
 const refundTo = 'alice@pay.example.com'
@@ -21,11 +22,11 @@ let server: LnurlServer
 /** What becomes of the payments of invoices that the address gives. */
 let fate: 'paid' | 'failed' | 'stuck'
 let given: string[]
-let asked: Set<string>
+const asked = new Set<string>()
 beforeEach(async () => {
   fate = 'paid'
   given = []
-  asked = new Set()
+  asked.clear()
   wallet = await openDevWallet()
   service = await openService()
   server = await startLnurlServer({
@@ -46,7 +47,9 @@ afterEach(async () => {
 })
 
 /** On disk, so that they outlive a crash. */
-const remembered: AskedPayments = { has: id => asked.has(id), add: async id => void asked.add(id) }
+const reports: unknown[] = []
+const report = (error: unknown) => void reports.push(error)
+const remembered = rememberedIn(asked)
 const jobs = () =>
   service.environment.reader.range(tables.jobs, []).map(({ key: [id], row }) => ({ id, ...row }) as unknown as Job)
 
@@ -55,7 +58,8 @@ async function attempt() {
   const [job] = jobs()
   const addresses = createLnurlPay({ ...server.guard, port: server.port, now: wallet.now, timeoutMs: 500 })
   if (job?.type === 'resolve-address') return resolveAddressWorker(addresses).attempt(job, never)
-  if (job?.type === 'pay-invoice') return payInvoiceWorker(wallet.backend, remembered, wallet.now).attempt(job, never)
+  if (job?.type === 'pay-invoice')
+    return payInvoiceWorker({ backend: wallet.backend, asked: remembered, now: wallet.now, report }).attempt(job, never)
   throw new Error('there is nothing to do')
 }
 async function work(): Promise<void> {

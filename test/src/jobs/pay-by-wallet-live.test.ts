@@ -16,6 +16,7 @@ import { startWalletService, type WalletService } from '../adapters/lightning/nw
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
 import { contradictions } from '../domain/books.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
+import { rememberedIn } from './remembered.ts'
 
 const alice = keyOf(2)
 const relayName = 'wss://wallet.example/'
@@ -47,9 +48,9 @@ beforeEach(async () => {
     return isNews
   }
   const { signal } = stopping
-  const settling = { environment, backend: ours.backend, appendFact, signal, onError }
+  const settling = { environment, walletId: 'test', backend: ours.backend, appendFact, signal, onError }
   const asked = new Set<string>()
-  const remembered = { has: (id: string) => asked.has(id), add: async (id: string) => void asked.add(id) }
+  const remembered = rememberedIn(asked)
   const preimageOf = preimagesOf(Buffer.alloc(32, 7))
   runner = startJobRunner({
     environment,
@@ -60,7 +61,7 @@ beforeEach(async () => {
       'settle-hold': settleHoldWorker(ours.backend, preimageOf),
       'cancel-hold': cancelHoldWorker(ours.backend),
       'resolve-address': { attempt: () => Promise.resolve(null), giveUp: () => null },
-      'pay-invoice': payInvoiceWorker(ours.backend, remembered, now),
+      'pay-invoice': payInvoiceWorker({ backend: ours.backend, asked: remembered, now, report: onError }),
       'pay-by-wallet': payByWalletWorker({
         stateOf: ownStateOf(environment.reader),
         ...secretsForJobs({

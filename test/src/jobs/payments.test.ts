@@ -1,26 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
-import { type AskedPayments, payInvoiceWorker } from '../../../src/jobs/payments.ts'
+import { payInvoiceWorker } from '../../../src/jobs/payments.ts'
 import { never, requestOf } from '../adapters/lightning/invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
+import { rememberedIn } from './remembered.ts'
 
 const withdrawalId = '1'.repeat(32)
 const fundsMsat = 100_000
 const amountMsat = 40_000
 
 let fixture: DevWalletFixture
-let asked: Set<string>
+const asked = new Set<string>()
 let time: number
 beforeEach(async () => {
   fixture = await openDevWallet()
-  asked = new Set()
+  asked.clear()
   time = fixture.now()
   const { bolt11 } = await fixture.backend.createInvoice(requestOf({ amountMsat: fundsMsat }), never)
   await fixture.pay(bolt11)
 })
 afterEach(() => fixture.close())
 
-const remembered: AskedPayments = { has: id => asked.has(id), add: async id => void asked.add(id) }
+const reports: unknown[] = []
+const report = (error: unknown) => void reports.push(error)
+const remembered = rememberedIn(asked)
 const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }) => ({
   id: '2'.repeat(32),
   createdAt: 0,
@@ -34,7 +37,7 @@ const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }
     expiresAt: fixture.now() + 3_600,
   },
 })
-const worker = () => payInvoiceWorker(fixture.backend, remembered, () => time)
+const worker = () => payInvoiceWorker({ backend: fixture.backend, asked: remembered, now: () => time, report })
 const balance = () => fixture.backend.balanceMsat(never)
 const paid = { params: { withdrawalId, outcome: { status: 'paid' } }, dedupeKey: `payment:${withdrawalId}:ended` }
 
@@ -81,10 +84,10 @@ describe('paying for a customer', () => {
 
   it('is remembered before the wallet is asked', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
-    const forgetful: AskedPayments = { has: () => false, add: () => Promise.reject(new Error('no space')) }
-    await expect(payInvoiceWorker(fixture.backend, forgetful, () => time).attempt(job, never)).rejects.toThrow(
-      'no space',
-    )
+    const forgetful = { ...remembered, has: () => false, add: () => Promise.reject(new Error('no space')) }
+    await expect(
+      payInvoiceWorker({ backend: fixture.backend, asked: forgetful, now: () => time, report }).attempt(job, never),
+    ).rejects.toThrow('no space')
     expect(await balance()).toBe(fundsMsat)
   })
 
@@ -94,7 +97,9 @@ describe('paying for a customer', () => {
       const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
       const away = () => Promise.reject(new LightningUnavailable('away'))
       const backend = { ...fixture.backend, [call]: away, pay: away }
-      expect(await payInvoiceWorker(backend, remembered, () => time).attempt(job, never)).toBe(null)
+      expect(
+        await payInvoiceWorker({ backend: backend, asked: remembered, now: () => time, report }).attempt(job, never),
+      ).toBe(null)
       expect(asked.size).toBe(0)
       expect(await worker().attempt(job, never)).toMatchObject(paid)
     },
@@ -103,10 +108,12 @@ describe('paying for a customer', () => {
   it('fails at once where the wallet does not pay', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const capabilities = async () => ({ ...(await fixture.backend.capabilities(never)), pay: false })
-    const outcome = await payInvoiceWorker({ ...fixture.backend, capabilities }, remembered, () => time).attempt(
-      job,
-      never,
-    )
+    const outcome = await payInvoiceWorker({
+      backend: { ...fixture.backend, capabilities },
+      asked: remembered,
+      now: () => time,
+      report,
+    }).attempt(job, never)
     expect(outcome).toMatchObject({ params: { outcome: { status: 'failed' } } })
     expect(await balance()).toBe(fundsMsat)
   })
@@ -118,7 +125,7 @@ describe('paying for a customer', () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const unlimited = { ...(await fixture.backend.capabilities(never)), limitsFees: false }
     const backend = { ...fixture.backend, capabilities: async () => unlimited }
-    const outcome = await payInvoiceWorker(backend, remembered, () => time).attempt(
+    const outcome = await payInvoiceWorker({ backend: backend, asked: remembered, now: () => time, report }).attempt(
       { ...job, payload: { ...job.payload, maxFeeMsat } },
       never,
     )

@@ -26,6 +26,7 @@ const reconcile = (ask: (signal: AbortSignal) => Promise<number> = async () => b
   reconcileIfDue({
     environment: service.environment,
     appendFact: service.appendFact,
+    walletId: 'test',
     backend: { ...silentBackend('test'), balanceMsat: ask },
     now: () => service.clock.time,
     signal: never,

@@ -35,6 +35,7 @@ afterEach(async () => {
 
 const optionsOf = () => ({
   environment: service.environment,
+  walletId: backendName,
   appendFact: service.appendFact,
   signal: stopping.signal,
   onError: (error: unknown) => errors.push(error),

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openPayingWallet } from '../../../src/adapters/lightning/nwc/payer.ts'
 import { openWebSocket } from '../../../src/adapters/lightning/nwc/relay-connection.ts'
-import type { AskedPayments } from '../../../src/jobs/payments.ts'
 import type { Job } from '../../../src/jobs/runner.ts'
 import { secretsForJobs } from '../../../src/jobs/secrets.ts'
 import { ownStateOf, payByWalletWorker } from '../../../src/jobs/wallet-payments.ts'
@@ -12,6 +11,7 @@ import { startWalletService, type WalletService } from '../adapters/lightning/nw
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
 import { contradictions } from '../domain/books.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
+import { rememberedIn } from './remembered.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -22,7 +22,7 @@ let service: TestService
 let theirs: DevWalletFixture
 let relay: LocalRelay
 let wallet: WalletService
-let asked: Set<string>
+const asked = new Set<string>()
 let lookedAt: string[]
 let stopping: AbortController
 /** Whether our own backend has the money when it is looked at. */
@@ -34,7 +34,7 @@ beforeEach(async () => {
   relay = await startRelay()
   const now = () => service.clock.time
   wallet = await startWalletService({ node: theirs.backend, relays: [relay.url], now, cut: id => relay.cut(id) })
-  asked = new Set()
+  asked.clear()
   lookedAt = []
   stopping = new AbortController()
   hasArrived = true
@@ -67,7 +67,7 @@ function jobNow() {
   return { id: found.key[0], ...found.row } as Job & { type: 'pay-by-wallet' }
 }
 
-const remembered: AskedPayments = { has: id => asked.has(id), add: async id => void asked.add(id) }
+const remembered = rememberedIn(asked)
 const worker = (changes: Partial<Parameters<typeof payByWalletWorker>[0]> = {}) =>
   payByWalletWorker({
     stateOf: ownStateOf(service.environment.reader),
@@ -210,7 +210,7 @@ describe("having a customer's wallet pay", () => {
 
   it('is remembered before it is asked', async () => {
     const { job } = await paying()
-    const forgetful: AskedPayments = { has: () => false, add: () => Promise.reject(new Error('no space')) }
+    const forgetful = { ...remembered, has: () => false, add: () => Promise.reject(new Error('no space')) }
     await expect(worker({ asked: forgetful }).attempt(job, never)).rejects.toThrow('no space')
     expect(asks()).toEqual([])
   })

@@ -41,6 +41,7 @@ export function createClnBackend({ now, waitSeconds = 30, ...node }: Options): L
         descriptionHash: false,
         pay: await mayPay(rpc, signal),
         limitsFees: true,
+        knowsItsPayments: true,
         resolutionMsat: 1,
       }
     },

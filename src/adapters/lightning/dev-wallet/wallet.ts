@@ -118,6 +118,7 @@ export async function createDevWallet({ directory, network, now, timeoutMs = 20_
         descriptionHash: true,
         pay: true,
         limitsFees: true,
+        knowsItsPayments: true,
         resolutionMsat: 1,
       })),
     createInvoice: async (request, signal) => {

@@ -74,7 +74,13 @@ export function createLnbitsBackend({ url, invoiceKey, adminKey, now, pollMs = 3
   }
 }
 
-const canDo: Omit<Capabilities, 'pay'> = { hold: false, descriptionHash: true, limitsFees: true, resolutionMsat }
+const canDo: Omit<Capabilities, 'pay'> = {
+  hold: false,
+  descriptionHash: true,
+  limitsFees: true,
+  knowsItsPayments: true,
+  resolutionMsat,
+}
 
 function cannotHold(): never {
   throw new Error('LNbits cannot hold payments')

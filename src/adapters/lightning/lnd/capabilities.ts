@@ -32,5 +32,5 @@ export async function findCapabilities(connection: LndConnection, signal: AbortS
     return true
   }
   const [pay, hold] = await Promise.all([may(emptyPayment), may(nobodysInvoice)])
-  return { hold, pay, descriptionHash: true, limitsFees: true, resolutionMsat: 1 }
+  return { hold, pay, descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat: 1 }
 }

@@ -78,6 +78,8 @@ export function createNwcBackend(options: Options): LightningBackend {
       pay: methods.includes('pay_invoice'),
       // A limit is only proposed for NIP-47, and no wallet says whether it heeds one.
       limitsFees: false,
+      // Wallets say NOT_FOUND of payments under way, too.
+      knowsItsPayments: false,
       resolutionMsat,
     }
   }

@@ -37,6 +37,7 @@ export function createPhoenixdBackend({ now, pingSeconds = 15, ...node }: Option
         descriptionHash: true,
         pay: await mayPay(api, signal),
         limitsFees: true,
+        knowsItsPayments: true,
         resolutionMsat: 1_000,
       }
     },

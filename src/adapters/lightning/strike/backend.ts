@@ -48,7 +48,7 @@ export function createStrikeBackend({ url, apiKey, webhookSecret, now, pollMs = 
     capabilities: async signal => {
       await api.balanceMsat(open(signal))
       // Strike does not tell which scopes a key has: paying shows.
-      return { hold: false, descriptionHash: true, pay: true, limitsFees: true, resolutionMsat }
+      return { hold: false, descriptionHash: true, pay: true, limitsFees: true, knowsItsPayments: true, resolutionMsat }
     },
     createInvoice: async (request, signal) => {
       checkRequest(request)

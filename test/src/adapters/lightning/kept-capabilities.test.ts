@@ -4,7 +4,14 @@ import { LightningUnavailable } from '../../../../src/adapters/lightning/port.ts
 import { silentBackend } from '../../jobs/silent-backend.ts'
 import { never } from './invoice-request.ts'
 
-const said = { hold: true, descriptionHash: true, pay: true, limitsFees: true, resolutionMsat: 1 } as const
+const said = {
+  hold: true,
+  descriptionHash: true,
+  pay: true,
+  limitsFees: true,
+  knowsItsPayments: true,
+  resolutionMsat: 1,
+} as const
 
 it('what a backend can do is asked once a minute, and an answer that did not come is not kept', async () => {
   let [asked, nowMs, isAway] = [0, 0, true]

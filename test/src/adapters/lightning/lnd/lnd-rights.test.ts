@@ -52,7 +52,7 @@ describe('LND and the macaroon', () => {
     ['no invoices', ['invoices:write'], { hold: false, pay: true }],
   ])('says what it can do with %s', async (_case, missing, expected) => {
     for (const right of missing) fixture.server.rights.delete(right)
-    const all = { ...expected, descriptionHash: true, limitsFees: true, resolutionMsat: 1 }
+    const all = { ...expected, descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat: 1 }
     expect(await fixture.backend.capabilities(never)).toEqual(all)
   })
 

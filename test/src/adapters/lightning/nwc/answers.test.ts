@@ -140,7 +140,14 @@ describe('what a wallet answers through Nostr Wallet Connect', () => {
 
   describe('about itself', () => {
     const without = (...methods: string[]) => ({ methods: allMethods.filter(method => !methods.includes(method)) })
-    const all = { hold: true, descriptionHash: true, pay: true, limitsFees: false, resolutionMsat: 1 }
+    const all = {
+      hold: true,
+      descriptionHash: true,
+      pay: true,
+      limitsFees: false,
+      knowsItsPayments: false,
+      resolutionMsat: 1,
+    }
 
     it.each([
       ['everything', without(), all],

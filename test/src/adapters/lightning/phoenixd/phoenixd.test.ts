@@ -117,6 +117,7 @@ describe('phoenixd', () => {
       descriptionHash: true,
       pay: true,
       limitsFees: true,
+      knowsItsPayments: true,
       resolutionMsat: 1_000,
     })
   })
