@@ -56,6 +56,7 @@ export function auditEnd(environment: Environment, node: Node): string[] {
     const truth = node.outgoing.get(key[0])?.status ?? 'failed'
     if (row.status !== truth) found.push(`withdrawal ${key[0]} is ${row.status}, in truth ${truth}`)
   }
+  found.push(...refundsBeyond(environment))
   for (const { status, amountMsat, feeMsat } of node.outgoing.values()) {
     if (status === 'paid') spentMsat += amountMsat + feeMsat
   }
@@ -67,6 +68,23 @@ export function auditEnd(environment: Environment, node: Node): string[] {
     found.push(`the wallet took in ${receivedMsat} and paid ${spentMsat}, the books say ${bookedMsat}`)
   }
   return found
+}
+
+/** Orders of which more was sent to their address than had come in vain or was given back. */
+function refundsBeyond({ reader }: Environment): string[] {
+  const leftMsat = new Map<string, number>()
+  const add = (orderId: string, msat: number) => leftMsat.set(orderId, (leftMsat.get(orderId) ?? 0) + msat)
+  for (const { row } of reader.range(tables.invoices, [])) add(row.orderId, row.receivedMsat ?? 0)
+  for (const { row } of reader.range(tables.postings, [])) {
+    if (row.orderId !== null && row.reason.startsWith('refund:')) add(row.orderId, row.amountMsat)
+  }
+  for (const { key, row } of reader.range(tables.orders, [])) add(key[0], -row.invoicedMsat)
+  for (const { row } of reader.range(tables.withdrawals, [])) {
+    if (row.orderId !== null && row.status !== 'failed') add(row.orderId, -row.amountMsat - (row.feeMsat ?? 0))
+  }
+  return [...leftMsat]
+    .filter(([, msat]) => msat < 0)
+    .map(([orderId, msat]) => `a refund is paid at most once: ${-msat} too much was sent for ${orderId}`)
 }
 
 /** Empties every table of ours. */

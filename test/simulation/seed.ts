@@ -15,12 +15,13 @@ import { payer } from './actors/payer.ts'
 import { saver } from './actors/saver.ts'
 import { squatter } from './actors/squatter.ts'
 import { trouble } from './actors/trouble.ts'
+import { walletOwner } from './actors/wallet-owner.ts'
 import { clearTables } from './audit.ts'
 import { createStandInSecp } from './stand-in-secp.ts'
 import { createWorld } from './world.ts'
 
 /** Whoever acts in a simulation. A new one is a file and its name here. */
-const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, operator, trouble]
+const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, walletOwner, operator, trouble]
 
 /** One seed in so many has the real curve, which is slow. */
 const realCurveEvery = 50

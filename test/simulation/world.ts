@@ -13,9 +13,13 @@ import { createFaults } from './faults.ts'
 import { createJournal } from './journal.ts'
 import { createLedgerWatch } from './ledger-watch.ts'
 import { type Machine, startMachine } from './machine.ts'
+import { createMarket } from './market.ts'
 import { firstSettings, operatorNumber } from './settings.ts'
 import { createTimeline, settled } from './timeline.ts'
+import { createCustomerWallets } from './wallet/customer-wallets.ts'
 import { createNode } from './wallet/node.ts'
+import { createPayees } from './wallet/payees.ts'
+import { createWalletWatch } from './wallet-watch.ts'
 
 const startSeconds = 1_790_000_000
 
@@ -47,10 +51,15 @@ export async function createWorld(options: {
       late: random.chance(0.5),
     },
   })
+  const payees = createPayees({ node, random, faults })
+  const wallets = createCustomerWallets({ node, timeline, random, faults })
+  const market = createMarket()
   const ledger = createLedgerWatch()
+  const asked = createWalletWatch(wallets)
   const journal = createJournal(options.environment, (changes, isForgotten) => {
     violations.push(...ledger.changed(changes, isForgotten))
-    if (!isForgotten) violations.push(...watchBusiness(changes, node))
+    violations.push(...asked.changed(changes, isForgotten))
+    if (!isForgotten) violations.push(...watchBusiness(changes, { node, market }))
   })
 
   let machine: Machine | null = null
@@ -129,6 +138,9 @@ export async function createWorld(options: {
       random,
       faults,
       node,
+      payees,
+      wallets,
+      market,
       life: begun,
       settings,
       isDiskFull: () => isDiskFull,
@@ -153,6 +165,7 @@ export async function createWorld(options: {
     timeline,
     faults,
     node,
+    market,
     clients,
     reader: journal.environment.reader,
     violations,
