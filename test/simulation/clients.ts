@@ -1,10 +1,10 @@
 import type { NostrEvent } from '../../relay/event.ts'
-import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
 import { kinds } from '../../src/protocol/kinds.ts'
-import { createSigner, type Signer } from '../../src/protocol/signer.ts'
+import type { Signer } from '../../src/protocol/signer.ts'
 import type { Random } from '../system/random.ts'
 import type { Faults } from './faults.ts'
 import type { Answer } from './machine.ts'
+import type { MakeSigner } from './stand-in-signer.ts'
 import { outsideWorld, type Timeline } from './timeline.ts'
 
 const resendMs = 15_000
@@ -39,7 +39,7 @@ export type Clients = ReturnType<typeof createClients>
 
 /** Makes the clients; `deliver` hands an event to the service, if it runs. */
 export function createClients(options: {
-  secp: Secp256k1
+  makeSigner: MakeSigner
   service: Signer
   timeline: Timeline
   random: Random
@@ -48,7 +48,7 @@ export function createClients(options: {
   /** A command was acknowledged for the first time. */
   acknowledged(commandId: string): void
 }) {
-  const { secp, service, timeline, random, faults, deliver, acknowledged } = options
+  const { makeSigner, service, timeline, random, faults, deliver, acknowledged } = options
   const people = new Map<number, Person>()
   const byKey = new Map<string, Person>()
   const sent = new Map<string, Sent>()
@@ -63,7 +63,7 @@ export function createClients(options: {
     if (known !== undefined) return known
     const secretKey = Buffer.alloc(32, 1)
     secretKey.writeUInt32BE(number, 28)
-    const signer = createSigner(secp, secretKey)
+    const signer = makeSigner(secretKey)
     const made = { signer, publicKey: signer.publicKey, ip }
     people.set(number, made)
     byKey.set(made.publicKey, made)

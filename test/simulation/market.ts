@@ -9,7 +9,7 @@ export const maxRateAgeSeconds = 3_600
 
 /** How often and by which rules the service looks at the market. */
 export const rateRules = {
-  everySeconds: 60,
+  everySeconds: 600,
   maxAgeSeconds: maxRateAgeSeconds,
   minChangePermille: 5,
   maxDifferencePermille: 20,

@@ -4,7 +4,7 @@ import type { Actor } from './actor.ts'
 
 const daySeconds = 86_400
 /** Times after which something about a name is due. */
-const leaps = [1, 2, 4, 363, 366] as const
+const leaps = [1, 2, 4, 363, 364, 366] as const
 
 /** What befalls machines and networks: crashes, clocks that jump, wallets and disks that fail, prices that move, and long quiet times. */
 export const trouble: Actor = {

@@ -5,7 +5,7 @@ import { type Actor, anyCustomer, anyName } from './actor.ts'
 /** Connects a wallet, has it pay invoices, has names renewed by themselves, and thinks better of it. */
 export const walletOwner: Actor = {
   name: 'wallet owner',
-  weight: 12,
+  weight: 16,
   act: world => {
     const { random, clients } = world
     switch (random.whole(10)) {
