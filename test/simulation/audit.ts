@@ -84,7 +84,9 @@ function refundsBeyond({ reader }: Environment): string[] {
   }
   for (const { key, row } of reader.range(tables.orders, [])) add(key[0], -row.invoicedMsat)
   for (const { row } of reader.range(tables.withdrawals, [])) {
-    if (row.orderId !== null && row.status !== 'failed') add(row.orderId, -row.amountMsat - (row.feeMsat ?? 0))
+    // What a wallet spends beyond the limit is the operator's.
+    const feeMsat = Math.min(row.feeMsat ?? 0, row.maxFeeMsat)
+    if (row.orderId !== null && row.status !== 'failed') add(row.orderId, -row.amountMsat - feeMsat)
   }
   return [...leftMsat]
     .filter(([, msat]) => msat < 0)
