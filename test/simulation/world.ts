@@ -21,8 +21,8 @@ import { createPayees } from './wallet/payees.ts'
 import { createWalletWatch } from './wallet-watch.ts'
 
 const startSeconds = 1_790_000_000
-/** After one crash in so many the books are looked through too. */
-const booksEvery = 4
+/** After one crash in so many the tables are compared and the books looked through. */
+const comparedEvery = 4
 
 /** Everything there is in one seed: the service, its wallet, its clients, time and chance. */
 export type World = Awaited<ReturnType<typeof createWorld>>
@@ -117,7 +117,7 @@ export async function createWorld(options: {
     }
     journal.flush(journal.commits())
     flushed(journal.commits())
-    violations.push(...audit(crashes % booksEvery === 0 ? 'whole' : 'tables'))
+    violations.push(...audit(crashes % comparedEvery === 0 ? 'whole' : 'log'))
     for (const { event, acknowledgedAtMs } of clients.sent.values()) {
       if (acknowledgedAtMs !== null && !isKnown(event.id)) violations.push(`acknowledged and lost: ${event.id}`)
     }
