@@ -55,7 +55,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'the hash of an expired invoice is forgotten',
-    caughtBy: /invoices by hash|paid invoice ends|forgotten/,
+    caughtBy: /invoices by hash|paid invoice ends|forgotten|looked-up invoice/,
     changes: [
       {
         file: 'src/domain/clock.ts',
