@@ -11,6 +11,7 @@ export type Bug = {
 
 const settle = 'src/domain/billing/settle.ts'
 const sweeping = 'src/jobs/settlements.ts'
+const withdrawing = 'src/domain/billing/withdraw.ts'
 
 /** The traps that other sellers of names and their wallets have fallen into, and some of our own. */
 export const bugs: readonly Bug[] = [
@@ -54,7 +55,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'the hash of an expired invoice is forgotten',
-    caughtBy: /invoices by hash|paid invoice ends|forgotten/,
+    caughtBy: /invoices by hash|paid invoice ends|forgotten|looked-up invoice/,
     changes: [
       {
         file: 'src/domain/clock.ts',
@@ -123,5 +124,64 @@ export const bugs: readonly Bug[] = [
     name: 'that a payment was asked for is not remembered over a crash',
     caughtBy: /paid at most once: the wallet was asked/,
     changes: [{ file: 'src/jobs/payments.ts', find: '    await asked.add(idempotencyKey)\n', replace: '' }],
+  },
+  {
+    name: 'an invoice that was paid before is paid again if an address gives it',
+    caughtBy: /was paid|being paid/,
+    changes: [
+      {
+        file: withdrawing,
+        find:
+          '  const conflict = conflictOf(reader, invoice.paymentHash)\n' +
+          '  if (conflict !== null) return conflict\n' +
+          '  const isKnown = reader.has(tables.withdrawalsByHash, [invoice.paymentHash])\n',
+        replace: '  const isKnown = reader.has(tables.invoicesByHash, [invoice.paymentHash])\n',
+      },
+    ],
+  },
+  {
+    name: 'an address is paid whatever its invoice asks for',
+    caughtBy: /the wallet|the books/,
+    changes: [
+      {
+        file: withdrawing,
+        find: 'if (invoice.amountMsat !== amountMsat) return',
+        replace: 'if (amountMsat < 0) return',
+      },
+    ],
+  },
+  {
+    name: 'an order is given back twice',
+    caughtBy: /paid at most once|brought/,
+    changes: [
+      {
+        file: 'src/domain/billing/refunds.ts',
+        find: "  if (order.status === 'refunded') return reject('CONFLICT', 'this order has been refunded')\n  if (order.status !== 'fulfilled')",
+        replace: "  if (order.status !== 'fulfilled' && order.status !== 'refunded')",
+      },
+    ],
+  },
+  {
+    name: "that a customer's wallet was asked is not remembered over a crash",
+    caughtBy: /paid at most once: a wallet was asked/,
+    changes: [
+      { file: 'src/jobs/wallet-payments.ts', find: '      await asked.add(job.id)\n', replace: '' },
+      {
+        file: 'src/jobs/wallet-payments.ts',
+        find: 'return asked.has(job.id) ? askAgain',
+        replace: 'return underWay !== undefined ? askAgain',
+      },
+    ],
+  },
+  {
+    name: 'a rate counts however old it is',
+    caughtBy: /is priced by/,
+    changes: [
+      {
+        file: 'src/domain/billing/rates.ts',
+        find: 'now - rate.observedAt <= settings.rates.maxAgeSeconds',
+        replace: 'now >= settings.rates.maxAgeSeconds',
+      },
+    ],
   },
 ]

@@ -1,23 +1,39 @@
 import { tables } from '../../src/store/tables.ts'
 import type { RowChange } from './journal.ts'
 import { changesOf } from './ledger-watch.ts'
+import { type Market, maxRateAgeSeconds } from './market.ts'
 import type { Node } from './wallet/node.ts'
 
 const yearSeconds = 365 * 86_400
 
-/** Which status an order may have after which. */
+/** Which status an order may have after which; in one commit it may have several. */
 const orderWays: Readonly<Record<string, readonly string[]>> = {
-  held: ['invoiced', 'fulfilled', 'expired', 'cancelled'],
-  invoiced: ['accepted', 'fulfilled', 'credited', 'expired', 'cancelled'],
-  accepted: ['fulfilled', 'credited', 'expired'],
-  expired: ['accepted', 'fulfilled', 'credited'],
-  fulfilled: [],
+  held: ['invoiced', 'fulfilled', 'refunded', 'expired', 'cancelled'],
+  invoiced: ['accepted', 'fulfilled', 'refunded', 'credited', 'expired', 'cancelled'],
+  accepted: ['fulfilled', 'refunded', 'credited', 'expired'],
+  expired: ['accepted', 'fulfilled', 'refunded', 'credited', 'cancelled'],
+  fulfilled: ['refunded'],
+  refunded: [],
   credited: [],
   cancelled: [],
 }
 
+/** Which status a withdrawal may have after which. */
+const withdrawalWays: Readonly<Record<string, readonly string[]>> = {
+  none: ['resolving', 'paying'],
+  resolving: ['paying', 'failed'],
+  paying: ['paid', 'failed'],
+}
+
+function isHandedOver({ status }: { status: string }): boolean {
+  return status === 'fulfilled' || status === 'refunded'
+}
+
 /** Says of every commit what cannot be true: of names and their owners, orders, invoices, payments and results. */
-export function watchBusiness(changes: readonly RowChange[], node: Node): string[] {
+export function watchBusiness(
+  changes: readonly RowChange[],
+  { node, market }: { node: Node; market: Market },
+): string[] {
   const found: string[] = []
   const orders = changesOf(changes, tables.orders)
   /** What the orders of this commit hand over: names to owners, and years to names. */
@@ -31,7 +47,13 @@ export function watchBusiness(changes: readonly RowChange[], node: Node): string
     if (before !== undefined && before.status !== after.status && !orderWays[before.status]?.includes(after.status)) {
       found.push(`order ${key[0]} was ${before.status} and is ${after.status}`)
     }
-    if (after.status !== 'fulfilled' || before?.status === 'fulfilled') continue
+    if (before === undefined) {
+      for (const { perBitcoin, observedAt } of after.rates) {
+        const isOld = after.createdAt - observedAt > maxRateAgeSeconds
+        if (isOld || !market.wasTrue(perBitcoin)) found.push(`order ${key[0]} is priced by ${perBitcoin}`)
+      }
+    }
+    if (!isHandedOver(after) || (before !== undefined && isHandedOver(before))) continue
     for (const { sellable, params } of after.items) {
       const { identifier, years: term } = params as { identifier: string; years: number }
       if (sellable === 'identifier') soldTo.set(identifier, [...(soldTo.get(identifier) ?? []), after.account])
@@ -76,11 +98,11 @@ export function watchBusiness(changes: readonly RowChange[], node: Node): string
     const [id] = key
     const asked = node.askedTimes.get(String(id)) ?? 0
     if (asked > 1) found.push(`a refund is paid at most once: the wallet was asked ${asked} times for ${id}`)
-    if (after === undefined || after.status === 'paying') {
-      if (before !== undefined) found.push(`withdrawal ${id} is being paid again`)
+    if (after === undefined || !withdrawalWays[before?.status ?? 'none']?.includes(after.status)) {
+      found.push(`withdrawal ${id} was ${before?.status} and is ${after?.status}`)
       continue
     }
-    if (before !== undefined && before.status !== 'paying') found.push(`withdrawal ${id} ended twice`)
+    if (after.status === 'resolving' || after.status === 'paying') continue
     const truth = node.outgoing.get(String(id))?.status ?? 'failed'
     if (truth !== after.status)
       found.push(`unknown is not failed: withdrawal ${id} is ${after.status}, in truth ${truth}`)

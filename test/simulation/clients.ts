@@ -1,14 +1,16 @@
 import type { NostrEvent } from '../../relay/event.ts'
-import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
 import { kinds } from '../../src/protocol/kinds.ts'
-import { createSigner, type Signer } from '../../src/protocol/signer.ts'
+import type { Signer } from '../../src/protocol/signer.ts'
 import type { Random } from '../system/random.ts'
 import type { Faults } from './faults.ts'
+import type { Answer } from './machine.ts'
+import type { MakeSigner } from './stand-in-signer.ts'
 import { outsideWorld, type Timeline } from './timeline.ts'
 
 const resendMs = 15_000
 /** After so long a command cannot run any more. */
 const giveUpMs = 900_000
+const callTries = 8
 
 /** A customer, operator or squatter with a key, and the address they come from. */
 export type Person = { readonly signer: Signer; readonly publicKey: string; readonly ip: string }
@@ -37,22 +39,23 @@ export type Clients = ReturnType<typeof createClients>
 
 /** Makes the clients; `deliver` hands an event to the service, if it runs. */
 export function createClients(options: {
-  secp: Secp256k1
+  makeSigner: MakeSigner
   service: Signer
   timeline: Timeline
   random: Random
   faults: Faults
-  deliver(event: NostrEvent, ip: string, answer: (accepted: boolean, message: string) => void): void
+  deliver(event: NostrEvent, ip: string, answer: Answer): void
   /** A command was acknowledged for the first time. */
   acknowledged(commandId: string): void
 }) {
-  const { secp, service, timeline, random, faults, deliver, acknowledged } = options
+  const { makeSigner, service, timeline, random, faults, deliver, acknowledged } = options
   const people = new Map<number, Person>()
   const byKey = new Map<string, Person>()
   const sent = new Map<string, Sent>()
   const seen = new Set<string>()
   const invoices: KnownInvoice[] = []
   const codes: string[] = []
+  const handles: { person: Person; handle: string }[] = []
   let salt = 0
 
   const person = (number: number, ip = `192.0.2.${number}`): Person => {
@@ -60,7 +63,7 @@ export function createClients(options: {
     if (known !== undefined) return known
     const secretKey = Buffer.alloc(32, 1)
     secretKey.writeUInt32BE(number, 28)
-    const signer = createSigner(secp, secretKey)
+    const signer = makeSigner(secretKey)
     const made = { signer, publicKey: signer.publicKey, ip }
     people.set(number, made)
     byKey.set(made.publicKey, made)
@@ -96,24 +99,53 @@ export function createClients(options: {
     })
   }
 
+  const sign = (by: Person, kind: number, method: string, params: object): NostrEvent => {
+    const sealing = { commandId: String(salt), kind, recipient: service.publicKey, index: 0 }
+    const tags = [
+      ['p', service.publicKey],
+      ['method', method],
+      ['encryption', 'nip44_v2'],
+      ['salt', String(salt++)],
+    ]
+    const content = by.signer.seal(JSON.stringify(params), sealing) ?? ''
+    return by.signer.sign({ kind, created_at: timeline.now(), tags, content })
+  }
+
+  /** What is answered at once, or not at all: it is asked again for as long as it may be. */
+  const ask = (by: Person, event: NostrEvent, triesLeft = callTries): void => {
+    let isAnswered = false
+    timeline.after(random.whole(200), outsideWorld, () =>
+      deliver(event, by.ip, (accepted, message, delivered) => {
+        if (faults.losesMessage()) return
+        isAnswered = accepted || !message.startsWith('error:')
+        for (const answer of delivered) hear(by, answer)
+      }),
+    )
+    timeline.after(resendMs, outsideWorld, () => {
+      if (!isAnswered && triesLeft > 1) ask(by, event, triesLeft - 1)
+    })
+  }
+
+  const hear = (by: Person, { content }: NostrEvent): void => {
+    const { handle } = JSON.parse(by.signer.open(content, service.publicKey) ?? '{}') as { handle?: string }
+    if (handle !== undefined && !handles.some(one => one.handle === handle)) handles.push({ person: by, handle })
+  }
+
   return {
     person,
     invoices,
     codes,
+    /** Of the secrets that are kept for people, erased ones too. */
+    handles,
     sent,
     personOf: (publicKey: string) => byKey.get(publicKey),
 
+    /** Signs a call and sends it until it is answered. */
+    call: (by: Person, method: string, params: object): void => ask(by, sign(by, kinds.query, method, params)),
+
     /** Signs a command and sends it until it is acknowledged; gives its id. */
     send: (by: Person, method: string, params: object): string => {
-      const sealing = { commandId: String(salt), kind: kinds.command, recipient: service.publicKey, index: 0 }
-      const tags = [
-        ['p', service.publicKey],
-        ['method', method],
-        ['encryption', 'nip44_v2'],
-        ['salt', String(salt++)],
-      ]
-      const content = by.signer.seal(JSON.stringify(params), sealing) ?? ''
-      const event = by.signer.sign({ kind: kinds.command, created_at: timeline.now(), tags, content })
+      const event = sign(by, kinds.command, method, params)
       const command: Sent = { event, person: by, acknowledgedAtMs: null, result: null }
       sent.set(event.id, command)
       transmit(command, timeline.nowMs())

@@ -1,12 +1,19 @@
 import type { Random } from '../system/random.ts'
 
 /** Where a process can stop while it writes. */
-export type CrashPoint = 'before the transaction' | 'inside the transaction' | 'after the commit' | 'after the flush'
+export type CrashPoint =
+  | 'before the transaction'
+  | 'inside the transaction'
+  | 'after the commit'
+  | 'after the flush'
+  | 'after an answer'
 
 /** What goes wrong, by chance; nothing does once it is calmed. */
 export type Faults = {
   call(): 'answered' | 'not-sent' | 'unanswered' | 'late'
   losesNotice(): boolean
+  /** Whether somebody who is not ours, and need not be right, does something else than they should. */
+  strangerFails(): boolean
   breaksStream(): boolean
   crashesAt(point: CrashPoint): boolean
   /** Whether the disk takes no more at this commit. */
@@ -32,6 +39,7 @@ export function createFaults(random: Random): Faults {
     disk: level(0.003),
     again: level(0.03),
     message: level(0.05),
+    stranger: level(0.15),
   }
   let isCalm = false
   let isAway = false
@@ -43,8 +51,10 @@ export function createFaults(random: Random): Faults {
       return happens(rates.call) ? random.pick(['not-sent', 'unanswered', 'unanswered', 'late']) : 'answered'
     },
     losesNotice: () => happens(rates.notice),
+    strangerFails: () => happens(rates.stranger),
     breaksStream: () => (isAway && !isCalm) || happens(rates.stream),
-    crashesAt: () => happens(rates.crash),
+    // Answers of strangers are few.
+    crashesAt: point => happens(point === 'after an answer' ? rates.crash * 10 : rates.crash),
     fillsDisk: () => (isFull && !isCalm) || happens(rates.disk),
     runsAgain: () => happens(rates.again),
     losesMessage: () => happens(rates.message),

@@ -39,13 +39,8 @@ export function createJournal(
     const bytes = inner.bytes(table)
     const record = (key: Buffer, after: Buffer | undefined) => {
       if (open === null) throw new Error(`a write to ${table.name} outside of the writer`)
-      const before = bytes.getBinary(key)
-      open.push({
-        table,
-        key: Buffer.from(key),
-        before: before && Buffer.from(before),
-        after: after && Buffer.from(after),
-      })
+      // Each key and row is encoded for its own write, and each that is read so is a copy.
+      open.push({ table, key, before: bytes.getBinary(key), after })
     }
     const methods = {
       get: (key: Buffer) => bytes.get(key),

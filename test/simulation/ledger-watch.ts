@@ -40,6 +40,7 @@ export function createLedgerWatch() {
   const isOnce = (reason: string) =>
     reason === 'settlement' ||
     reason.startsWith('sale:') ||
+    reason.startsWith('refund:') ||
     reason.startsWith('not spent:') ||
     reason.startsWith('paid:')
 

@@ -1,7 +1,7 @@
 import type { NostrEvent, VerifiedEvent } from '../../relay/event.ts'
 import { createInFlight } from '../../relay/in-flight.ts'
+import type { Done } from '../../relay/submitted.ts'
 import { withCircuitBreaker } from '../../src/adapters/lightning/circuit-breaker.ts'
-import { RateUnavailable } from '../../src/adapters/rates/port.ts'
 import { lastSeen } from '../../src/jobs/housekeeping.ts'
 import { preimagesOf } from '../../src/jobs/preimages.ts'
 import { secretsForJobs } from '../../src/jobs/secrets.ts'
@@ -20,9 +20,12 @@ import type { Settings } from '../../src/store/settings-row.ts'
 import type { Random } from '../system/random.ts'
 import type { Faults } from './faults.ts'
 import type { Journal } from './journal.ts'
+import { connectMarket, type Market, rateRules } from './market.ts'
 import { settled, type Timeline } from './timeline.ts'
 import { connectWallet } from './wallet/connection.ts'
+import { type CustomerWallets, connectCustomerWallets } from './wallet/customer-wallets.ts'
 import type { Node } from './wallet/node.ts'
+import { connectPayees, type Payees } from './wallet/payees.ts'
 import { createSimulatedWriter } from './writer.ts'
 
 /** Of addresses and keys; what a flood is refused for is not what is looked for here. */
@@ -42,11 +45,14 @@ const rations = {
 }
 const unpaidHoldsPerIp = 6
 
+/** The OK of an event, and what is delivered with it to whoever waits. */
+export type Answer = (accepted: boolean, message: string, delivered: readonly NostrEvent[]) => void
+
 /** One run of the service's process, from its start to its end. */
 export type Machine = {
   readonly clock: LogClock
-  /** Takes a signed event from a client; `answer` is its OK. */
-  receive(event: NostrEvent, ip: string, answer: (accepted: boolean, message: string) => void): void
+  /** Takes a signed event from a client. */
+  receive(event: NostrEvent, ip: string, answer: Answer): void
   /** Somebody says that an invoice was paid. */
   hint(paymentHash: string): void
   /** Applies other settings, as a start with another configuration does. */
@@ -61,6 +67,9 @@ export type MachineOptions = {
   random: Random
   faults: Faults
   node: Node
+  payees: Payees
+  wallets: CustomerWallets
+  market: Market
   life: { alive: boolean }
   settings: Settings
   isDiskFull(): boolean
@@ -120,23 +129,15 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const jobs = startJobs({
     config: {
       orders: { ...settings.orders, unpaidHoldsPerIp },
-      rates: {
-        everySeconds: 60,
-        maxAgeSeconds: 600,
-        minChangePermille: 5,
-        maxDifferencePermille: 20,
-        oneIsEnough: true,
-        fixed: [],
-        sources: [],
-      },
+      rates: rateRules,
     },
     environment,
     walletId: 'simulated',
     wallet: withCircuitBreaker(connectWallet(options), { nowMs: timeline.nowMs, changed: () => undefined }),
-    addresses: { requestInvoice: () => Promise.resolve({ status: 'refused', reason: 'nobody there' }) },
-    rates: { name: 'none', rate: () => Promise.reject(new RateUnavailable('nobody says')) },
+    addresses: connectPayees(options),
+    rates: connectMarket({ ...options, now: wallSeconds }),
     secrets: secretsForJobs({ secrets, applyLocally, now: wallSeconds }),
-    openCustomerWallet: () => null,
+    openCustomerWallet: connectCustomerWallets(options),
     preimageOf: preimagesOf(Buffer.alloc(32, 5)),
     relay: { applyLocally },
     appendFact,
@@ -152,17 +153,19 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     hint: jobs.hint,
     configure,
     receive: (event, ip, answer) => {
-      const told = ({ accepted, message }: { accepted: boolean; message: string }) => answer(accepted, message)
+      const told: Done = ({ accepted, message, delivered }) => answer(accepted, message, delivered)
       if (inFlight.join(event.id, told)) return
       const known = host.known(event)
-      if (known !== undefined) return answer(known.accepted, known.message)
+      if (known !== undefined) return answer(known.accepted, known.message, [])
       const admission = host.admit(event as VerifiedEvent, { source: 'client', ip, authenticated: new Set() })
-      if (admission.kind === 'refuse') return answer(false, admission.message)
-      if (admission.kind !== 'apply') return answer(true, '')
+      if (admission.kind === 'refuse') return answer(false, admission.message, [])
+      if (admission.kind === 'answer') return answer(true, '', admission.deliver)
+      if (admission.kind !== 'apply') return answer(true, '', [])
       const ended = inFlight.begin(event.id, told)
       applyLocally(admission.apply, outcome => {
-        const { accepted, message } = outcome.ok ? outcome.value : { accepted: false, message: 'error: not stored' }
-        ended({ accepted, message, delivered: [] })
+        if (!outcome.ok) return ended({ accepted: false, message: 'error: not stored', delivered: [] })
+        const { accepted, message, deliver: delivered } = outcome.value
+        ended({ accepted, message, delivered })
       })
     },
   }

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
 import { loadSecp256k1 } from '../../relay/signatures/secp256k1-load.ts'
 import { type Environment, openEnvironment } from '../../src/store/environment.ts'
 import { readHead } from '../../src/store/log.ts'
@@ -15,15 +14,19 @@ import { payer } from './actors/payer.ts'
 import { saver } from './actors/saver.ts'
 import { squatter } from './actors/squatter.ts'
 import { trouble } from './actors/trouble.ts'
+import { walletOwner } from './actors/wallet-owner.ts'
 import { clearTables } from './audit.ts'
 import { createStandInSecp } from './stand-in-secp.ts'
+import { type Cryptography, realSigners, standInSigners } from './stand-in-signer.ts'
 import { createWorld } from './world.ts'
 
 /** Whoever acts in a simulation. A new one is a file and its name here. */
-const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, operator, trouble]
+const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, walletOwner, operator, trouble]
 
 /** One seed in so many has the real curve, which is slow. */
 const realCurveEvery = 50
+/** In one seed in so many the whole log is folded again at the end. */
+const foldedAnewEvery = 10
 
 /** What came of a seed. */
 export type SeedReport = {
@@ -47,11 +50,11 @@ export async function openStage(): Promise<Stage> {
     openEnvironment({ directory: join(directory, name), mapSizeBytes: 2 ** 28, scratch: true })
   const environment = open('live')
   const scratch = open('scratch')
-  const standIn = createStandInSecp()
-  const real = await loadSecp256k1()
+  const standIn = standInSigners(createStandInSecp())
+  const real = realSigners(await loadSecp256k1())
   return {
     run: (seed, steps) =>
-      runSeed({ seed, steps, environment, scratch, secp: seed % realCurveEvery === 0 ? real : standIn }),
+      runSeed({ seed, steps, environment, scratch, cryptography: seed % realCurveEvery === 0 ? real : standIn }),
     close: async () => {
       await environment.close()
       await scratch.close()
@@ -65,12 +68,18 @@ async function runSeed(options: {
   steps: number
   environment: Environment
   scratch: Environment
-  secp: Secp256k1
+  cryptography: Cryptography
 }): Promise<SeedReport> {
-  const { seed, steps, environment, scratch, secp } = options
+  const { seed, steps, environment, scratch, cryptography } = options
   clearTables(environment)
   const random = createRandom(seed)
-  const world = await createWorld({ secp, random, environment, scratch })
+  const world = await createWorld({
+    cryptography,
+    random,
+    environment,
+    scratch,
+    isFoldedAnew: seed % foldedAnewEvery === 0,
+  })
   const { violations } = world
   const total = actors.reduce((sum, { weight }) => sum + weight, 0)
   const next = (): Actor => {

@@ -1,10 +1,13 @@
 import type { Settings } from '../../src/store/settings-row.ts'
 import { testSettings } from '../src/service.ts'
+import { maxRateAgeSeconds } from './market.ts'
 
 /** The number of the operator's key. */
 export const operatorNumber = 900
 
 const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 20, usesPerAccount: 3, items: ['identifier', 'item'] }
+
+const inEuro = { name: 'euro.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 3_600, open: true }
 
 /** The settings that a world begins with. */
 export function firstSettings(operator: string): Settings {
@@ -13,6 +16,12 @@ export function firstSettings(operator: string): Settings {
     operators: [operator],
     staff: [],
     suspended: [],
+    domains: [...testSettings.domains, { ...inEuro, fiat: { currency: 'EUR', baseMinor: 100, perCharMinor: 10 } }],
+    items: [
+      ...testSettings.items,
+      { id: 'mug', description: 'a mug', priceMsat: 0, fiat: { currency: 'EUR', amountMinor: 3 } },
+    ],
+    rates: { maxAgeSeconds: maxRateAgeSeconds },
     identifiers: { ...testSettings.identifiers, graceDays: 3, noticeDays: 2 },
     coupons: [
       { ...always, code: 'TENTH', percent: 10, amountMsat: null },

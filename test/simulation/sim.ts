@@ -50,6 +50,8 @@ process.exitCode = failed.length > 0 ? 1 : 0
 function work(): Promise<void> {
   const directory = process.env.PANDA_SIM_DIRECTORY ?? (existsSync('/dev/shm') ? '/dev/shm' : undefined)
   const child = fork(fileURLToPath(new URL('sim-worker.ts', import.meta.url)), {
+    // Worlds are made of what lives shortly.
+    execArgv: [...process.execArgv, '--max-semi-space-size=64'],
     env: { ...process.env, ...(directory === undefined ? {} : { PANDA_SIM_DIRECTORY: directory }) },
   })
   let under: number | null = null

@@ -28,7 +28,7 @@ type Entry = { readonly atMs: number; readonly order: number; readonly life: Lif
  * How many promises may follow from one event before the next one comes. A turn of the event loop would let all of them go on,
  * and costs several times as much; a chain that is longer goes on beside the next event, the same way each time.
  */
-const promiseHops = 40
+const promiseHops = 16
 const tooLate = new DOMException('too late', 'TimeoutError')
 
 /** Begins a timeline. */

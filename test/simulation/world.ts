@@ -1,6 +1,4 @@
 import type { NostrEvent } from '../../relay/event.ts'
-import type { Secp256k1 } from '../../relay/signatures/secp256k1.ts'
-import { createSigner } from '../../src/protocol/signer.ts'
 import type { Environment } from '../../src/store/environment.ts'
 import type { Settings } from '../../src/store/settings-row.ts'
 import { tables } from '../../src/store/tables.ts'
@@ -13,26 +11,36 @@ import { createFaults } from './faults.ts'
 import { createJournal } from './journal.ts'
 import { createLedgerWatch } from './ledger-watch.ts'
 import { type Machine, startMachine } from './machine.ts'
+import { createMarket } from './market.ts'
 import { firstSettings, operatorNumber } from './settings.ts'
+import type { Cryptography } from './stand-in-signer.ts'
 import { createTimeline, settled } from './timeline.ts'
+import { createCustomerWallets } from './wallet/customer-wallets.ts'
 import { createNode } from './wallet/node.ts'
+import { createPayees } from './wallet/payees.ts'
+import { createWalletWatch } from './wallet-watch.ts'
 
 const startSeconds = 1_790_000_000
+/** After one crash in so many the tables are compared and the books looked through. */
+const comparedEvery = 4
 
 /** Everything there is in one seed: the service, its wallet, its clients, time and chance. */
 export type World = Awaited<ReturnType<typeof createWorld>>
 
 /** Begins a world on an empty environment. `scratch` is for replays. */
 export async function createWorld(options: {
-  secp: Secp256k1
+  cryptography: Cryptography
   random: Random
   environment: Environment
   scratch: Environment
+  /** Whether the log is folded from its first entry at the end, and not only from where the last audit ended. */
+  isFoldedAnew: boolean
 }) {
-  const { secp, random, scratch } = options
+  const { random, scratch } = options
+  const { secp, makeSigner } = options.cryptography
   const timeline = createTimeline(startSeconds)
   const faults = createFaults(random)
-  const signer = createSigner(secp, Buffer.alloc(32, 3))
+  const signer = makeSigner(Buffer.alloc(32, 3))
   const violations: string[] = []
   const node = createNode({
     timeline,
@@ -48,22 +56,27 @@ export async function createWorld(options: {
       late: random.chance(0.5),
     },
   })
+  const payees = createPayees({ node, random, faults })
+  const wallets = createCustomerWallets({ node, timeline, random, faults })
+  const market = createMarket()
   const ledger = createLedgerWatch()
+  const asked = createWalletWatch(wallets)
   const journal = createJournal(options.environment, (changes, isForgotten) => {
     violations.push(...ledger.changed(changes, isForgotten))
-    if (!isForgotten) violations.push(...watchBusiness(changes, node))
+    violations.push(...asked.changed(changes, isForgotten))
+    if (!isForgotten) violations.push(...watchBusiness(changes, { node, market }))
   })
 
   let machine: Machine | null = null
   let life = { alive: false }
-  let settings: Settings = firstSettings(createSigner(secp, keyBytes(operatorNumber)).publicKey)
+  let settings: Settings = firstSettings(makeSigner(keyBytes(operatorNumber)).publicKey)
   let skewSeconds = 0
   let isDiskFull = false
   let isWalletAway = false
   let unread: { commit: number; events: readonly NostrEvent[] }[] = []
 
   const clients = createClients({
-    secp,
+    makeSigner,
     service: signer,
     timeline,
     random,
@@ -105,7 +118,7 @@ export async function createWorld(options: {
     }
     journal.flush(journal.commits())
     flushed(journal.commits())
-    violations.push(...audit(false))
+    violations.push(...audit(crashes % comparedEvery === 0 ? 'whole' : 'log'))
     for (const { event, acknowledgedAtMs } of clients.sent.values()) {
       if (acknowledgedAtMs !== null && !isKnown(event.id)) violations.push(`acknowledged and lost: ${event.id}`)
     }
@@ -130,6 +143,9 @@ export async function createWorld(options: {
       random,
       faults,
       node,
+      payees,
+      wallets,
+      market,
       life: begun,
       settings,
       isDiskFull: () => isDiskFull,
@@ -154,6 +170,7 @@ export async function createWorld(options: {
     timeline,
     faults,
     node,
+    market,
     clients,
     reader: journal.environment.reader,
     violations,
@@ -204,7 +221,7 @@ export async function createWorld(options: {
       for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
         if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)
       }
-      violations.push(...audit(true))
+      violations.push(...audit(options.isFoldedAnew ? 'anew' : 'whole'))
     },
   }
 }

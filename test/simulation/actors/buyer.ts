@@ -23,7 +23,9 @@ export const buyer: Actor = {
       })
     } else {
       clients.send(by, 'order.place', {
-        items: [{ itemId: random.pick(['sticker', 'sticker', 'nothing']), quantity: 1 + random.whole(300) }],
+        items: [
+          { itemId: random.pick(['sticker', 'sticker', 'mug', 'mug', 'nothing']), quantity: 1 + random.whole(300) },
+        ],
         ...anyPayment(world),
       })
     }

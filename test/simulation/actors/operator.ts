@@ -1,12 +1,14 @@
+import { tables } from '../../../src/store/tables.ts'
+import type { World } from '../world.ts'
 import { type Actor, anyCustomer, anyName } from './actor.ts'
 
-/** Reserves names, changes prices by command and by configuration. */
+/** Reserves names, gives money back, changes prices by command and by configuration. */
 export const operator: Actor = {
   name: 'operator',
-  weight: 4,
+  weight: 6,
   act: world => {
     const { random, clients, operator: by } = world
-    switch (random.whole(4)) {
+    switch (random.whole(6)) {
       case 0: {
         const reservedFor = random.chance(0.3) ? anyCustomer(world).publicKey : null
         const priceMsat = random.pick([null, 0, 2_000_000])
@@ -22,6 +24,15 @@ export const operator: Actor = {
         clients.send(by, 'domain.set_policy', { domain: 'example.com', basePriceMsat, open: random.chance(0.8) })
         break
       }
+      case 3: {
+        const fiat = random.pick([null, { currency: 'EUR', baseMinor: 100, perCharMinor: random.whole(50) }])
+        const prices = fiat === null ? { basePriceMsat: 1_000_000, pricePerCharMsat: 100_000 } : {}
+        clients.send(by, 'domain.set_policy', { domain: 'euro.example', fiat, ...prices })
+        break
+      }
+      case 4:
+        refund(world)
+        break
       default: {
         const { identifiers, orders, coupons, ...others } = world.settings()
         world.configure({
@@ -37,4 +48,13 @@ export const operator: Actor = {
       }
     }
   },
+}
+
+/** Gives back the price of a late order, now and then twice, or of one that nobody has paid. */
+function refund({ random, clients, operator: by, reader }: World): void {
+  const late = reader.range(tables.orders, []).filter(({ row }) => row.status === 'fulfilled' || random.chance(0.1))
+  const orderId = late[random.whole(Math.max(1, late.length))]?.key[0]
+  if (orderId === undefined) return
+  clients.send(by, 'order.refund', { orderId, reason: 'it was not as promised' })
+  if (random.chance(0.3)) clients.send(by, 'order.refund', { orderId, reason: 'it was not as promised' })
 }

@@ -1,9 +1,9 @@
-import { type Actor, anyCustomer } from './actor.ts'
+import { type Actor, anyAddress, anyCustomer } from './actor.ts'
 
-/** Tops the balance up and has it paid out, to invoices that may be paid, may not, or are paid already. */
+/** Tops the balance up and has it paid out, to invoices that may be paid, may not, or are paid already, and to addresses. */
 export const saver: Actor = {
   name: 'saver',
-  weight: 10,
+  weight: 12,
   act: world => {
     const { random, clients, node } = world
     const by = anyCustomer(world)
@@ -12,6 +12,12 @@ export const saver: Actor = {
       return
     }
     const amountMsat = random.pick([1_000, 100_000, 2_000_000])
+    if (random.chance(0.4)) {
+      const params = { lightningAddress: anyAddress(world), amountMsat, comment: 'mine' }
+      clients.send(by, 'balance.withdraw', params)
+      if (random.chance(0.3)) clients.send(by, 'balance.withdraw', params)
+      return
+    }
     const bolt11 = node.outsideInvoice(amountMsat, random.pick([20, 600, 3_600]))
     const params = { bolt11, ...(random.chance(0.5) ? { maxFeeMsat: random.pick([0, 50_000]) } : {}) }
     clients.send(by, 'balance.withdraw', params)

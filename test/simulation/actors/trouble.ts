@@ -4,15 +4,15 @@ import type { Actor } from './actor.ts'
 
 const daySeconds = 86_400
 /** Times after which something about a name is due. */
-const leaps = [1, 2, 4, 363, 366] as const
+const leaps = [1, 2, 4, 363, 364, 366] as const
 
-/** What befalls machines and networks: crashes, clocks that jump, wallets and disks that fail, and long quiet times. */
+/** What befalls machines and networks: crashes, clocks that jump, wallets and disks that fail, prices that move, and long quiet times. */
 export const trouble: Actor = {
   name: 'trouble',
   weight: 6,
   act: async world => {
     const { random, timeline, clients } = world
-    switch (random.whole(8)) {
+    switch (random.whole(10)) {
       case 0:
         world.crash()
         break
@@ -36,14 +36,18 @@ export const trouble: Actor = {
         if (id !== undefined) clients.resend(id)
         break
       }
-      case 6: {
+      case 6:
+      case 7:
+        world.market.move(random.pick([-30, -4, 4, 15, 300, -200]))
+        break
+      case 8: {
         // Somebody who knows nothing says that something was paid.
         const invoice = clients.invoices[random.whole(Math.max(1, clients.invoices.length))]
         world.hint(random.chance(0.5) ? 'cd'.repeat(32) : (invoice?.paymentHash ?? 'ef'.repeat(32)))
         break
       }
       default:
-        if (random.chance(0.3)) await leap(world)
+        if (random.chance(0.4)) await leap(world)
     }
   },
 }

@@ -170,9 +170,7 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       return ''
     },
 
-    outsideInvoice: (amountMsat: number, expirySeconds: number): string => {
-      const preimage = sha256(made.toString(16).padStart(64, '0'))
-      made++
+    outsideInvoice: (amountMsat: number, expirySeconds: number, preimage = sha256(counted(made++))): string => {
       const paymentHash = sha256(preimage)
       const fields = {
         paymentHash,
@@ -187,6 +185,10 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       return bolt11
     },
   }
+}
+
+function counted(number: number): string {
+  return number.toString(16).padStart(64, '0')
 }
 
 /** SHA-256 of bytes given and returned as hex. */
