@@ -215,6 +215,13 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
     reason: 'no route',
   })
 
+  // What no wallet tells of is decided by the operator.
+  const left = send(alice, 'balance.withdraw', { bolt11: outsideInvoice(400_000, clock.time) })
+  send(operator, 'withdrawal.decide', {
+    withdrawalId: refOf(left, 'withdrawal'),
+    outcome: { status: 'failed', reason: 'the node is gone' },
+  })
+
   // To a Lightning address: paid, and not to be had.
   const toAddress = { lightningAddress: 'alice@wallet.example', amountMsat: 300_000 }
   const sent = send(alice, 'balance.withdraw', { ...toAddress, comment: 'rent' })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type InvoiceFields, signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { paymentEnded } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { keyOf, openService, type TestService } from '../service.ts'
+import { keyOf, openService, operator, type TestService } from '../service.ts'
 import { contradictions } from './books.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
@@ -147,6 +147,46 @@ describe('balance.withdraw', () => {
     await paid(0)
     expect(withdraw().body).toMatchObject({ code: 'ALREADY_PAID' })
     expect(withdraw(invoice(), {}, bob).body).toMatchObject({ code: 'ALREADY_PAID' })
+  })
+})
+
+describe('withdrawal.decide', () => {
+  const decide = (outcome: object, by = operator) =>
+    service.send(by, 'withdrawal.decide', { withdrawalId: only().id, outcome })
+  const jobs = () => service.environment.reader.range(tables.jobs, [])
+
+  it.each([
+    ['paid', { status: 'paid', preimage: '', feeMsat: 3 }, 2_000_003],
+    ['failed', { status: 'failed', reason: 'the node is gone' }, 0],
+  ])('ends what no wallet tells of: %s', (status, outcome, spentMsat) => {
+    withdraw()
+    expect(decide(outcome).body).toMatchObject({ withdrawal: { status } })
+    expect([balance(), jobs()]).toEqual([fundsMsat - spentMsat, []])
+    expect(decide({ status: 'failed', reason: 'again' }).body).toMatchObject({ code: 'CONFLICT' })
+  })
+
+  it('is final, whatever the wallet says later', async () => {
+    withdraw()
+    const [job] = jobs()
+    decide({ status: 'failed', reason: 'the node is gone' })
+    const params = {
+      jobId: job?.key[0],
+      withdrawalId: only().id,
+      outcome: { status: 'paid', preimage: '', feeMsat: 0 },
+    }
+    await service.appendFact({ method: paymentEnded, params, dedupeKey: 'late' })
+    expect(balance()).toBe(fundsMsat)
+  })
+
+  it('is for operators', () => {
+    withdraw()
+    expect(decide({ status: 'failed', reason: 'x' }, alice).body).toMatchObject({ code: 'UNAUTHORIZED' })
+    expect(
+      service.send(operator, 'withdrawal.decide', {
+        withdrawalId: 'ab'.repeat(16),
+        outcome: { status: 'failed', reason: 'x' },
+      }).body,
+    ).toMatchObject({ code: 'NOT_FOUND' })
   })
 })
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
 import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import { payInvoiceWorker } from '../../../src/jobs/payments.ts'
 import { never, requestOf } from '../adapters/lightning/invoice-request.ts'
@@ -11,22 +12,23 @@ const amountMsat = 40_000
 
 let fixture: DevWalletFixture
 const asked = new Set<string>()
+const reports: unknown[] = []
 let time: number
 beforeEach(async () => {
   fixture = await openDevWallet()
   asked.clear()
+  reports.length = 0
   time = fixture.now()
   const { bolt11 } = await fixture.backend.createInvoice(requestOf({ amountMsat: fundsMsat }), never)
   await fixture.pay(bolt11)
 })
 afterEach(() => fixture.close())
 
-const reports: unknown[] = []
 const report = (error: unknown) => void reports.push(error)
 const remembered = rememberedIn(asked)
 const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }) => ({
   id: '2'.repeat(32),
-  createdAt: 0,
+  createdAt: fixture.now(),
   type: 'pay-invoice' as const,
   payload: {
     withdrawalId,
@@ -80,6 +82,59 @@ describe('paying for a customer', () => {
     time++
     expect(await worker().attempt(job, never)).toMatchObject({ params: { outcome: { status: 'failed' } } })
     expect(await balance()).toBe(fundsMsat)
+  })
+
+  it('may have been made as long as a payment can be on its way, whatever its invoice says', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const payload = { ...job.payload, expiresAt: 2 ** 40 }
+    asked.add(withdrawalId)
+    time = 30 * 86_400 + 3_600
+    const old = { ...job, payload, createdAt: 0 }
+    expect(await worker().attempt(old, never)).toBe(null)
+    time++
+    expect(await worker().attempt(old, never)).toMatchObject({ params: { outcome: { status: 'failed' } } })
+  })
+
+  it('is decided by nobody but the operator when the wallet that was asked is gone, or cannot tell', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    asked.add(withdrawalId)
+    time = job.payload.expiresAt + 86_400
+    const others = { ...remembered, isOfAnother: () => true }
+    const told = await fixture.backend.capabilities(never)
+    const forgetful = { ...fixture.backend, capabilities: async () => ({ ...told, knowsItsPayments: false }) }
+    const gone = payInvoiceWorker({ backend: fixture.backend, asked: others, now: () => time, report })
+    const silent = payInvoiceWorker({ backend: forgetful, asked: remembered, now: () => time, report })
+    expect([await gone.attempt(job, never), await silent.attempt(job, never)]).toEqual([null, null])
+    // That another wallet failed to pay says nothing of the one before; that it has paid would.
+    const outcomes = [{ status: 'failed', reason: 'x' } as const, { status: 'paid', preimage: '', feeMsat: 0 } as const]
+    const answers = outcomes.map(outcome => {
+      const backend = { ...fixture.backend, lookUpPayment: async () => outcome }
+      return payInvoiceWorker({ backend, asked: others, now: () => time, report }).attempt(job, never)
+    })
+    expect(await Promise.all(answers)).toMatchObject([null, paid])
+  })
+
+  it('is asked for again when the wallet was not asked after all', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const open = () => Promise.reject(new CircuitOpen('not now'))
+    const backend = { ...fixture.backend, pay: open }
+    const closing = payInvoiceWorker({ backend, asked: remembered, now: () => time, report })
+    expect(await closing.attempt(job, never)).toBe(null)
+    expect(asked.size).toBe(0)
+    expect(await worker().attempt(job, AbortSignal.abort())).toBe(null)
+    expect(asked.size).toBe(0)
+    expect(await worker().attempt(job, never)).toMatchObject(paid)
+  })
+
+  it('shows no preimage that is none of the payment, and reports it', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const backend = {
+      ...fixture.backend,
+      pay: async () => ({ status: 'paid', preimage: 'ab'.repeat(32), feeMsat: 0 }) as const,
+    }
+    const lying = payInvoiceWorker({ backend, asked: remembered, now: () => time, report })
+    expect(await lying.attempt(job, never)).toMatchObject({ params: { outcome: { status: 'paid', preimage: '' } } })
+    expect(reports).toHaveLength(1)
   })
 
   it('is remembered before the wallet is asked', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import { machineWaits } from '../../../src/jobs/pause.ts'
 import { reconcileIfDue } from '../../../src/jobs/reconcile.ts'
@@ -78,6 +79,42 @@ describe('comparing the wallet with the ledger', () => {
       await reconcile()
     }
     expect(notices().map(({ body }) => body)).toMatchObject([{ backend: 'test', changeMsat: -1_234 }])
+  })
+
+  it('takes a payment under way for none that nobody has booked, wherever its money is', async () => {
+    await reconcile()
+    await service.fund(alice, 50_000)
+    balanceMsat += 50_000
+    const secrets = { paymentHash: 'aa'.repeat(32), paymentSecret: 'bb'.repeat(32) }
+    const fields = {
+      ...secrets,
+      amountMsat: 30_000,
+      description: '',
+      timestamp: service.clock.time,
+      expirySeconds: 600,
+    }
+    const bolt11 = signInvoice(fields, Buffer.alloc(32, 9))
+    service.send(alice, 'balance.withdraw', { bolt11, maxFeeMsat: 1_000 })
+    for (const spentMsat of [30_500, 0, 30_500]) {
+      service.clock.time += day
+      balanceMsat -= spentMsat
+      await reconcile()
+      balanceMsat += spentMsat
+    }
+    expect(notices()).toEqual([])
+    // What is more than the payment explains is nobody's.
+    service.clock.time += day
+    balanceMsat -= 31_001
+    await reconcile()
+    expect(notices().map(({ body }) => body)).toMatchObject([{ changeMsat: -1 }])
+  })
+
+  it('is made of a wallet that has less than nothing', async () => {
+    await reconcile()
+    service.clock.time += day
+    balanceMsat = -5_000
+    expect(await reconcile()).toBe(true)
+    expect(notices().map(({ body }) => body)).toMatchObject([{ balanceMsat: -5_000, changeMsat: -705_000 }])
   })
 
   it('is put off while the wallet does not answer', async () => {

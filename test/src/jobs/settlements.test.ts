@@ -173,6 +173,20 @@ describe('a sweep', () => {
     expect([asked.length, askedAtRests]).toEqual([101, [100]])
   })
 
+  it('looks at what can still be paid first, and at what has expired a part each time', async () => {
+    const expired: string[] = []
+    for (let index = 0; index < 1_050; index++) expired.push(await topUp())
+    await service.advance(901)
+    const open = await topUp()
+    const waits = { ...machineWaits, pause: () => Promise.resolve() }
+    const place = { after: null }
+    await sweepInvoices({ ...optionsOf(), waits }, service.clock.time, place)
+    expect([asked[0], asked.length]).toEqual([open, 1_001])
+    await sweepInvoices({ ...optionsOf(), waits }, service.clock.time, place)
+    expect(asked).toHaveLength(1_001 + 1 + 50)
+    expect(new Set(asked)).toEqual(new Set([...expired, open]))
+  }, 60_000)
+
   it('stops between two invoices', async () => {
     await topUp()
     await topUp()
