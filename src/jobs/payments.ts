@@ -1,6 +1,6 @@
 import type { LightningBackend, PaymentOutcome } from '../adapters/lightning/port.ts'
 import { paymentEnded } from '../domain/billing/withdraw-facts.ts'
-import type { Job, JobWorker } from './runner.ts'
+import type { Job, JobWorker } from './job.ts'
 import { unlessUnavailable } from './unless-unavailable.ts'
 
 /** After its invoice has expired for so long, a payment that the wallet has never heard of was never made. */
@@ -36,7 +36,10 @@ export function payInvoiceWorker(
       // A customer whose own channel earns the fees could have the operator pay what is over the limit.
       return { status: 'failed', reason: `the wallet of this service cannot limit fees: allow ${reserveMsat} msat` }
     }
+    // Another try may be asking by now, if nobody hears this one any more.
+    if (signal.aborted) return null
     await asked.add(idempotencyKey)
+    if (signal.aborted) return null
     return unlessUnavailable(backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal))
   }
   const lookUp = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
