@@ -1,9 +1,11 @@
 import { AddressUnavailable, type LightningAddresses } from '../adapters/lnurl-pay/port.ts'
 import { withdrawalResolved, withdrawalUnresolved } from '../domain/billing/withdraw-facts.ts'
-import type { Job, JobWorker } from './runner.ts'
+import type { Job, JobWorker } from './job.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
-/** Strangers' servers may be slow: they get half of the places in which the wallet's work is done too. */
-const maxAtOnce = 8
+/** A stranger's server may be slow: it gets few of the places, whatever names it has below its domain. */
+const maxOfDomain = 3
+const domainLabels = 2
 const maxReasonCharacters = 256
 
 type ResolveJob = Job & { type: 'resolve-address' }
@@ -13,33 +15,46 @@ type ResolveJob = Job & { type: 'resolve-address' }
  * first answer that gets into the log counts, and no other is ever paid.
  */
 export function resolveAddressWorker(addresses: LightningAddresses): JobWorker<'resolve-address'> {
-  let underWay = 0
+  const underWay = new Map<string, number>()
   /** Why the addresses of jobs that are tried again did not answer the last time. */
   const troubles = new Map<string, string>()
+  const trouble = (job: ResolveJob, said: string) => {
+    troubles.set(job.id, said)
+    return null
+  }
   return {
     attempt: async (job, signal) => {
-      if (underWay >= maxAtOnce) return null
-      underWay++
+      const { lightningAddress, amountMsat, comment, currency } = job.payload
+      const domain = domainOf(lightningAddress)
+      const others = underWay.get(domain) ?? 0
+      if (others >= maxOfDomain) return null
+      underWay.set(domain, others + 1)
       try {
-        const { lightningAddress, amountMsat, comment, currency } = job.payload
         const request = { lightningAddress, amountMsat, comment, currency }
-        const answer = await addresses.requestInvoice(request, signal)
+        const answer = await unlessAborted(addresses.requestInvoice(request, signal), signal, null)
+        if (answer === null) return trouble(job, 'its server does not answer in time')
         troubles.delete(job.id)
         return answer.status === 'invoice' ? resolved(job, answer.bolt11) : unresolved(job, answer.reason)
       } catch (error) {
         if (!(error instanceof AddressUnavailable)) throw error
-        troubles.set(job.id, error.message)
-        return null
+        return trouble(job, error.message)
       } finally {
-        underWay--
+        const left = (underWay.get(domain) ?? 0) - 1
+        if (left > 0) underWay.set(domain, left)
+        else underWay.delete(domain)
       }
     },
     giveUp: job => {
-      const trouble = troubles.get(job.id) ?? 'there was no time to ask it'
+      const last = troubles.get(job.id) ?? 'there was no time to ask it'
       troubles.delete(job.id)
-      return unresolved(job, `${trouble}; nothing was paid, try again later`)
+      return unresolved(job, `${last}; nothing was paid, try again later`)
     },
   }
+}
+
+function domainOf(lightningAddress: string): string {
+  const domain = lightningAddress.slice(lightningAddress.indexOf('@') + 1)
+  return domain.split('.').slice(-domainLabels).join('.')
 }
 
 function resolved({ id: jobId, payload: { withdrawalId } }: ResolveJob, bolt11: string) {

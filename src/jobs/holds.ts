@@ -1,8 +1,8 @@
 import type { LightningBackend } from '../adapters/lightning/port.ts'
 import { holdEnded } from '../domain/billing/hold-facts.ts'
 import type { Fact } from '../pipeline/facts.ts'
+import type { Job, JobWorker } from './job.ts'
 import type { PreimageOf } from './preimages.ts'
-import type { Job, JobWorker } from './runner.ts'
 import { unlessUnavailable } from './unless-unavailable.ts'
 
 type HoldJob = Job & { type: 'settle-hold' | 'cancel-hold' }

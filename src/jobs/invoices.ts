@@ -2,8 +2,8 @@ import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
 import type { LightningBackend } from '../adapters/lightning/port.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp } from '../domain/billing/invoice-facts.ts'
 import { parseBolt11 } from '../protocol/bolt11.ts'
+import type { JobWorker } from './job.ts'
 import type { PreimageOf } from './preimages.ts'
-import type { JobWorker } from './runner.ts'
 import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'
 
 /**

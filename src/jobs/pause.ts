@@ -6,6 +6,8 @@ export type Waits = {
   pause(ms: number, signal: AbortSignal): Promise<void>
   /** A signal that aborts after so long. */
   timeout(ms: number): AbortSignal
+  /** Lets everything else that can go on do so first. */
+  turn(): Promise<void>
 }
 
 /** Waits by the machine's timers, which do not keep the process alive. */
@@ -23,4 +25,5 @@ export const machineWaits: Waits = {
       signal.addEventListener('abort', wake)
     }),
   timeout: timeLimit,
+  turn: () => new Promise(resolve => setImmediate(resolve)),
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
 import type { LightningBackend, PaymentOutcome } from '../adapters/lightning/port.ts'
 import { paymentEnded } from '../domain/billing/withdraw-facts.ts'
-import type { Job, JobWorker } from './runner.ts'
+import type { Job, JobWorker } from './job.ts'
 import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'
 
 /** When it is over, a payment that the wallet has never heard of was never made, after so long. */
@@ -48,12 +48,15 @@ export function payInvoiceWorker(options: {
       // A customer whose own channel earns the fees could have the operator pay what is over the limit.
       return { status: 'failed', reason: `the wallet of this service cannot limit fees: allow ${reserveMsat} msat` }
     }
+    // Another try may be asking by now, if nobody hears this one any more.
     if (signal.aborted) return null
     await asked.add(idempotencyKey)
+    if (signal.aborted) return null
     try {
       return await backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal)
     } catch (error) {
-      if (error instanceof CircuitOpen) await asked.remove(idempotencyKey)
+      // As long as this one is heard, the mark is its own.
+      if (error instanceof CircuitOpen && !signal.aborted) await asked.remove(idempotencyKey)
       if (isUnavailable(error)) return null
       throw error
     }

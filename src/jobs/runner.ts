@@ -1,38 +1,24 @@
 import { setMaxListeners } from 'node:events'
-import type { JobRequest } from '../domain/jobs.ts'
 import type { AppendFact, Fact } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
+import type { Job, JobWorker, JobWorkers } from './job.ts'
+import { lanes, pauseMsOf } from './lanes.ts'
 import { machineWaits, type Waits } from './pause.ts'
-
-/** A job as it stands in its table. */
-export type Job = JobRequest & { readonly id: string; readonly createdAt: number }
-
-/** Work that a transaction asked for: does the I/O, idempotently, and says what came of it. */
-export type JobWorker<Type extends JobRequest['type'] = JobRequest['type']> = {
-  /** Tries once. `null`: no answer yet, try again later. */
-  attempt(job: Job & { type: Type }, signal: AbortSignal): Promise<Fact | null>
-  /** What to record when the time for tries is over, or `null` to go on trying. */
-  giveUp(job: Job & { type: Type }): Fact | null
-}
-
-/** One worker for every type of job. */
-export type JobWorkers = { readonly [Type in JobRequest['type']]: JobWorker<Type> }
+import { createJobQueue } from './queue.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** Runs the jobs in the table until stopped. */
 export type JobRunner = { wake(): void; stop(): Promise<void> }
 
-const walletType = 'pay-by-wallet'
-const maxAtOnce = 16
-/** How many jobs are looked at in one piece. */
-const jobsAtOnce = 64
-/** Customers' own wallets answer when they like: ours must not wait for them. */
-const maxWalletsAtOnce = 64
 const attemptTimeoutMs = 15_000
-const firstRetryMs = 250
-const longestRetryMs = 10_000
+const types = Object.keys(lanes) as readonly Job['type'][]
 
-/** Starts the runner. `wake` tells it that a durable transaction may have asked for work; it also looks by itself on retries. */
+/**
+ * Starts the runner. `wake` tells it that a durable transaction may have asked for work; it also looks by itself on retries.
+ * What there is to do is begun on a later turn of the event loop, however often it is woken, and a try that ends makes room
+ * for the next on a later one still: so many jobs as there may be, they leave room for all else.
+ */
 export function startJobRunner(options: {
   environment: Environment
   appendFact: AppendFact
@@ -46,107 +32,116 @@ export function startJobRunner(options: {
   counted?: (type: Job['type'], outcome: string) => void
   waits?: Waits | undefined
 }): JobRunner {
-  const {
-    environment,
-    appendFact,
-    now,
-    tryForSeconds,
-    onError,
-    counted = () => undefined,
-    waits = machineWaits,
-  } = options
+  const { environment, appendFact, now, tryForSeconds, onError } = options
+  const { counted = () => undefined, waits = machineWaits } = options
+  const { reader } = environment
   // Which job a worker gets is decided by its key; the types of the pairs do not survive the look-up.
   const workers = options.workers as Readonly<Record<Job['type'], JobWorker>>
+  const queue = createJobQueue(reader)
   const running = new Map<string, Promise<void>>()
-  /** Of those, how many are with customers' wallets, and which others wait for one of these to end. */
-  let wallets = 0
-  const parked = new Set<string>()
-  const retries = new Map<string, number>()
-  const waiting = new Set<string>()
+  const underWay = new Map<Job['type'], number>()
+  /** The tries that have not ended, so that all can be told to. */
+  const tries = new Set<AbortController>()
   const stopping = new AbortController()
   // Each job that waits for its next try listens.
   setMaxListeners(0, stopping.signal)
+  let mayHaveNew = false
+  let isLooking = false
+  let isPassing = false
 
   const wake = () => {
+    mayHaveNew = true
+    passLater()
+  }
+
+  const passLater = () => {
+    if (isPassing || stopping.signal.aborted) return
+    isPassing = true
+    void waits.turn().then(pass)
+  }
+
+  const pass = () => {
+    isPassing = false
     if (stopping.signal.aborted) return
-    for (const id of parked) {
-      if (wallets >= maxWalletsAtOnce) break
-      parked.delete(id)
-      const row = environment.reader.get(tables.jobs, [id])
-      if (row !== undefined) start({ id, ...row } as Job)
+    look()
+    for (const type of types) {
+      while (placesTaken(type) < lanes[type].places) {
+        const job = queue.next(type)
+        if (job === undefined) break
+        start(job)
+      }
     }
-    for (let after: readonly string[] | null = []; after !== null && ours() < maxAtOnce; ) after = startAfter(after)
+    if (mayHaveNew || isLooking) passLater()
   }
 
-  /** Starts what may be started of some jobs; gives where to go on, or `null` after the last. */
-  const startAfter = (after: readonly string[]): readonly string[] | null => {
-    const from = after.length === 0 ? {} : { after }
-    const page = environment.reader.range(tables.jobs, [], { limit: jobsAtOnce, ...from })
-    for (const { key, row } of page) {
-      const [id] = key
-      if (running.has(id) || waiting.has(id) || parked.has(id)) continue
-      const job = { id, ...row } as Job
-      if (row.type !== walletType) {
-        if (ours() < maxAtOnce) start(job)
-      } else if (wallets < maxWalletsAtOnce) start(job)
-      else parked.add(id)
-    }
-    return page.length < jobsAtOnce ? null : (page.at(-1)?.key ?? null)
+  /** A piece of the table at a time; whatever comes meanwhile may stand before the piece. */
+  const look = () => {
+    if (!isLooking && !mayHaveNew) return
+    if (!isLooking) mayHaveNew = false
+    isLooking = !queue.look()
   }
 
-  const ours = () => running.size - wallets
+  const placesTaken = (type: Job['type']) => underWay.get(type) ?? 0
 
   const start = (job: Job) => {
-    const isWallet = job.type === walletType
-    if (isWallet) wallets++
+    const { id, type } = job
+    underWay.set(type, placesTaken(type) + 1)
     const run = work(job).finally(() => {
-      running.delete(job.id)
-      if (isWallet) wallets--
-      wake()
+      running.delete(id)
+      underWay.set(type, placesTaken(type) - 1)
+      passLater()
     })
-    running.set(job.id, run)
+    running.set(id, run)
   }
 
   const work = async (job: Job): Promise<void> => {
     try {
       const answer = await attempt(job)
+      // What was cut short is done again by the next process, which may get an answer.
+      if (answer === null && stopping.signal.aborted) return
       const fact = answer ?? (isOver(job) ? workers[job.type].giveUp(job) : null)
       if (fact === null) {
         counted(job.type, 'no-answer')
-        return retryLater(job.id)
+        return retryLater(job)
       }
       await appendFact(fact)
       counted(job.type, answer === null ? 'given-up' : 'done')
-      retries.delete(job.id)
+      if (reader.has(tables.jobs, [job.id])) return retryLater(job)
+      queue.forget(job.id)
     } catch (error) {
       counted(job.type, 'failed')
       onError(error, job)
-      retryLater(job.id)
+      retryLater(job)
     }
   }
 
-  /** One try; a fault of the worker is reported and counts as no answer, so that it too comes to an end. */
+  /**
+   * One try, which ends in time or when all stops, whether its worker hears that or not. A fault of the worker is reported and
+   * counts as no answer, so that it too comes to an end.
+   */
   const attempt = async (job: Job): Promise<Fact | null> => {
-    const signal = AbortSignal.any([stopping.signal, waits.timeout(attemptTimeoutMs)])
+    const ended = new AbortController()
+    tries.add(ended)
+    const limit = waits.timeout(attemptTimeoutMs)
+    limit.addEventListener('abort', () => ended.abort(limit.reason), { once: true })
     try {
-      return await workers[job.type].attempt(job, signal)
+      return await unlessAborted(workers[job.type].attempt(job, ended.signal), ended.signal, null)
     } catch (error) {
       onError(error, job)
       return null
+    } finally {
+      tries.delete(ended)
     }
   }
 
   const isOver = (job: Job) => now() >= job.createdAt + tryForSeconds()
 
-  const retryLater = (id: string) => {
+  const retryLater = ({ id, type, createdAt }: Job) => {
     if (stopping.signal.aborted) return
-    const tries = retries.get(id) ?? 0
-    retries.set(id, tries + 1)
-    waiting.add(id)
-    const pauseMs = Math.min(longestRetryMs, firstRetryMs * 2 ** tries)
+    const pauseMs = pauseMsOf(type, { tries: queue.failed(id), ageSeconds: now() - createdAt })
     void waits.pause(pauseMs, stopping.signal).then(() => {
-      waiting.delete(id)
-      wake()
+      queue.again(id, type)
+      passLater()
     })
   }
 
@@ -154,6 +149,7 @@ export function startJobRunner(options: {
     wake,
     stop: async () => {
       stopping.abort()
+      for (const one of tries) one.abort(stopping.signal.reason)
       await Promise.allSettled(running.values())
     },
   }

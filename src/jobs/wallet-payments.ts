@@ -5,9 +5,10 @@ import type { walletOutcome } from '../domain/billing/wallet-payments.ts'
 import type { Fact } from '../pipeline/facts.ts'
 import { tables } from '../store/tables.ts'
 import type { Reader } from '../store/transaction.ts'
+import type { Job, JobWorker } from './job.ts'
 import type { AskedPayments } from './payments.ts'
-import type { Job, JobWorker } from './runner.ts'
 import type { SecretsForJobs } from './secrets.ts'
+import { unlessAborted } from './unless-aborted.ts'
 import { isUnavailable } from './unless-unavailable.ts'
 
 type WalletJob = Job & { type: 'pay-by-wallet' }
@@ -76,7 +77,7 @@ export function payByWalletWorker(options: Options): JobWorker<'pay-by-wallet'> 
   /** What the wallet says; `null`: it could not be asked. */
   const ask = (job: WalletJob, signal: AbortSignal): Promise<Exclude<Outcome, { status: 'unreachable' }> | null> => {
     const underWay = answers.get(job.id)
-    if (underWay !== undefined) return unlessSlow(underWay, signal)
+    if (underWay !== undefined) return unlessAborted(underWay, signal, unknown)
     return asked.has(job.id) ? askAgain(job, signal) : askFirst(job, signal)
   }
 
@@ -88,8 +89,9 @@ export function payByWalletWorker(options: Options): JobWorker<'pay-by-wallet'> 
     if (wallet === null) return { status: 'failed' as const, code: 'NO_SECRET' }
     try {
       await wallet.connect(signal)
-      if (isLate(job)) throw new DOMException('nobody waits for it any more', 'TimeoutError')
+      if (isLate(job) || signal.aborted) throw new DOMException('nobody waits for it any more', 'TimeoutError')
       await asked.add(job.id)
+      if (signal.aborted) throw new DOMException('nobody hears of it any more', 'TimeoutError')
     } catch (error) {
       wallet.close()
       if (wallet.isPrivate()) return { status: 'failed' as const, code: 'PRIVATE_ADDRESS' }
@@ -98,7 +100,7 @@ export function payByWalletWorker(options: Options): JobWorker<'pay-by-wallet'> 
     }
     const answer = payOnce(job, wallet)
     answers.set(job.id, answer)
-    return unlessSlow(answer, signal)
+    return unlessAborted(answer, signal, unknown)
   }
 
   const payOnce = async ({ id, payload }: WalletJob, wallet: StrangersWallet): Promise<WalletWord> => {
@@ -123,21 +125,6 @@ export function payByWalletWorker(options: Options): JobWorker<'pay-by-wallet'> 
       return await wallet.lookUp(paymentHash, signal)
     } finally {
       wallet.close()
-    }
-  }
-
-  /** A try ends before a wallet does that takes its time; its answer is waited for by the next. */
-  const unlessSlow = async (answer: Promise<WalletWord>, signal: AbortSignal): Promise<WalletWord> => {
-    let stop: () => void = () => undefined
-    const slow = new Promise<WalletWord>(resolve => {
-      stop = () => resolve(unknown)
-      signal.addEventListener('abort', stop, { once: true })
-      if (signal.aborted) stop()
-    })
-    try {
-      return await Promise.race([answer, slow])
-    } finally {
-      signal.removeEventListener('abort', stop)
     }
   }
 

@@ -157,6 +157,13 @@ export const moneyTables = {
       code: text.nullable(),
     }),
   }),
+  /** account → how many of its withdrawals are `resolving` or `paying`, and how many invoices its own wallet is `paying`. */
+  paymentCounts: defineTable({
+    name: 'payment-counts',
+    mark: 'fold',
+    key: ['hash'],
+    row: z.object({ withdrawals: int, byWallet: int }),
+  }),
   /** domain, name → how its owner has it renewed by itself, for at most how much, and the order that was last placed for that. */
   renewals: defineTable({
     name: 'renewals',

@@ -84,6 +84,7 @@ export function createTimeline(startSeconds: number): Timeline {
         after(ms, life, () => controller.abort(tooLate))
         return controller.signal
       },
+      turn: () => new Promise(resolve => after(0, life, resolve)),
     }),
   }
 }

@@ -12,6 +12,7 @@ import { schedule } from '../schedule.ts'
 import { withdrawInvoice } from './accept.ts'
 import { type Invoice, presentInvoice } from './invoices.ts'
 import { type Order, presentOrder } from './orders.ts'
+import { isAtLimit } from './payment-limits.ts'
 import { payFromBalance } from './place-order.ts'
 import { invoiceView, orderView } from './views.ts'
 import { endWalletPayment, isUnderWay, payByWallet, walletOutcome } from './wallet-payments.ts'
@@ -90,6 +91,10 @@ function fromWallet(
   if (invoice.status !== 'open') return reject('CONFLICT', 'this invoice is not to be paid now')
   if (isUnderWay(tx.get(tables.walletPayments, [invoiceId]))) {
     return reject('CONFLICT', 'a wallet is being asked to pay this invoice')
+  }
+  // Renewals count here and are never refused: each is of a name that somebody paid for.
+  if (isAtLimit(tx, invoice.account, 'byWallet')) {
+    return reject('LIMIT_REACHED', 'wallets of yours are being asked for several payments: wait until one has ended')
   }
   const { commandId, settings, time } = context
   payByWallet(tx, context, invoiceId, invoice, { handle, forget, commandId, renewal: null })

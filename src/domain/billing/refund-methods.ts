@@ -4,8 +4,7 @@ import { isRejection } from '../../rejections.ts'
 import { ok } from '../context.ts'
 import { defineCommand } from '../method.ts'
 import { presentOrder } from './orders.ts'
-import { refundOrder } from './refunds.ts'
-import { presentWithdrawal } from './withdrawals.ts'
+import { presentSent, refundOrder } from './refunds.ts'
 
 export const orderRefund = defineCommand({
   name: 'order.refund',
@@ -23,12 +22,13 @@ export const orderRefund = defineCommand({
     order: z.looseObject({ id: ref, status: z.string() }),
     refundedMsat: z.int(),
     withdrawal: z.looseObject({ id: ref, status: z.string(), amountMsat: z.int() }).optional(),
+    /** Why it stays on the balance though the order has an address. */
+    notSent: z.object({ code: z.string(), message: z.string() }).optional(),
   }),
   handle: ({ orderId, reason }, tx, context) => {
     const made = refundOrder(tx, context, orderId, reason)
     if (isRejection(made)) return made
     const { order, refundedMsat, sent } = made
-    const body = { order: presentOrder(orderId, order), refundedMsat }
-    return ok(sent === null ? body : { ...body, withdrawal: presentWithdrawal(sent.withdrawalId, sent.withdrawal) })
+    return ok({ order: presentOrder(orderId, order), refundedMsat, ...presentSent(sent) })
   },
 })

@@ -5,9 +5,8 @@ import type { Invoice } from './invoices.ts'
 import { balanceOf, customerAccount, post, walletAccount } from './ledger.ts'
 import { fulfilOrder, loseOrder } from './order-outcomes.ts'
 import { findObstacle, hasEnded, presentOrder } from './orders.ts'
-import { sendBack } from './refunds.ts'
+import { presentSent, sendBack } from './refunds.ts'
 import { noteSettled } from './wallet-payments.ts'
-import { presentWithdrawal } from './withdrawals.ts'
 
 /**
  * Takes in the money of a settled invoice, once: whatever arrived becomes the customer's balance, and if it was enough
@@ -48,7 +47,7 @@ export function settleInvoice(
     order: presentOrder(invoice.orderId, outcome.order),
     receivedMsat,
     ...(outcome.reason === null ? {} : { reason: outcome.reason }),
-    ...(sent === null ? {} : { withdrawal: presentWithdrawal(sent.withdrawalId, sent.withdrawal) }),
+    ...presentSent(sent),
   })
   noteSettled(tx, context, invoiceId, settled, outcome.order)
 }

@@ -9,6 +9,7 @@ import { resolvePending } from '../pending.ts'
 import type { Invoice } from './invoices.ts'
 import { presentInvoice } from './invoices.ts'
 import { type Order, presentOrder } from './orders.ts'
+import { countPayment } from './payment-limits.ts'
 import { outcomeUnknown } from './unavailable.ts'
 
 /**
@@ -56,7 +57,7 @@ export function payByWallet(
   const { bolt11, paymentHash, expiresAt, account } = invoice
   if (bolt11 === null || paymentHash === null || expiresAt === null) throw new Error(`invoice ${invoiceId} is not made`)
   const { handle, forget, commandId, renewal } = wanted
-  tx.put(tables.walletPayments, [invoiceId], { status: 'paying', account, handle, commandId, renewal, code: null })
+  put(tx, invoiceId, { status: 'paying', account, handle, commandId, renewal, code: null })
   const payload = { invoiceId, account, handle, forget, bolt11, paymentHash, expiresAt }
   enqueueJob(tx, context, { type: 'pay-by-wallet', payload }, commandId ?? invoiceId)
 }
@@ -67,7 +68,7 @@ export function planWalletPayment(
   invoiceId: string,
   planned: { account: string; handle: string; renewal: string },
 ): void {
-  tx.put(tables.walletPayments, [invoiceId], { ...planned, status: 'planned', commandId: null, code: null })
+  put(tx, invoiceId, { ...planned, status: 'planned', commandId: null, code: null })
 }
 
 /** The invoice is made: what was planned begins, if its owner still wants it. */
@@ -78,7 +79,7 @@ export function payPlanned(tx: Transactor, context: Context, invoiceId: string, 
   const { domain, name } = splitIdentifier(renewal)
   const chosen = tx.get(tables.renewals, [domain, name])
   if (chosen?.handle !== handle || chosen.owner !== planned.account) {
-    tx.put(tables.walletPayments, [invoiceId], { ...planned, status: 'failed', code: 'CANCELLED' })
+    put(tx, invoiceId, { ...planned, status: 'failed', code: 'CANCELLED' })
     return
   }
   payByWallet(tx, context, invoiceId, invoice, { handle, forget: false, commandId: null, renewal })
@@ -94,7 +95,7 @@ export function abandonPlanned(tx: Transactor, context: Context, invoiceId: stri
 export function noteSettled(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice, order: Order): void {
   const payment = tx.get(tables.walletPayments, [invoiceId])
   if (payment === undefined) return
-  tx.put(tables.walletPayments, [invoiceId], { ...payment, status: 'paid', code: null })
+  put(tx, invoiceId, { ...payment, status: 'paid', code: null })
   if (payment.commandId === null) return
   const body = { order: presentOrder(invoice.orderId, order), invoice: presentInvoice(invoiceId, invoice) }
   resolvePending(tx, context, payment.commandId, { status: 'ok', body })
@@ -129,6 +130,14 @@ export function endWalletPayment(
   }
 }
 
+/** How many are under way stands beside them. */
+function put(tx: Transactor, invoiceId: string, payment: WalletPayment): void {
+  const wasPaying = tx.get(tables.walletPayments, [invoiceId])?.status === 'paying'
+  const isPaying = payment.status === 'paying'
+  if (isPaying !== wasPaying) countPayment(tx, payment.account, 'byWallet', isPaying ? 1 : -1)
+  tx.put(tables.walletPayments, [invoiceId], payment)
+}
+
 function fail(
   tx: Transactor,
   context: Context,
@@ -137,7 +146,7 @@ function fail(
   status: 'failed' | 'unknown',
   code: string,
 ): void {
-  tx.put(tables.walletPayments, [invoiceId], { ...payment, status, code })
+  put(tx, invoiceId, { ...payment, status, code })
   const { commandId, renewal, account } = payment
   if (commandId !== null) resolvePending(tx, context, commandId, rejectionOf(code))
   if (renewal !== null) tellRenewalFailed(tx, context, account, renewal, code, rejectionOf(code).message)

@@ -6,7 +6,8 @@ import { tables } from '../../store/tables.ts'
 import { isOperator, ok } from '../context.ts'
 import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
-import { hasManyResolving, withdrawToAddress, withdrawToInvoice } from './withdraw.ts'
+import { isAtLimit } from './payment-limits.ts'
+import { withdrawToAddress, withdrawToInvoice } from './withdraw.ts'
 import { presentWithdrawal } from './withdrawals.ts'
 
 const view = z.looseObject({
@@ -55,8 +56,8 @@ export const balanceWithdraw = defineCommand({
   result: z.object({ withdrawal: view }),
   handle: ({ bolt11, lightningAddress: to, amountMsat: sent, comment: said, maxFeeMsat }, tx, context) => {
     const account = context.author
-    if (to !== undefined && hasManyResolving(tx, account)) {
-      return reject('LIMIT_REACHED', 'several addresses of yours have been asked and have not answered yet')
+    if (isAtLimit(tx, account, 'withdrawals')) {
+      return reject('LIMIT_REACHED', 'several withdrawals of yours are under way: wait until one of them has ended')
     }
     const made =
       to !== undefined && sent !== undefined

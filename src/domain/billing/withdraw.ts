@@ -4,17 +4,12 @@ import { tables } from '../../store/tables.ts'
 import type { Reader, Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { enqueueJob } from '../jobs.ts'
-import { listed } from '../listing.ts'
 import { feeReserveMsat } from './fee-reserve.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
 import { endWithdrawal, type Made, openWithdrawal } from './withdrawals.ts'
 
 /** A payment needs some time on its way: of an invoice that expires sooner nobody would know what became. */
 const leastSecondsLeft = 30
-
-/** Addresses of strangers answer slowly, and everybody's wait in one row: how many may be asked for one account at once. */
-const maxResolving = 3
-const latest = 10
 
 /** Has the wallet pay an invoice from the author's balance. What is refused changed nothing. */
 export function withdrawToInvoice(
@@ -78,12 +73,6 @@ export function withdrawToAddress(
   const payload = { withdrawalId, lightningAddress, amountMsat, comment, currency }
   enqueueJob(tx, context, { type: 'resolve-address', payload }, withdrawalId)
   return made
-}
-
-/** Whether so many of an account's addresses are being asked that it has to wait. */
-export function hasManyResolving(reader: Reader, account: string): boolean {
-  const ids = listed(reader, account, 'withdrawal', { limit: latest, reverse: true })
-  return ids.filter(id => reader.get(tables.withdrawals, [id])?.status === 'resolving').length >= maxResolving
 }
 
 /** An address has given an invoice: pays it if it is what was asked for, and otherwise gives the money back. */

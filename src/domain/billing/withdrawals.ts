@@ -5,6 +5,7 @@ import { type Context, deriveRef } from '../context.ts'
 import { list } from '../listing.ts'
 import { customerAccount, feesAccount, post, walletAccount, withdrawalsAccount } from './ledger.ts'
 import { presentOrder } from './orders.ts'
+import { countPayment } from './payment-limits.ts'
 
 export type Withdrawal = RowOf<'withdrawals'>
 
@@ -32,6 +33,7 @@ export function openWithdrawal(
   const withdrawalId = deriveRef(context, 'withdrawal')
   const withdrawal: Withdrawal = { ...wanted, feeMsat: null, preimage: null, reason: null, createdAt: context.time }
   tx.put(tables.withdrawals, [withdrawalId], withdrawal)
+  countPayment(tx, withdrawal.account, 'withdrawals', 1)
   list(tx, withdrawal.account, 'withdrawal', { time: context.time, id: withdrawalId })
   const amountMsat = withdrawal.amountMsat + withdrawal.maxFeeMsat
   const between = { debit: customerAccount(withdrawal.account), credit: withdrawalsAccount }
@@ -67,6 +69,7 @@ export function endWithdrawal(
     ? { ...withdrawal, status: 'paid', feeMsat: outcome.feeMsat, preimage: outcome.preimage }
     : { ...withdrawal, status: 'failed', reason: outcome.reason }
   tx.put(tables.withdrawals, [withdrawalId], ended)
+  countPayment(tx, account, 'withdrawals', -1)
   const body = { withdrawal: presentWithdrawal(withdrawalId, ended) }
   context.emit({ kind: 'notice', type: `withdrawal.${ended.status}`, to: account, about: null, body })
   if (isPaid) tellOfRefund(tx, context, { withdrawalId, withdrawal: ended })

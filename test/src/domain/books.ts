@@ -199,6 +199,22 @@ export function contradictions(environment: Environment): string[] {
       withdrawals.filter(({ row }) => row.status === status).map(({ key }) => key[0]),
     )
   }
+  const underWay = new Map<string, { withdrawals: number; byWallet: number }>()
+  const countUnderWay = (account: string, kind: 'withdrawals' | 'byWallet') => {
+    const counted = underWay.get(account) ?? { withdrawals: 0, byWallet: 0 }
+    underWay.set(account, { ...counted, [kind]: counted[kind] + 1 })
+  }
+  for (const { row } of withdrawals) {
+    if (row.status === 'paying' || row.status === 'resolving') countUnderWay(row.account, 'withdrawals')
+  }
+  for (const { row } of rows(tables.walletPayments)) {
+    if (row.status === 'paying') countUnderWay(row.account, 'byWallet')
+  }
+  same(
+    'payments under way',
+    rows(tables.paymentCounts).map(({ key, row }) => `${key[0]} ${row.withdrawals} ${row.byWallet}`),
+    [...underWay].map(([account, { withdrawals: out, byWallet }]) => `${account} ${out} ${byWallet}`),
+  )
   const withInvoice = withdrawals.filter(({ row }) => row.paymentHash !== null)
   same(
     'invoices that are paid, or being paid',

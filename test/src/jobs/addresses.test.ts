@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLnurlPay } from '../../../src/adapters/lnurl-pay/http.ts'
 import { type AddressAnswer, AddressUnavailable } from '../../../src/adapters/lnurl-pay/port.ts'
 import { resolveAddressWorker } from '../../../src/jobs/addresses.ts'
+import type { Job } from '../../../src/jobs/job.ts'
 import { payInvoiceWorker } from '../../../src/jobs/payments.ts'
-import type { Job } from '../../../src/jobs/runner.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { never, requestOf } from '../adapters/lightning/invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
@@ -131,21 +131,42 @@ describe('a withdrawal to an address', () => {
     expect(await wallet.backend.lookUpPayment({ idempotencyKey: '', paymentHash: given[0] ?? '' }, never)).toBe(null)
   })
 
-  it('asks few at once, so that slow ones leave room for other work', async () => {
+  it('asks few of one domain at once, so that a slow server leaves room for others', async () => {
     await service.fund(alice, fundsMsat)
     withdraw()
     const [job] = jobs()
     if (job?.type !== 'resolve-address') throw new Error('no address is asked')
+    const at = (lightningAddress: string) => ({ ...job, payload: { ...job.payload, lightningAddress } })
     let answer: (answer: AddressAnswer) => void = () => undefined
     const slow = new Promise<AddressAnswer>(resolve => {
       answer = resolve
     })
     const worker = resolveAddressWorker({ requestInvoice: () => slow })
-    const first = Array.from({ length: 8 }, () => worker.attempt(job, never))
-    expect(await worker.attempt(job, never)).toBe(null)
+    const theirs = ['a@one.slow.example', 'b@two.slow.example', 'c@slow.example']
+    const first = theirs.map(address => worker.attempt(at(address), never))
+    expect(await worker.attempt(at('d@three.slow.example'), never)).toBe(null)
+    const other = worker.attempt(at('d@quick.example'), never)
     answer({ status: 'refused', reason: 'a'.repeat(300) })
-    expect(await Promise.all(first)).toMatchObject(Array(8).fill({ params: { reason: 'a'.repeat(256) } }))
+    expect(await Promise.all([...first, other])).toMatchObject(Array(4).fill({ params: { reason: 'a'.repeat(256) } }))
     expect(await worker.attempt(job, never)).not.toBe(null)
+  })
+
+  it('leaves room again after an address that never answers, and says so when it is given up', async () => {
+    await service.fund(alice, fundsMsat)
+    withdraw()
+    const [job] = jobs()
+    if (job?.type !== 'resolve-address') throw new Error('no address is asked')
+    const asked: string[] = []
+    const worker = resolveAddressWorker({
+      requestInvoice: ({ lightningAddress }) => new Promise(() => asked.push(lightningAddress)),
+    })
+    const ended = new AbortController()
+    const first = Array.from({ length: 3 }, () => worker.attempt(job, ended.signal))
+    ended.abort()
+    expect(await Promise.all(first)).toEqual([null, null, null])
+    expect(worker.giveUp(job)).toMatchObject({ params: { reason: expect.stringContaining('does not answer in time') } })
+    void worker.attempt(job, never)
+    expect(asked).toHaveLength(4)
   })
 
   it('leaves room again after an address that did not answer, and reports faults of our own', async () => {

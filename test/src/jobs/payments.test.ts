@@ -160,6 +160,21 @@ describe('paying for a customer', () => {
     },
   )
 
+  it.each(['check', 'remembering'])(
+    'is not asked for by a try that ends during %s, as the next may have begun by then',
+    async last => {
+      const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+      const ended = new AbortController()
+      const end = async () => ended.abort()
+      const backend = last === 'check' ? { ...fixture.backend, check: end } : fixture.backend
+      const memory = last === 'check' ? remembered : { ...remembered, add: end }
+      const trying = payInvoiceWorker({ backend, asked: memory, now: () => time, report })
+      expect(await trying.attempt(job, ended.signal)).toBe(null)
+      expect([await balance(), asked.size]).toEqual([fundsMsat, 0])
+      expect(await worker().attempt(job, never)).toMatchObject(paid)
+    },
+  )
+
   it('fails at once where the wallet does not pay', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const capabilities = async () => ({ ...(await fixture.backend.capabilities(never)), pay: false })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openPayingWallet } from '../../../src/adapters/lightning/nwc/payer.ts'
 import { openWebSocket } from '../../../src/adapters/lightning/nwc/relay-connection.ts'
-import type { Job } from '../../../src/jobs/runner.ts'
+import type { Job } from '../../../src/jobs/job.ts'
 import { secretsForJobs } from '../../../src/jobs/secrets.ts'
 import { ownStateOf, payByWalletWorker } from '../../../src/jobs/wallet-payments.ts'
 import { tables } from '../../../src/store/tables.ts'
@@ -113,6 +113,34 @@ describe("having a customer's wallet pay", () => {
     expect(service.resultOf(commandId, alice)).toMatchObject({ status: 'ok', body: { order: { status: 'fulfilled' } } })
     expect(service.secrets.open(alice.publicKey, handle)).not.toBeNull()
   })
+
+  it.each(['connecting', 'remembering'])(
+    'asks nothing of it in a try that ends while it is %s, as the next may have begun by then',
+    async last => {
+      const { job } = await paying()
+      const ended = new AbortController()
+      const uri = wallet.uri.replace(encodeURIComponent(relay.url), encodeURIComponent(relayName))
+      const connect = () => {
+        const opened = openPayingWallet({
+          uri,
+          now: () => service.clock.time,
+          connect: () => openWebSocket(relay.url),
+          pace: { retryMinMs: 1 },
+        })
+        if (opened === null) throw new Error('it is no wallet')
+        const slow = async () => {
+          await opened.connect(never)
+          ended.abort()
+        }
+        return { ...opened, isPrivate: () => false, ...(last === 'connecting' ? { connect: slow } : {}) }
+      }
+      const memory = last === 'connecting' ? remembered : { ...remembered, add: async () => ended.abort() }
+      expect(await worker({ connect, asked: memory }).attempt(job, ended.signal)).toBe(null)
+      expect([asks(), asked.size]).toEqual([[], 0])
+      says(paid)
+      expect(await worker().attempt(job, never)).toMatchObject({ params: { outcome: { status: 'paid' } } })
+    },
+  )
 
   it('needs no word of it when the money has come', async () => {
     const { job, paymentHash } = await paying()
