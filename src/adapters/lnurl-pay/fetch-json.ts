@@ -68,7 +68,15 @@ function send({ lookup, authority }: Guard, url: URL, signal: AbortSignal): Prom
       agent: false,
       ...(authority === undefined ? {} : { ca: authority }),
     }
-    httpsRequest(url, options, resolve).on('error', fail).end()
+    httpsRequest(url, options, resolve)
+      // Node tells of a connection that a server takes over by this alone.
+      .on('upgrade', (_answer, socket) => {
+        socket.destroy()
+        fail(new Error('it answers in another protocol'))
+      })
+      .on('close', () => fail(new Error('it hangs up')))
+      .on('error', fail)
+      .end()
   })
 }
 

@@ -25,6 +25,10 @@ const ask = (changes: Partial<AddressRequest> = {}, options: object = {}, signal
 const redirect = (location: string): Reply => ({
   stream: response => response.writeHead(302, { location }).end(),
 })
+const otherProtocol: Reply = {
+  stream: ({ socket }) =>
+    socket?.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+}
 const json = (value: unknown, status = 200): Reply => ({ status, json: value })
 
 describe('asking a Lightning address', () => {
@@ -141,6 +145,7 @@ describe('an address that does not answer now', () => {
     ['is asked too often', () => server.lie({ invoice: json({}, 429) })],
     ['hangs up', () => server.fail('pay', 'unavailable')],
     ['hangs up later', () => server.fail('callback', 'drop-after')],
+    ['changes the protocol', () => server.lie({ pay: otherProtocol })],
   ])('may later: it %s', async (_case, prepare) => {
     prepare()
     await expect(ask({}, { timeoutMs: 500 })).rejects.toThrow(AddressUnavailable)
