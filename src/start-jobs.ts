@@ -66,7 +66,7 @@ export function startJobs(options: {
     environment,
     appendFact,
     workers: {
-      'create-invoice': createInvoiceWorker(wallet, preimageOf),
+      'create-invoice': createInvoiceWorker(wallet, preimageOf, { report: onWalletError }),
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),

@@ -1,5 +1,5 @@
 import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
-import type { LightningBackend } from '../adapters/lightning/port.ts'
+import { InvoiceRefused, type LightningBackend } from '../adapters/lightning/port.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp } from '../domain/billing/invoice-facts.ts'
 import { parseBolt11 } from '../protocol/bolt11.ts'
 import type { PreimageOf } from './preimages.ts'
@@ -8,16 +8,22 @@ import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'
 
 /**
  * Has the wallet make an invoice, one whose payment waits if that is wanted and it can; the invoice's id is the wallet's
- * idempotency key, so a retry makes no second one. While the wallet is known to be away nobody waits for it.
+ * idempotency key, so a retry makes no second one. While the wallet is known to be away nobody waits for it. `report` hears
+ * why it refuses an invoice.
  */
-export function createInvoiceWorker(backend: LightningBackend, preimageOf: PreimageOf): JobWorker<'create-invoice'> {
-  const failed = ({ id: jobId, payload: { invoiceId } }: Parameters<JobWorker<'create-invoice'>['giveUp']>[0]) => ({
+export function createInvoiceWorker(
+  backend: LightningBackend,
+  preimageOf: PreimageOf,
+  { report }: { report(error: unknown): void },
+): JobWorker<'create-invoice'> {
+  type CreateJob = Parameters<JobWorker<'create-invoice'>['giveUp']>[0]
+  const failed = ({ id: jobId, payload: { invoiceId } }: CreateJob, reason: 'unavailable' | 'refused') => ({
     method: invoiceFailed,
-    params: { jobId, invoiceId },
+    params: { jobId, invoiceId, reason },
     dedupeKey: `invoice:${invoiceId}:failed`,
   })
   const create = async (
-    { invoiceId, amountMsat, description, expirySeconds, hold: wanted }: Parameters<typeof failed>[0]['payload'],
+    { invoiceId, amountMsat, description, expirySeconds, hold: wanted }: CreateJob['payload'],
     signal: AbortSignal,
   ) => {
     const { hold: canHold, resolutionMsat } = await backend.capabilities(signal)
@@ -45,12 +51,16 @@ export function createInvoiceWorker(backend: LightningBackend, preimageOf: Preim
         const params = { jobId: job.id, invoiceId, ...(await create(job.payload, signal)) }
         return { method: invoiceCreated, params, dedupeKey: `invoice:${invoiceId}:created` }
       } catch (error) {
-        if (error instanceof CircuitOpen) return failed(job)
+        if (error instanceof InvoiceRefused) {
+          report(error)
+          return failed(job, 'refused')
+        }
+        if (error instanceof CircuitOpen) return failed(job, 'unavailable')
         if (isUnavailable(error)) return null
         throw error
       }
     },
-    giveUp: failed,
+    giveUp: job => failed(job, 'unavailable'),
   }
 }
 

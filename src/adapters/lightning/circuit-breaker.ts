@@ -1,4 +1,4 @@
-import { type LightningBackend, LightningUnavailable } from './port.ts'
+import { InvoiceRefused, type LightningBackend, LightningUnavailable } from './port.ts'
 
 /** The backend has failed so often that it was not even asked: what was asked did not happen. */
 export class CircuitOpen extends LightningUnavailable {}
@@ -50,6 +50,8 @@ export function withCircuitBreaker(
       return value
     } catch (error) {
       if (error instanceof LightningUnavailable) failed()
+      // Who says no is there; else a stranger's amounts could close the wallet for all.
+      else if (error instanceof InvoiceRefused) succeeded()
       throw error
     }
   }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
-import type { CreatedInvoice, LightningBackend } from '../../../src/adapters/lightning/port.ts'
+import { type CreatedInvoice, InvoiceRefused, type LightningBackend } from '../../../src/adapters/lightning/port.ts'
 import { cancelHoldWorker, settleHoldWorker } from '../../../src/jobs/holds.ts'
 import { createInvoiceWorker } from '../../../src/jobs/invoices.ts'
 import { preimagesOf } from '../../../src/jobs/preimages.ts'
@@ -32,8 +32,13 @@ const paid = async () => {
 }
 
 describe('having an invoice made', () => {
+  let reports: unknown[]
+  const report = (error: unknown) => reports.push(error)
+  beforeEach(() => {
+    reports = []
+  })
   const create = (backend: LightningBackend, changes = {}) =>
-    createInvoiceWorker(backend, preimageOf).attempt(job(changes), never)
+    createInvoiceWorker(backend, preimageOf, { report }).attempt(job(changes), never)
 
   it.each([true, false])('with our preimage, its payment waiting if that is wanted: %s', async wanted => {
     const fact = await create(fixture.backend, { hold: wanted })
@@ -71,6 +76,15 @@ describe('having an invoice made', () => {
     expect(await create(fixture.backend)).toBe(null)
     const away = { ...fixture.backend, capabilities: () => Promise.reject(new CircuitOpen('away')) }
     expect(await create(away)).toMatchObject({ dedupeKey: `invoice:${invoiceId}:failed` })
+  })
+
+  it('is given up at once when the wallet refuses it, which its operator hears', async () => {
+    fixture.refuse()
+    expect(await create(fixture.backend)).toMatchObject({
+      params: { jobId: job().id, invoiceId, reason: 'refused' },
+      dedupeKey: `invoice:${invoiceId}:failed`,
+    })
+    expect(reports).toEqual([expect.any(InvoiceRefused)])
   })
 
   it.each<[string, (made: CreatedInvoice, other: CreatedInvoice) => CreatedInvoice]>([

@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { checkInvoiceRequest } from '../bolt11.ts'
-import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
+import {
+  type CreatedInvoice,
+  InvoiceRefused,
+  type InvoiceRequest,
+  type InvoiceState,
+  LightningUnavailable,
+} from '../port.ts'
 import { hash, msat, type Rpc, refusals, refused } from './rpc.ts'
+
+/** lightning-invoice: anything else, no channel to be paid through, none with room; and parameters that it does not take. */
+const codesAboutInvoices: readonly number[] = [-1, 902, 903, refusals.invalidParameters]
 
 /** Answer of lightning-invoice. */
 const created = z.object({ bolt11: z.string(), payment_hash: hash, expires_at: z.int() })
@@ -50,6 +59,9 @@ export async function createInvoice(rpc: Rpc, request: InvoiceRequest, signal: A
   }
   if (answer.code === refusals.labelExists) return findInvoice(rpc, label, request, signal)
   if (answer.code === refusals.preimageExists) throw usedBefore()
+  if (codesAboutInvoices.includes(answer.code)) {
+    throw new InvoiceRefused(`the node refuses the invoice with code ${answer.code}`)
+  }
   throw refused('invoice', answer.code)
 }
 
