@@ -55,6 +55,7 @@ export async function createInvoice(rpc: Rpc, request: InvoiceRequest, signal: A
   const answer = await rpc.call('invoice', parameters, created, signal)
   if (answer.status === 'done') {
     const { bolt11, payment_hash: paymentHash, expires_at: expiresAt } = answer.result
+    if (paymentHash !== hashOf(preimage)) throw new LightningUnavailable('the node made an invoice of another preimage')
     return { bolt11, paymentHash, expiresAt }
   }
   if (answer.code === refusals.labelExists) return findInvoice(rpc, label, request, signal)
@@ -113,7 +114,7 @@ async function findInvoice(
   if (found === undefined) throw new LightningUnavailable('the node had the invoice, and has it no more')
   const { bolt11, payment_hash: paymentHash, expires_at: expiresAt, description = '' } = found
   const isSame =
-    paymentHash === createHash('sha256').update(Buffer.from(request.preimage, 'hex')).digest('hex') &&
+    paymentHash === hashOf(request.preimage) &&
     found.amount_msat === request.amountMsat &&
     description === request.description &&
     expiresAt - timestampOf(bolt11) === request.expirySeconds
@@ -126,6 +127,10 @@ function timestampOf(bolt11: string): number {
   const alphabet = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
   const start = bolt11.lastIndexOf('1') + 1
   return [...bolt11.slice(start, start + 7)].reduce((sum, letter) => sum * 32 + alphabet.indexOf(letter), 0)
+}
+
+function hashOf(preimage: string): string {
+  return createHash('sha256').update(Buffer.from(preimage, 'hex')).digest('hex')
 }
 
 function usedBefore(): Error {
