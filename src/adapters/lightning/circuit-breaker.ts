@@ -41,12 +41,11 @@ export function withCircuitBreaker(
     // One goes to see; the others wait for what comes of it.
     openUntilMs = nowMs() + pauseMs
   }
-  const guard = async <T>(call: () => Promise<T>, isFailure: (value: T) => boolean = () => false): Promise<T> => {
+  const guard = async <T>(call: () => Promise<T>): Promise<T> => {
     checkClosed()
     try {
       const value = await call()
-      if (isFailure(value)) failed()
-      else succeeded()
+      succeeded()
       return value
     } catch (error) {
       if (error instanceof LightningUnavailable) failed()
