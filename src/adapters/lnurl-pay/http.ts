@@ -1,5 +1,6 @@
 import { decode } from 'bolt11'
 import { z } from 'zod'
+import { timeLimit } from '../time-limit.ts'
 import { fetchJson, type Guard, noAnswer } from './fetch-json.ts'
 import type { AddressRequest, LightningAddresses } from './port.ts'
 import { Refusal } from './refusal.ts'
@@ -57,7 +58,7 @@ export function createLnurlPay(options: Options): LightningAddresses {
 
   return {
     requestInvoice: async (request, signal) => {
-      const timeout = AbortSignal.timeout(timeoutMs)
+      const timeout = timeLimit(timeoutMs)
       try {
         return { status: 'invoice', bolt11: await ask(request, AbortSignal.any([signal, timeout])) }
       } catch (error) {

@@ -3,6 +3,7 @@ import { createLnurlPay } from '../../../../src/adapters/lnurl-pay/http.ts'
 import { type AddressRequest, AddressUnavailable } from '../../../../src/adapters/lnurl-pay/port.ts'
 import { createPublicLookup } from '../../../../src/bridge/public-lookup.ts'
 import { parseBolt11 } from '../../../../src/protocol/bolt11.ts'
+import { collectingGarbage } from '../collect-garbage.ts'
 import { never } from '../lightning/invoice-request.ts'
 import type { Reply } from '../lightning/local-server.ts'
 import { type Lies, type LnurlServer, startLnurlServer } from './lnurl-server.ts'
@@ -166,7 +167,10 @@ describe('an address that does not answer now', () => {
     ['stops in the middle', () => server.lie({ pay: { stream: response => response.writeHead(200).write('{') } })],
   ])('is asked no more when it takes too long: it %s', async (_case, prepare) => {
     prepare()
-    expect(await ask({}, { timeoutMs: 300 })).toEqual({ status: 'refused', reason: noAnswer.message })
+    expect(await collectingGarbage(ask({}, { timeoutMs: 300 }))).toEqual({
+      status: 'refused',
+      reason: noAnswer.message,
+    })
   })
 
   it('is not waited for when nobody wants to know any more', async () => {
