@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { LightningBackend } from './adapters/lightning/port.ts'
-import { timeLimit } from './adapters/lightning/time-limit.ts'
+import { timeLimit } from './adapters/time-limit.ts'
 import type { Check } from './http/health.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
 import type { Room } from './store/disk.ts'

@@ -43,6 +43,7 @@ export function settingsFromConfig(
       unpaidHoldsPerAccount: orders.unpaidHoldsPerAccount,
       unpaidHoldsTotal: orders.unpaidHoldsTotal,
       lapsedHoldSeconds: orders.lapsedHoldSeconds,
+      maxInvoiceMsat: orders.maxInvoiceSat * msatPerSat,
     },
     identifiers: {
       minLength: identifiers.minLength,

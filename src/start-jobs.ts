@@ -20,6 +20,7 @@ import type { SecretsForJobs } from './jobs/secrets.ts'
 import { followHint, followSettlements, sweepRegularly } from './jobs/settlements.ts'
 import { ownStateOf, payByWalletWorker, type StrangersWallet } from './jobs/wallet-payments.ts'
 import type { ServiceMetrics } from './metrics/service-metrics.ts'
+import { currentSettings } from './pipeline/current-settings.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
 import type { Environment } from './store/environment.ts'
@@ -69,7 +70,11 @@ export function startJobs(options: {
     environment,
     appendFact,
     workers: {
-      'create-invoice': createInvoiceWorker(wallet, preimageOf),
+      'create-invoice': createInvoiceWorker(wallet, preimageOf, {
+        currency: () => currentSettings(environment).payments.currency,
+        now: clock.now,
+        report: onWalletError,
+      }),
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),

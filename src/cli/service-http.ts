@@ -1,3 +1,4 @@
+import { timeLimit } from '../adapters/time-limit.ts'
 import { readStream } from '../http/read-body.ts'
 import { messageOf } from './failure.ts'
 
@@ -36,7 +37,7 @@ async function ask(url: string, request: RequestInit): Promise<Answered> {
   let status: number
   let text: string
   try {
-    const response = await fetch(url, { ...request, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
+    const response = await fetch(url, { ...request, redirect: 'error', signal: timeLimit(timeoutMs) })
     status = response.status
     const body = await readStream(response.body, maxAnswerBytes)
     if (!body.ok)

@@ -83,6 +83,7 @@ export const configSchema = section({
     unpaidHoldsPerIp: whole(0, 1_000).default(10),
     unpaidHoldsTotal: whole(0, 10_000_000).default(10_000),
     lapsedHoldSeconds: whole(0, 365 * day).default(day),
+    maxInvoiceSat: whole(1, 100_000_000_000).default(10_000_000),
   }).prefault({}),
   payments: section({
     feePpm: whole(0, 1_000_000).default(10_000),

@@ -48,6 +48,7 @@ export const initialSettings: Settings = {
     unpaidHoldsPerAccount: 0,
     unpaidHoldsTotal: 0,
     lapsedHoldSeconds: 0,
+    maxInvoiceMsat: 0,
   },
   identifiers: { minLength: 1, maxLength: 64, graceDays: 0, noticeDays: 0, reserved: [] },
   payments: { currency: 'bcrt', feePpm: 0, minFeeMsat: 0 },

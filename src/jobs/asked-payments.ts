@@ -1,4 +1,3 @@
-import type { Applied } from '../../relay/host.ts'
 import type { ApplyLocally } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
@@ -14,11 +13,13 @@ export function askedPayments(options: {
   const { reader, transactor } = environment
   const write = (change: () => void): Promise<void> =>
     new Promise((resolve, reject) => {
-      const apply = (): Applied => {
-        change()
-        return { accepted: true, message: '', store: [], deliver: [] }
-      }
-      applyLocally(apply, outcome => (outcome.ok ? resolve() : reject(outcome.error)))
+      applyLocally(
+        () => {
+          change()
+          return { accepted: true, message: '', store: [], deliver: [] }
+        },
+        outcome => (outcome.ok ? resolve() : reject(outcome.error)),
+      )
     })
   return {
     has: id => reader.has(tables.askedPayments, [id]),

@@ -1,4 +1,4 @@
-import { timeLimit } from '../adapters/lightning/time-limit.ts'
+import { timeLimit } from '../adapters/time-limit.ts'
 
 /** How jobs wait: by the machine's timers, or in a time of their own when they are simulated. */
 export type Waits = {

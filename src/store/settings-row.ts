@@ -28,6 +28,8 @@ export const settingsRow = z.object({
     unpaidHoldsPerAccount: int,
     unpaidHoldsTotal: int,
     lapsedHoldSeconds: int,
+    /** What an invoice may ask for at most. */
+    maxInvoiceMsat: int,
   }),
   identifiers: z.object({ minLength: int, maxLength: int, graceDays: int, noticeDays: int, reserved: z.array(text) }),
   /** `currency`: as invoices of the network begin, after `ln`. The rest: what a payment's fee may be, if its customer does not say. */

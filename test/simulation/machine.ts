@@ -128,7 +128,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   await settled()
   const jobs = startJobs({
     config: {
-      orders: { ...settings.orders, unpaidHoldsPerIp },
+      orders: { ...settings.orders, unpaidHoldsPerIp, maxInvoiceSat: settings.orders.maxInvoiceMsat / 1_000 },
       rates: rateRules,
     },
     environment,

@@ -74,6 +74,7 @@ export const testSettings: Settings = {
     unpaidHoldsPerAccount: 3,
     unpaidHoldsTotal: 50,
     lapsedHoldSeconds: 86_400,
+    maxInvoiceMsat: 10_000_000_000,
   },
   identifiers: { minLength: 2, maxLength: 32, graceDays: 30, noticeDays: 7, reserved: ['admin', 'root'] },
   payments: { currency: 'bcrt', feePpm: 10_000, minFeeMsat: 10_000 },
@@ -193,14 +194,15 @@ export async function openService(settings: Settings = testSettings) {
       .map(event => open(event, key))
 
   /** Answers the oldest open invoice job as the wallet would, `held` with a hold invoice; gives the payment hash. */
-  const walletAnswers = async (outcome: 'created' | 'held' | 'failed' = 'created'): Promise<string> => {
+  const walletAnswers = async (outcome: 'created' | 'held' | 'failed' | 'refused' = 'created'): Promise<string> => {
     const job = environment.reader.range(tables.jobs, []).find(({ row }) => row.type === 'create-invoice')
     if (job === undefined) throw new Error('no invoice was asked for')
     const { invoiceId } = job.row.payload as { invoiceId: string }
     const jobId = job.key[0]
     const paymentHash = invoiceId.repeat(2)
-    if (outcome === 'failed') {
-      await appendFact({ method: invoiceFailed, params: { jobId, invoiceId }, dedupeKey: `test:${invoiceId}` })
+    if (outcome === 'failed' || outcome === 'refused') {
+      const reason = outcome === 'refused' ? outcome : 'unavailable'
+      await appendFact({ method: invoiceFailed, params: { jobId, invoiceId, reason }, dedupeKey: `test:${invoiceId}` })
     } else {
       const made = { bolt11: `lnbcrt-${invoiceId}`, paymentHash, expiresAt: clock.time + 900, hold: outcome === 'held' }
       const params = { jobId, invoiceId, ...made }

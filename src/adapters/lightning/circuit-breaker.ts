@@ -1,4 +1,4 @@
-import { type LightningBackend, LightningUnavailable } from './port.ts'
+import { InvoiceRefused, type LightningBackend, LightningUnavailable } from './port.ts'
 
 /** The backend has failed so often that it was not even asked: what was asked did not happen. */
 export class CircuitOpen extends LightningUnavailable {}
@@ -41,15 +41,16 @@ export function withCircuitBreaker(
     // One goes to see; the others wait for what comes of it.
     openUntilMs = nowMs() + pauseMs
   }
-  const guard = async <T>(call: () => Promise<T>, isFailure: (value: T) => boolean = () => false): Promise<T> => {
+  const guard = async <T>(call: () => Promise<T>): Promise<T> => {
     checkClosed()
     try {
       const value = await call()
-      if (isFailure(value)) failed()
-      else succeeded()
+      succeeded()
       return value
     } catch (error) {
       if (error instanceof LightningUnavailable) failed()
+      // Who says no is there; else a stranger's amounts could close the wallet for all.
+      else if (error instanceof InvoiceRefused) succeeded()
       throw error
     }
   }

@@ -119,6 +119,12 @@ function send(target: HttpTarget, request: HttpRequest, signal: AbortSignal): Pr
     const open = url.protocol === 'https:' ? httpsRequest : httpRequest
     const sent: ClientRequest = open(url, options, resolve)
     if (target.certificate !== undefined) requirePinned(sent, target.certificate)
+    // Node tells of a connection that a server takes over by this alone.
+    sent.on('upgrade', (_answer, socket) => {
+      socket.destroy()
+      fail(new LightningUnavailable('the backend answers in another protocol'))
+    })
+    sent.on('close', () => fail(new LightningUnavailable('the backend hangs up without an answer')))
     sent.on('error', fail).end(body)
   })
 }

@@ -89,13 +89,21 @@ export class LightningUnavailable extends Error {
   override readonly name = 'LightningUnavailable'
 }
 
+/**
+ * The backend answers that it does not make this invoice: its amount is more than it takes, say. It will not by being asked
+ * again, and is not out of reach. The message is a short reason without secrets.
+ */
+export class InvoiceRefused extends Error {
+  override readonly name = 'InvoiceRefused'
+}
+
 /** A Lightning wallet or node that makes invoices, tells when they are paid, and pays. */
 export interface LightningBackend {
   /** Short name for logs and the start message, without secrets or addresses. */
   readonly name: string
   /** What it can do now, with the rights it was given. Throws `LightningUnavailable`. */
   capabilities(signal: AbortSignal): Promise<Capabilities>
-  /** Makes an invoice. Throws `LightningUnavailable`; asking again with the same key is safe. */
+  /** Makes an invoice. Throws `LightningUnavailable`; asking again with the same key is safe. Throws `InvoiceRefused`. */
   createInvoice(request: InvoiceRequest, signal: AbortSignal): Promise<CreatedInvoice>
   /** The state of one invoice. Throws `LightningUnavailable`. */
   lookUpInvoice(paymentHash: string, signal: AbortSignal): Promise<InvoiceState>

@@ -10,12 +10,17 @@ export type Guard = {
   readonly lookup: LookupFunction
   /** The same for a host that is an address by itself, of which no look-up is made. */
   isPublicAddress(address: string): boolean
+  /** The only port, since any other is no business of an address; only tests need another than that of https. */
+  readonly port?: number
   /** PEM of an authority to trust instead of the system's. */
   readonly authority?: string
 }
 
 /** An image of a pay request may have 136,536 characters (LUD-06). */
 const maxAnswerBytes = 192 * 1_024
+/** One for all: what happened to a connection would tell strangers what is behind a name or an address. */
+export const noAnswer = 'its server does not answer'
+const httpsPort = 443
 const maxUrlCharacters = 2_048
 const maxRedirects = 3
 
@@ -40,13 +45,17 @@ export async function fetchJson(guard: Guard, url: URL, signal: AbortSignal): Pr
 }
 
 /** Throws `Refusal` unless a URL may be asked for, as far as can be told without a look-up. */
-function checkUrl(guard: Guard, { href, protocol, hostname, username, password }: URL): void {
+function checkUrl(guard: Guard, { href, protocol, hostname, port, username, password }: URL): void {
   if (href.length > maxUrlCharacters) throw new Refusal('its server names a URL that is too long')
   if (protocol !== 'https:') throw new Refusal('its server names a URL that is not https')
   if (username !== '' || password !== '') throw new Refusal('its server names a URL with a password')
   if (/\.onion\.?$/.test(hostname)) throw new Refusal('its server is on Tor')
   const address = hostname.replace(/^\[|\]$/g, '')
   if (isIP(address) !== 0 && !guard.isPublicAddress(address)) throw new Refusal('its server is on a private network')
+  // URLs do not show the port that their protocol has anyway.
+  if (Number(port || httpsPort) !== (guard.port ?? httpsPort)) {
+    throw new Refusal('its server names a URL with another port than that of https')
+  }
 }
 
 function redirected(from: URL, location: string | undefined): URL {
@@ -56,8 +65,8 @@ function redirected(from: URL, location: string | undefined): URL {
 
 function send({ lookup, authority }: Guard, url: URL, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(unavailable(error))
-    if (signal.aborted) return fail(signal.reason)
+    const fail = () => reject(unavailable())
+    if (signal.aborted) return fail()
     // Some servers turn away whoever does not say who asks.
     const headers = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'panda' }
     // Without an agent no connection is kept for somebody who is asked once.
@@ -68,7 +77,15 @@ function send({ lookup, authority }: Guard, url: URL, signal: AbortSignal): Prom
       agent: false,
       ...(authority === undefined ? {} : { ca: authority }),
     }
-    httpsRequest(url, options, resolve).on('error', fail).end()
+    httpsRequest(url, options, resolve)
+      // Node tells of a connection that a server takes over by this alone.
+      .on('upgrade', (_answer, socket) => {
+        socket.destroy()
+        fail()
+      })
+      .on('close', fail)
+      .on('error', fail)
+      .end()
   })
 }
 
@@ -82,7 +99,7 @@ async function readText(answer: IncomingMessage): Promise<string> {
       chunks.push(chunk)
     }
   } catch (error) {
-    throw error instanceof Refusal ? error : unavailable(error)
+    throw error instanceof Refusal ? error : unavailable()
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -95,18 +112,15 @@ function readJson(status: number, text: string): unknown {
   } catch {
     // Pages of servers and proxies are told by their status.
   }
-  if (status === 429 || status >= 500) throw new AddressUnavailable(`its server answers with status ${status}`)
+  if (status === 429 || status >= 500) throw unavailable()
   if (status === 404 || status === 410) throw new Refusal('there is no such Lightning address')
-  throw new Refusal(`its server does not answer as LUD-16 says (status ${status})`)
+  throw new Refusal('its server does not answer as LUD-16 says')
 }
 
 function isError(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'status' in value && value.status === 'ERROR'
 }
 
-/** Codes of the system's errors; whatever has none comes from the guard, whose words are for people. */
-function unavailable(error: unknown): AddressUnavailable {
-  const { code, name, message } = error as { code?: unknown; name?: unknown; message?: unknown }
-  const why = typeof code === 'string' ? code : name === 'Error' ? message : name
-  return new AddressUnavailable(`its server does not answer (${String(why)})`)
+function unavailable(): AddressUnavailable {
+  return new AddressUnavailable(noAnswer)
 }

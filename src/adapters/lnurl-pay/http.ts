@@ -1,6 +1,7 @@
 import { decode } from 'bolt11'
 import { z } from 'zod'
-import { fetchJson, type Guard } from './fetch-json.ts'
+import { timeLimit } from '../time-limit.ts'
+import { fetchJson, type Guard, noAnswer } from './fetch-json.ts'
 import type { AddressRequest, LightningAddresses } from './port.ts'
 import { Refusal } from './refusal.ts'
 
@@ -9,8 +10,6 @@ type Options = Guard & {
   now(): number
   /** How long an address may take for everything, in milliseconds. */
   timeoutMs?: number
-  /** Where servers of addresses listen; only tests need another than that of https. */
-  port?: number
 }
 
 const maxReasonCharacters = 120
@@ -59,13 +58,13 @@ export function createLnurlPay(options: Options): LightningAddresses {
 
   return {
     requestInvoice: async (request, signal) => {
-      const timeout = AbortSignal.timeout(timeoutMs)
+      const timeout = timeLimit(timeoutMs)
       try {
         return { status: 'invoice', bolt11: await ask(request, AbortSignal.any([signal, timeout])) }
       } catch (error) {
         if (error instanceof Refusal) return { status: 'refused', reason: error.message }
         // To ask again who is slow would keep others waiting: that is for whoever wants the invoice to decide.
-        if (timeout.aborted && !signal.aborted) return { status: 'refused', reason: 'its server takes too long' }
+        if (timeout.aborted && !signal.aborted) return { status: 'refused', reason: noAnswer }
         throw error
       }
     },

@@ -13,6 +13,15 @@ export class RateUnavailable extends Error {
   override readonly name = 'RateUnavailable'
 }
 
+/** Where a source answers over HTTP. */
+export type HttpSource = {
+  readonly url: string
+  /** Unix seconds. */
+  now(): number
+  /** How long an answer may take, in milliseconds. */
+  readonly timeoutMs?: number
+}
+
 /** Somebody who knows what a bitcoin costs. */
 export interface RateSource {
   /** Short, for logs and receipts. */

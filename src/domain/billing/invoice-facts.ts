@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { hash, ref, time } from '../../protocol/fields.ts'
-import { reject } from '../../rejections.ts'
+import { type Rejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import { type Context, ok } from '../context.ts'
@@ -13,7 +13,7 @@ import { presentInvoice } from './invoices.ts'
 import { expireOrder } from './order-outcomes.ts'
 import { presentOrder } from './orders.ts'
 import { settleInvoice } from './settle.ts'
-import { outcomeUnknown, paymentUnavailable } from './unavailable.ts'
+import { invoiceRefused, outcomeUnknown, paymentUnavailable } from './unavailable.ts'
 import { abandonPlanned, payPlanned } from './wallet-payments.ts'
 
 const receivedMsat = z.int().min(0)
@@ -43,7 +43,7 @@ export const invoiceCreated = defineCommand({
     if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
     if (tx.has(tables.invoicesByHash, [paymentHash])) {
       // A wallet that gives one hash to two invoices could not say which of them was paid.
-      failInvoice(tx, context, invoiceId)
+      failInvoice(tx, context, invoiceId, paymentUnavailable())
       return ok({})
     }
     const open = { ...invoice, status: 'open' as const, bolt11, paymentHash, expiresAt, hold }
@@ -74,11 +74,16 @@ export const invoiceFailed = defineCommand({
   caller: 'service',
   privacy: 'public',
   summary: 'The wallet could not make an invoice.',
-  params: z.strictObject({ jobId: ref, invoiceId: ref }),
+  params: z.strictObject({
+    jobId: ref,
+    invoiceId: ref,
+    /** `refused`: it answers, and does not make this one. */
+    reason: z.enum(['unavailable', 'refused']).default('unavailable'),
+  }),
   result: done,
-  handle: ({ jobId, invoiceId }, tx, context) => {
+  handle: ({ jobId, invoiceId, reason }, tx, context) => {
     completeJob(tx, jobId)
-    failInvoice(tx, context, invoiceId)
+    failInvoice(tx, context, invoiceId, reason === 'refused' ? invoiceRefused() : paymentUnavailable())
     return ok({})
   },
 })
@@ -137,15 +142,15 @@ export const invoiceLookedUp = defineCommand({
 })
 
 /** Ends an invoice that cannot be made; its order holds nothing any more, and its command is answered. */
-function failInvoice(tx: Transactor, context: Context, invoiceId: string): void {
+function failInvoice(tx: Transactor, context: Context, invoiceId: string, answer: Rejection): void {
   const invoice = tx.get(tables.invoices, [invoiceId])
   if (invoice === undefined) throw new Error(`no invoice ${invoiceId} was asked for`)
   const order = tx.get(tables.orders, [invoice.orderId])
   if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'failed' })
   expireOrder(tx, context, invoice.orderId)
-  abandonPlanned(tx, context, invoiceId, 'PAYMENT_UNAVAILABLE')
-  resolvePending(tx, context, order.commandId, paymentUnavailable())
+  abandonPlanned(tx, context, invoiceId, answer.code)
+  resolvePending(tx, context, order.commandId, answer)
 }
 
 function settleByHash(

@@ -1,3 +1,4 @@
+import { type Rejection, reject } from '../../rejections.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import { type Context, deriveRef } from '../context.ts'
@@ -10,6 +11,13 @@ export type Invoice = RowOf<'invoices'>
 export function presentInvoice(invoiceId: string, invoice: Invoice): object {
   const { account: _, createdAt: __, ...shown } = invoice
   return { id: invoiceId, ...shown }
+}
+
+/** Why no invoice may ask for so much; `null`: one may. */
+export function invoiceExcess({ settings }: Context, amountMsat: number): Rejection | null {
+  const { maxInvoiceMsat } = settings.orders
+  if (amountMsat <= maxInvoiceMsat) return null
+  return reject('LIMIT_REACHED', 'this is more than an invoice may ask for', { amountMsat, maxInvoiceMsat })
 }
 
 /** Records that an invoice is wanted and asks the wallet for it. Returns its id. */

@@ -9,7 +9,7 @@ import { list } from '../listing.ts'
 import { schedule } from '../schedule.ts'
 import { applyCoupon } from './coupons.ts'
 import { creditFor, reserveCredit, wholeSatoshis } from './credit.ts'
-import { requestInvoice } from './invoices.ts'
+import { invoiceExcess, requestInvoice } from './invoices.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
 import { fulfilOrder } from './order-outcomes.ts'
 import { findObstacle, itemsOf, type Order, presentOrder } from './orders.ts'
@@ -91,6 +91,8 @@ export function placeOrder(
   const restMsat = totalMsat - creditMsat
   // What is converted seldom comes to whole satoshis; what is paid too much stays on the balance.
   const amountMsat = order.rates.length === 0 ? restMsat : wholeSatoshis(restMsat)
+  const excess = invoiceExcess(context, amountMsat)
+  if (excess !== null) return excess
   const invoiceId = requestInvoice(tx, context, { orderId, amountMsat, description, hold })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)

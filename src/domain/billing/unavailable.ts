@@ -9,3 +9,9 @@ export function outcomeUnknown(who = 'the Lightning wallet'): Rejection {
 export function paymentUnavailable(): Rejection {
   return reject('PAYMENT_UNAVAILABLE', 'the Lightning wallet does not answer; nothing was charged, try again later')
 }
+
+/** The answer when the wallet does not make an invoice that was asked for; nothing is held and nothing has moved. */
+export function invoiceRefused(): Rejection {
+  const message = 'the Lightning wallet does not make this invoice; nothing was charged, another amount may do'
+  return reject('PAYMENT_FAILED', message)
+}

@@ -3,6 +3,7 @@ import { isRejection } from '../../rejections.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import { withdrawInvoice } from '../billing/accept.ts'
+import { invoiceExcess } from '../billing/invoices.ts'
 import { balanceOf, customerAccount } from '../billing/ledger.ts'
 import { endOrder } from '../billing/order-outcomes.ts'
 import { hasEnded, isUnpaid } from '../billing/orders.ts'
@@ -83,6 +84,8 @@ function placeRenewal(
   if (handle === null && balanceOf(tx, customerAccount(owner)) < item.totalMsat) {
     return failed('INSUFFICIENT_BALANCE', 'the balance does not cover the price')
   }
+  const excess = handle === null ? null : invoiceExcess(context, priceMsat)
+  if (excess !== null) return failed(excess.code, excess.message)
   // In the name of the owner, who chose this by that command.
   const theirs: Context = { ...context, author: owner, commandId, mayHold: false }
   const pay = handle === null ? 'balance' : 'invoice'

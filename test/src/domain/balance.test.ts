@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { keyOf, openService, operator, startTime, type TestService } from '../service.ts'
+import { tables } from '../../../src/store/tables.ts'
+import { keyOf, openService, operator, startTime, type TestService, testSettings } from '../service.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -38,10 +39,23 @@ describe('balance.topup', () => {
     expect(balance()).toMatchObject({ balanceMsat: 5_000 })
   })
 
-  it('fails when the wallet does', async () => {
+  it.each([
+    ['failed', 'PAYMENT_UNAVAILABLE', /does not answer/],
+    ['refused', 'PAYMENT_FAILED', /does not make this invoice/],
+  ] as const)('fails when the wallet does: %s', async (outcome, code, message) => {
     const { id } = service.send(alice, 'balance.topup', { amountMsat: 5_000 })
-    await service.walletAnswers('failed')
-    expect(service.resultOf(id, alice)?.body).toMatchObject({ code: 'PAYMENT_UNAVAILABLE' })
+    await service.walletAnswers(outcome)
+    expect(service.resultOf(id, alice)?.body).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it('asks for no more than an invoice may', () => {
+    const { maxInvoiceMsat } = testSettings.orders
+    const most = service.send(alice, 'balance.topup', { amountMsat: maxInvoiceMsat })
+    expect(most.status).toBe('pending')
+    const amountMsat = maxInvoiceMsat + 1
+    const { body } = service.send(alice, 'balance.topup', { amountMsat })
+    expect(body).toMatchObject({ code: 'LIMIT_REACHED', details: { amountMsat, maxInvoiceMsat } })
+    expect(service.environment.reader.range(tables.jobs, [])).toHaveLength(1)
   })
 
   it.each([0, -1, 1.5, 100_000_000_000_001, '5'])('refuses %s at admission', amountMsat => {

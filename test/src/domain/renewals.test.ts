@@ -270,4 +270,13 @@ describe('a name that is renewed by a wallet', () => {
     await toNotice()
     expect(failures()).toMatchObject([{ body: { code: 'LIMIT_REACHED' } }])
   })
+
+  it('costs no more than an invoice may ask for', async () => {
+    const basePriceMsat = testSettings.orders.maxInvoiceMsat
+    service.send(operator, 'domain.set_policy', { domain: 'example.com', basePriceMsat })
+    byWallet({ maxMsat: 2 * basePriceMsat })
+    await toNotice()
+    expect(failures()).toMatchObject([{ body: { code: 'LIMIT_REACHED', reason: expect.stringMatching(/invoice/) } }])
+    expect(orders()).toEqual([])
+  })
 })

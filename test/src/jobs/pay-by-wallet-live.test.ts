@@ -56,7 +56,7 @@ beforeEach(async () => {
     environment,
     appendFact,
     workers: {
-      'create-invoice': createInvoiceWorker(ours.backend, preimageOf),
+      'create-invoice': createInvoiceWorker(ours.backend, preimageOf, { currency: () => 'bcrt', now, report: onError }),
       'look-up-invoice': lookUpInvoiceWorker(ours.backend),
       'settle-hold': settleHoldWorker(ours.backend, preimageOf),
       'cancel-hold': cancelHoldWorker(ours.backend),

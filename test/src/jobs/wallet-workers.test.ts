@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
-import type { CreatedInvoice, LightningBackend } from '../../../src/adapters/lightning/port.ts'
+import { type CreatedInvoice, InvoiceRefused, type LightningBackend } from '../../../src/adapters/lightning/port.ts'
 import { cancelHoldWorker, settleHoldWorker } from '../../../src/jobs/holds.ts'
 import { createInvoiceWorker } from '../../../src/jobs/invoices.ts'
 import { preimagesOf } from '../../../src/jobs/preimages.ts'
+import { parseBolt11 } from '../../../src/protocol/bolt11.ts'
 import { never, requestOf, sha256 } from '../adapters/lightning/invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
 
@@ -32,8 +33,22 @@ const paid = async () => {
 }
 
 describe('having an invoice made', () => {
+  let reports: unknown[]
+  let currency: string
+  const report = (error: unknown) => reports.push(error)
+  beforeEach(() => {
+    reports = []
+    currency = 'bcrt'
+  })
+  const refused = {
+    params: { jobId: job().id, invoiceId, reason: 'refused' },
+    dedupeKey: `invoice:${invoiceId}:failed`,
+  }
   const create = (backend: LightningBackend, changes = {}) =>
-    createInvoiceWorker(backend, preimageOf).attempt(job(changes), never)
+    createInvoiceWorker(backend, preimageOf, { currency: () => currency, now: fixture.now, report }).attempt(
+      job(changes),
+      never,
+    )
 
   it.each([true, false])('with our preimage, its payment waiting if that is wanted: %s', async wanted => {
     const fact = await create(fixture.backend, { hold: wanted })
@@ -73,6 +88,12 @@ describe('having an invoice made', () => {
     expect(await create(away)).toMatchObject({ dedupeKey: `invoice:${invoiceId}:failed` })
   })
 
+  it('is given up at once when the wallet refuses it, which its operator hears', async () => {
+    fixture.refuse()
+    expect(await create(fixture.backend)).toMatchObject(refused)
+    expect(reports).toEqual([expect.any(InvoiceRefused)])
+  })
+
   it.each<[string, (made: CreatedInvoice, other: CreatedInvoice) => CreatedInvoice]>([
     ['another payment hash', made => ({ ...made, paymentHash: '0'.repeat(64) })],
     ['another amount', (made, other) => ({ ...made, bolt11: other.bolt11 })],
@@ -83,7 +104,35 @@ describe('having an invoice made', () => {
       ...fixture.backend,
       createInvoice: async (request, signal) => change(await fixture.backend.createInvoice(request, signal), other),
     }
-    await expect(create(liar)).rejects.toThrow('made another invoice than was asked for')
+    expect(await create(liar)).toMatchObject(refused)
+    expect(String(reports)).toContain('made another invoice than was asked for')
+  })
+
+  it.each([-700, -899, 700])('is not believed when it expires %s seconds later than it was asked to', async seconds => {
+    const createInvoice: LightningBackend['createInvoice'] = (request, signal) =>
+      fixture.backend.createInvoice({ ...request, expirySeconds: request.expirySeconds + seconds }, signal)
+    expect(await create({ ...fixture.backend, createInvoice })).toMatchObject(refused)
+    expect(String(reports)).toContain('expires at another time')
+  })
+
+  it('is not believed when it has expired, or is of another network', async () => {
+    const { bolt11 } = await fixture.backend.createInvoice(requestOf({ amountMsat: 21_500, expirySeconds: 60 }), never)
+    const { paymentHash: hash, expiresAt } = parseBolt11(bolt11) ?? { paymentHash: '', expiresAt: 0 }
+    const createInvoice = async () => ({ bolt11, paymentHash: hash, expiresAt })
+    fixture.advance(61)
+    expect(await create({ ...fixture.backend, createInvoice }, { hold: false, expirySeconds: 60 })).toMatchObject(
+      refused,
+    )
+    currency = 'bc'
+    expect(await create(fixture.backend)).toMatchObject(refused)
+    expect(String(reports)).toMatch(/has expired.*of the network bcrt/)
+  })
+
+  it('is not believed when its payment waits and its preimage is not ours', async () => {
+    const createInvoice: LightningBackend['createInvoice'] = (request, signal) =>
+      fixture.backend.createInvoice({ ...request, preimage: 'cd'.repeat(32) }, signal)
+    expect(await create({ ...fixture.backend, createInvoice })).toMatchObject(refused)
+    expect(String(reports)).toContain('not of our preimage')
   })
 })
 

@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { checkInvoiceRequest } from '../bolt11.ts'
-import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
+import {
+  type CreatedInvoice,
+  InvoiceRefused,
+  type InvoiceRequest,
+  type InvoiceState,
+  LightningUnavailable,
+} from '../port.ts'
 import { hash, msat, type Rpc, refusals, refused } from './rpc.ts'
+
+/** lightning-invoice: anything else, no channel to be paid through, none with room; and parameters that it does not take. */
+const codesAboutInvoices: readonly number[] = [-1, 902, 903, refusals.invalidParameters]
 
 /** Answer of lightning-invoice. */
 const created = z.object({ bolt11: z.string(), payment_hash: hash, expires_at: z.int() })
@@ -46,10 +55,14 @@ export async function createInvoice(rpc: Rpc, request: InvoiceRequest, signal: A
   const answer = await rpc.call('invoice', parameters, created, signal)
   if (answer.status === 'done') {
     const { bolt11, payment_hash: paymentHash, expires_at: expiresAt } = answer.result
+    if (paymentHash !== hashOf(preimage)) throw new LightningUnavailable('the node made an invoice of another preimage')
     return { bolt11, paymentHash, expiresAt }
   }
   if (answer.code === refusals.labelExists) return findInvoice(rpc, label, request, signal)
   if (answer.code === refusals.preimageExists) throw usedBefore()
+  if (codesAboutInvoices.includes(answer.code)) {
+    throw new InvoiceRefused(`the node refuses the invoice with code ${answer.code}`)
+  }
   throw refused('invoice', answer.code)
 }
 
@@ -101,7 +114,7 @@ async function findInvoice(
   if (found === undefined) throw new LightningUnavailable('the node had the invoice, and has it no more')
   const { bolt11, payment_hash: paymentHash, expires_at: expiresAt, description = '' } = found
   const isSame =
-    paymentHash === createHash('sha256').update(Buffer.from(request.preimage, 'hex')).digest('hex') &&
+    paymentHash === hashOf(request.preimage) &&
     found.amount_msat === request.amountMsat &&
     description === request.description &&
     expiresAt - timestampOf(bolt11) === request.expirySeconds
@@ -114,6 +127,10 @@ function timestampOf(bolt11: string): number {
   const alphabet = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
   const start = bolt11.lastIndexOf('1') + 1
   return [...bolt11.slice(start, start + 7)].reduce((sum, letter) => sum * 32 + alphabet.indexOf(letter), 0)
+}
+
+function hashOf(preimage: string): string {
+  return createHash('sha256').update(Buffer.from(preimage, 'hex')).digest('hex')
 }
 
 function usedBefore(): Error {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { timeLimit } from '../../time-limit.ts'
 import type { IncomingPayment } from '../port.ts'
-import { timeLimit } from '../time-limit.ts'
 import { hash, msat, type Rpc, refusals, refused } from './rpc.ts'
 
 /** Answer of lightning-waitanyinvoice: the next paid invoice, in the order of its index. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { LightningUnavailable } from '../port.ts'
+import { InvoiceRefused, LightningUnavailable } from '../port.ts'
 import { createFaults, type Fault, type Faults } from './faults.ts'
 
 /** How the wallet's calls are answered: as it was told to fail, until it is closed. */
@@ -9,7 +9,7 @@ export type Calls = {
   checkOpen(): void
   /** Gives no answer until the signal aborts, the wallet closes or the time for answers is over. */
   silence(signal: AbortSignal): Promise<void>
-  /** Does what was asked unless it was told to fail. Throws `LightningUnavailable` then. */
+  /** Does what was asked unless it was told to fail. Throws `LightningUnavailable` or `InvoiceRefused` then. */
   run<T>(name: Fault['call'] | 'check', signal: AbortSignal, act: () => Promise<T>): Promise<T>
   /** Says whether it was open. */
   close(): boolean
@@ -34,7 +34,11 @@ export function createCalls(timeoutMs: number): Calls {
       checkOpen()
       if (signal.aborted) throw new LightningUnavailable('the call was given up before it began')
       const fault = faults.take(name)
-      if (fault === 'unavailable') throw new LightningUnavailable('the development wallet was told to be unavailable')
+      if (fault === 'refused' && name === 'create') {
+        throw new InvoiceRefused('the development wallet was told to refuse the invoice')
+      }
+      if (fault === 'unavailable' || fault === 'refused')
+        throw new LightningUnavailable('the development wallet was told to be unavailable')
       if (fault === 'timeout') {
         await silence(signal)
         throw new LightningUnavailable('the development wallet was told to give no answer')

@@ -3,9 +3,9 @@ export const faultCalls = ['create', 'lookup', 'stream', 'pay', 'hold', 'all'] a
 
 /**
  * How: `unavailable` refuses at once, `timeout` does nothing and never answers, `drop-after` does what was asked but
- * loses the answer. A stream that drops loses the connection on the next settlement it should deliver.
+ * loses the answer, `refused` says no to the invoice that was asked for, and is like `unavailable` for other calls. A stream that drops loses the connection on the next settlement it should deliver.
  */
-export const faultModes = ['unavailable', 'timeout', 'drop-after'] as const
+export const faultModes = ['unavailable', 'timeout', 'drop-after', 'refused'] as const
 
 export type FaultMode = (typeof faultModes)[number]
 

@@ -38,7 +38,7 @@ export async function* streamIncoming(
       throw new LightningUnavailable('the development wallet was told to fall silent')
     }
     const payment = next()
-    if (fault === 'unavailable' || (fault === 'drop-after' && payment !== undefined)) {
+    if (fault === 'unavailable' || fault === 'refused' || (fault === 'drop-after' && payment !== undefined)) {
       calls.faults.take('stream')
       throw new LightningUnavailable('the development wallet was told to lose the connection')
     }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ask, type HttpAnswer, type HttpRequest, type HttpTarget, readAnswer } from '../http-client.ts'
-import { LightningUnavailable } from '../port.ts'
+import { InvoiceRefused, LightningUnavailable } from '../port.ts'
 
 /** One line of a wallet's history: coming in if the amount is above zero, else going out. Amounts in msat, times in Unix seconds. */
 export type Payment = z.output<typeof payment>
@@ -9,6 +9,7 @@ export type Payment = z.output<typeof payment>
 export type LnbitsApi = {
   /** Only an admin key's holder is told the wallet's id. */
   wallet(signal: AbortSignal, key?: 'admin'): Promise<{ balanceMsat: number; isAdmin: boolean }>
+  /** Throws `InvoiceRefused`, too. */
   createInvoice(body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Payment>
   /** `null` when this wallet has no such payment. `live` is what LNbits' funding source says of a pending one now. */
   payment(hash: string, signal: AbortSignal): Promise<{ payment: Payment; live: string | null } | null>
@@ -81,8 +82,11 @@ export function createLnbitsApi({ url, invoiceKey, adminKey }: Options): LnbitsA
       const { balance, id } = readAnswer(wallet, bodyOf(answer))
       return { balanceMsat: balance, isAdmin: id != null }
     },
-    createInvoice: async (json, signal) =>
-      readAnswer(payment, bodyOf(await read({ method: 'POST', path: '/api/v1/payments', json }, signal))),
+    createInvoice: async (json, signal) => {
+      const answer = await read({ method: 'POST', path: '/api/v1/payments', json }, signal)
+      if (isRefusedInvoice(answer)) throw new InvoiceRefused(`LNbits refuses the invoice (status ${answer.status})`)
+      return readAnswer(payment, bodyOf(answer))
+    },
     payment: async (hash, signal) => {
       const answer = await read({ method: 'GET', path: `/api/v1/payments/${hash}` }, signal)
       // A proxy answers 404, too: only LNbits' own words say that there is no such payment.
@@ -109,6 +113,15 @@ export function createLnbitsApi({ url, invoiceKey, adminKey }: Options): LnbitsA
       return { refused: typeof detail === 'string' ? detail : '', status: answer.status === 400 ? 'failed' : status }
     },
   }
+}
+
+/**
+ * LNbits, exceptions.py: 400 for what it cannot read, 520 for an invoice that it does not make, whose status says whether
+ * that is final: a limit is `failed`, a funding source out of reach `pending`.
+ */
+function isRefusedInvoice({ status, body }: HttpAnswer): boolean {
+  if (status === 400) return readAnswer(refusal, body).detail !== undefined
+  return status === 520 && readAnswer(refusal, body).status === 'failed'
 }
 
 function bodyOf({ status, body }: HttpAnswer): string {

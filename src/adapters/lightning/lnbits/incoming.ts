@@ -1,5 +1,5 @@
+import { timeLimit } from '../../time-limit.ts'
 import type { IncomingPayment } from '../port.ts'
-import { timeLimit } from '../time-limit.ts'
 import type { LnbitsApi, Payment } from './api.ts'
 import { fromTheFirst, markOf, type Progress, readCursor, writeCursor } from './cursor.ts'
 import { arrivalOf } from './invoices.ts'

@@ -1,5 +1,5 @@
+import { timeLimit } from '../../time-limit.ts'
 import { LightningUnavailable } from '../port.ts'
-import { timeLimit } from '../time-limit.ts'
 import type { LndConnection } from './connection.ts'
 import { type Invoice, infoSchema, invoiceSchema } from './messages.ts'
 import { troubleOf, unexpected } from './refusals.ts'

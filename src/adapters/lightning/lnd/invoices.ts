@@ -4,7 +4,7 @@ import { checkInvoiceRequest, isHash } from '../bolt11.ts'
 import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
 import type { LndConnection } from './connection.ts'
 import { base64, type Invoice, invoiceSchema } from './messages.ts'
-import { isDuplicateInvoice, isUnknownInvoice, unexpected } from './refusals.ts'
+import { isDuplicateInvoice, isUnknownInvoice, refusedInvoice, unexpected } from './refusals.ts'
 
 type Source = {
   readonly connection: LndConnection
@@ -38,7 +38,7 @@ export async function findInvoice(
 /**
  * Makes an invoice of the request's own preimage, or of its hash alone when its payment shall be held (LND REST,
  * addinvoice and addholdinvoice). LND refuses a second invoice of the same hash, so whatever it answered, the invoice that
- * it has is the one: it is looked up, which also tells when it expires. Throws `LightningUnavailable`, and an Error when
+ * it has is the one: it is looked up, which also tells when it expires. Throws what the port says, and an Error when
  * what it has was another request's.
  */
 export async function createInvoice(
@@ -59,7 +59,7 @@ export async function createInvoice(
   }
   const path = hold ? '/v2/invoices/hodl' : '/v1/invoices'
   const said = await connection.call(anything, { method: 'POST', path, json }, signal)
-  if ('refusal' in said && !isDuplicateInvoice(said.refusal)) throw unexpected(said.refusal)
+  if ('refusal' in said && !isDuplicateInvoice(said.refusal)) throw refusedInvoice(said.refusal)
   const invoice = await findInvoice(connection, paymentHash, signal)
   if (invoice === null) throw new LightningUnavailable('lnd does not know the invoice that it made')
   if (!isOfRequest(invoice, request)) {

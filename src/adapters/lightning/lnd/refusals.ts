@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LightningUnavailable } from '../port.ts'
+import { InvoiceRefused, LightningUnavailable } from '../port.ts'
 
 /** An error that LND itself answers with: a gRPC status (google.rpc.Status), in JSON. */
 export const refusalSchema = z.object({ code: z.int(), message: z.string() })
@@ -42,6 +42,15 @@ export function unexpected(refusal: Refusal): LightningUnavailable {
     case null:
       return new LightningUnavailable(`lnd refuses (code ${refusal.code})`)
   }
+}
+
+/** gRPC: unknown, invalid argument, failed precondition, out of range. */
+const codesAboutInvoices: readonly number[] = [2, 3, 9, 11]
+
+/** What LND says instead of making an invoice. */
+export function refusedInvoice(refusal: Refusal): InvoiceRefused | LightningUnavailable {
+  const isAboutInvoice = codesAboutInvoices.includes(refusal.code) && troubleOf(refusal) === null
+  return isAboutInvoice ? new InvoiceRefused(`lnd refuses the invoice (code ${refusal.code})`) : unexpected(refusal)
 }
 
 /** LND does not know the invoice; by the text, since a path that does not exist has the same code. */

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { readInvoice } from '../bolt11.ts'
-import { type CreatedInvoice, type InvoiceRequest, LightningUnavailable } from '../port.ts'
-import { resultOf } from './answer.ts'
+import { type CreatedInvoice, InvoiceRefused, type InvoiceRequest, LightningUnavailable } from '../port.ts'
+import { type ErrorCode, resultOf } from './answer.ts'
 import { type Ask, keyOf, listIncoming, lookUp, type Transaction } from './transactions.ts'
 import { createTurns } from './turns.ts'
 
 /** Makes invoices, one for each idempotency key. */
 export type Invoices = {
-  /** Throws `LightningUnavailable`, a RangeError for a key that is too long, an Error for one that was used otherwise. */
+  /** Throws what the port says, a RangeError for a key that is too long, an Error for one that was used otherwise. */
   create(request: InvoiceRequest, ask: Ask, signal: AbortSignal): Promise<CreatedInvoice>
 }
 
@@ -28,6 +28,9 @@ const maxMetadataCharacters = 4_096
 const maxKnown = 10_000
 /** By how much the wallet's clock may differ from ours. */
 const maxSkewSeconds = 600
+
+/** NIP-47 has no code for an amount that a wallet does not take: Alby Hub says INTERNAL, others what they like. */
+const refusalCodes: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'OTHER', 'QUOTA_EXCEEDED', 'RESTRICTED'])
 
 const madeSchema = z.object({ invoice: z.string(), payment_hash: z.string() })
 
@@ -103,6 +106,9 @@ export function createInvoices({ askInBackground, now, historySeconds }: Options
       ? await ask('make_hold_invoice', { ...fields, payment_hash: hashOf(preimage) })
       : await ask('make_invoice', { ...fields, metadata: metadataOf(request) })
     if (hold && !answer.ok && answer.code === 'NOT_IMPLEMENTED') throw cannotHold()
+    if (!answer.ok && refusalCodes.has(answer.code)) {
+      throw new InvoiceRefused(`the wallet refuses the invoice (${answer.code})`)
+    }
     const invoice = invoiceOf(resultOf(madeSchema, answer))
     if (invoice === null || (hold && invoice.paymentHash !== hashOf(preimage))) {
       throw new LightningUnavailable('the wallet answers with something other than the invoice that was asked for')

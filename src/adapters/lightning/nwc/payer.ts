@@ -2,7 +2,7 @@ import { LightningUnavailable } from '../port.ts'
 import type { Answer, ErrorCode } from './answer.ts'
 import { keysOf } from './envelope.ts'
 import { createBackoff, defaultPace, type Pace } from './pace.ts'
-import type { Connect } from './relay-connection.ts'
+import type { Budget, Connect } from './relay-connection.ts'
 import { openSession } from './session.ts'
 import { lookUp } from './transactions.ts'
 import { parseNwcUri } from './uri.ts'
@@ -28,6 +28,8 @@ export type PayingWallet = {
 
 /** Errors that say nothing of the payment: Alby Hub says INTERNAL for those that failed, timed out and were made before. */
 const unclear: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'NOT_FOUND', 'OTHER'])
+/** A payment and its look-ups take a few messages, each of some thousand characters. */
+const strangersBudget: Budget = { bytes: 256 * 1_024, messages: 200 }
 const unknown: WalletWord = { status: 'unknown' }
 
 /** Opens a wallet to pay with; connects when it is told to. `null`: the URI is none. Its text is in no error. */
@@ -37,14 +39,17 @@ export function openPayingWallet(options: {
   readonly now: () => number
   /** Opens websockets, and refuses addresses that a stranger may not have us connect to. */
   readonly connect: Connect
+  /** What a relay may send; a payment takes a few messages. */
+  readonly budget?: Budget
   readonly pace?: Partial<Pace>
 }): PayingWallet | null {
-  const { uri, now, connect } = options
+  const { uri, now, connect, budget = strangersBudget } = options
   const read = parseNwcUri(uri)
   if (read === null) return null
   const pace = { ...defaultPace, ...options.pace }
   const relays = read.relays.map(url => ({ url, backoff: createBackoff(pace) }))
-  const session = openSession({ keys: keysOf(read), relays, info: createWalletInfo(), pace, connect, now }, false)
+  const wallet = { keys: keysOf(read), relays, info: createWalletInfo(), pace, connect, budget, now }
+  const session = openSession(wallet, false)
 
   const find = async (paymentHash: string, signal: AbortSignal): Promise<'paid' | 'failed' | 'unknown'> => {
     const row = await lookUp((method, params) => session.request(method, params, signal), paymentHash)

@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net'
 import type { VerifiedEvent } from 'nostr-tools/pure'
-import { WebSocket } from 'ws'
+import { type RawData, WebSocket } from 'ws'
 import { LightningUnavailable } from '../port.ts'
 
 /** Opens a websocket; throws or fails by itself when the URL is not to be connected to. */
@@ -22,6 +22,8 @@ type Options = {
   readonly filters: readonly object[]
   readonly subscribeMs: number
   readonly pingMs: number
+  /** Without one it may send for ever. */
+  readonly budget?: Budget | undefined
   /** Answers the relay's challenge (NIP-42). */
   authenticate(challenge: string): VerifiedEvent
   /** An event of the subscription, as it came; says whether the relay may go on. */
@@ -36,16 +38,19 @@ const maxMessageBytes = 131_072
 const maxUnanswered = 256
 const subscription = 'nwc'
 
+/** What a relay may send on one connection, which ends when it sends more. */
+export type Budget = { readonly bytes: number; readonly messages: number }
+
 /** How `ws` is used by default: bounded, without redirects and compression (what is small packed may be large unpacked). */
-export function openWebSocket(url: string, lookup?: LookupFunction): WebSocket {
-  const bounds = { maxPayload: maxMessageBytes, handshakeTimeout: 10_000 }
+export function openWebSocket(url: string, lookup?: LookupFunction, maxPayload = maxMessageBytes): WebSocket {
+  const bounds = { maxPayload, handshakeTimeout: 10_000 }
   const resolving = lookup === undefined ? {} : { lookup }
   return new WebSocket(url, { ...bounds, ...resolving, followRedirects: false, perMessageDeflate: false })
 }
 
 /** Connects and subscribes, authenticating when the relay asks. The relay is trusted with nothing. */
 export function openRelay(options: Options): RelayConnection {
-  const { url, connect, filters, subscribeMs, pingMs } = options
+  const { url, connect, filters, subscribeMs, pingMs, budget } = options
   const unanswered = new Map<string, VerifiedEvent>()
   let auth: { id: string; isDone: boolean } | null = null
   let isSubscribed = false
@@ -99,6 +104,16 @@ export function openRelay(options: Options): RelayConnection {
     if (isTaken !== true) options.onRefused(event.id)
   }
 
+  let left = budget
+  /** Whether a message may be looked at: what came before a connection's end is still handed over after it. */
+  const spend = (bytes: number): boolean => {
+    if (left === undefined) return true
+    left = { bytes: left.bytes - bytes, messages: left.messages - 1 }
+    if (left.bytes >= 0 && left.messages >= 0) return true
+    socket.terminate()
+    return false
+  }
+
   const onMessage = (message: readonly unknown[]) => {
     const [verb, first, second, third] = message
     if (verb === 'EVENT' && first === subscription && !options.onEvent(second)) socket.terminate()
@@ -118,9 +133,13 @@ export function openRelay(options: Options): RelayConnection {
   socket.on('open', subscribe)
   socket.on('pong', () => {
     isAlive = true
+    spend(0)
   })
+  // It is answered by `ws` itself.
+  socket.on('ping', () => spend(0))
   socket.on('message', (data, isBinary) => {
     isAlive = true
+    if (!spend(sizeOf(data))) return
     const text = isBinary ? '' : String(data)
     const message = text.length > maxMessageBytes ? null : readMessage(text)
     // What is no message of NIP-01 comes from something that is no relay.
@@ -146,6 +165,11 @@ export function openRelay(options: Options): RelayConnection {
     },
     close: () => socket.terminate(),
   }
+}
+
+function sizeOf(data: RawData): number {
+  if (Array.isArray(data)) return data.reduce((sum, part) => sum + part.length, 0)
+  return data.byteLength
 }
 
 function asksForAuth(reason: unknown): boolean {

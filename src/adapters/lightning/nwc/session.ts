@@ -3,7 +3,7 @@ import { onAbort, unlessAborted } from './aborting.ts'
 import { type Answer, readResponse } from './answer.ts'
 import { hasTag, isGenuine, type Keys, kinds, type ReadEvent, readEvent, signAuth, signRequest } from './envelope.ts'
 import type { Backoff, Pace } from './pace.ts'
-import { type Connect, openRelay, type RelayConnection } from './relay-connection.ts'
+import { type Budget, type Connect, openRelay, type RelayConnection } from './relay-connection.ts'
 import { readNotification, type WalletInfo } from './wallet-info.ts'
 
 /** Connections to all relays of a wallet, opened when they are needed. One that hears notifications closes with the last. */
@@ -27,6 +27,8 @@ export type Wallet = {
   readonly info: WalletInfo
   readonly pace: Pace
   readonly connect: Connect
+  /** Of each connection to a relay; without one a relay may send for ever. */
+  readonly budget?: Budget
   /** Unix seconds. */
   now(): number
 }
@@ -108,6 +110,7 @@ export function openSession(wallet: Wallet, hearsNotifications: boolean): Sessio
       filters,
       subscribeMs: pace.subscribeMs,
       pingMs: pace.pingMs,
+      budget: wallet.budget,
       authenticate: challenge => signAuth(keys, link.url, challenge, wallet.now()),
       onEvent: onEvent(link),
       onRefused: id => waiting.get(id)?.lose(link),

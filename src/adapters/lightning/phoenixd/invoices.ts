@@ -1,8 +1,15 @@
 import { z } from 'zod'
 import { checkInvoiceRequest } from '../bolt11.ts'
-import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
+import { readAnswer } from '../http-client.ts'
+import {
+  type CreatedInvoice,
+  InvoiceRefused,
+  type InvoiceRequest,
+  type InvoiceState,
+  LightningUnavailable,
+} from '../port.ts'
 import type { Turns } from '../turns.ts'
-import { type Api, hash, instant } from './api.ts'
+import { type Api, hash, instant, refused } from './api.ts'
 import { arrivalOf, incomingPayment } from './arrivals.ts'
 import { decodeInvoice } from './decoding.ts'
 
@@ -32,7 +39,11 @@ export async function createInvoice(
     let bolt11 = await findInvoice(api, externalId, signal)
     if (bolt11 === null) {
       const form = { ...formOf(request), externalId }
-      await api.read({ method: 'POST', path: '/createinvoice', form }, created, signal)
+      const { status, body } = await api.send({ method: 'POST', path: '/createinvoice', form }, signal)
+      // What it will not write it says with 400 (phoenixd, Api.kt).
+      if (status === 400) throw new InvoiceRefused('phoenixd refuses the invoice')
+      if (status !== 200) throw refused(status)
+      readAnswer(created, body)
       bolt11 = await findInvoice(api, externalId, signal)
     }
     if (bolt11 === null) throw new LightningUnavailable('phoenixd does not list the invoice that it made')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { timeLimit } from '../../time-limit.ts'
 import type { IncomingPayment } from '../port.ts'
-import { timeLimit } from '../time-limit.ts'
 import type { Api } from './api.ts'
 import { arrivalOf, incomingPayment, type Received } from './arrivals.ts'
 import { openBell } from './bell.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { timeLimit } from '../../time-limit.ts'
 import type { IncomingPayment } from '../port.ts'
-import { timeLimit } from '../time-limit.ts'
 import { pageSize, type Receive, type StrikeApi } from './api.ts'
 import { markOf, readCursor, writeCursor } from './cursor.ts'
 import { arrivalOf } from './invoices.ts'

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { checkInvoiceRequest, isHash, readInvoice } from '../bolt11.ts'
-import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
+import {
+  type CreatedInvoice,
+  InvoiceRefused,
+  type InvoiceRequest,
+  type InvoiceState,
+  LightningUnavailable,
+} from '../port.ts'
 import { type Receive, type ReceiveRequest, type StrikeApi, unavailable } from './api.ts'
 import { btcOf, msatOf } from './money.ts'
 import type { Register } from './register.ts'
@@ -55,8 +61,10 @@ async function make(api: StrikeApi, request: InvoiceRequest, signal: AbortSignal
     expiryInSeconds: expirySeconds,
   }
   const made = await api.createReceiveRequest({ bolt11, targetCurrency: 'BTC' }, signal)
-  if ('refused' in made) throw unavailable(made)
-  return made
+  if (!('refused' in made)) return made
+  // That there is no such call is not about the invoice.
+  if (made.refused === 'NOT_FOUND') throw unavailable(made)
+  throw new InvoiceRefused(`Strike refuses the invoice (${made.refused})`)
 }
 
 /** The state of one of the account's invoices. */

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { CircuitOpen, withCircuitBreaker } from '../../../../src/adapters/lightning/circuit-breaker.ts'
-import { type LightningBackend, LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
+import { InvoiceRefused, type LightningBackend, LightningUnavailable } from '../../../../src/adapters/lightning/port.ts'
 import { silentBackend } from '../../jobs/silent-backend.ts'
-import { never } from './invoice-request.ts'
+import { never, requestOf } from './invoice-request.ts'
 
 let isAway: boolean
 let calls: number
@@ -90,6 +90,18 @@ describe('a backend that does not answer', () => {
 it('says nothing of bugs: they are no sign of a backend that is away', async () => {
   const broken = withCircuitBreaker(silentBackend('test'), { nowMs: () => 0, changed: isOpen => changes.push(isOpen) })
   for (let time = 0; time < 10; time++) await expect(broken.balanceMsat(never)).rejects.toThrow('not asked for')
+  expect(changes).toEqual([])
+})
+
+it('does not take a backend that refuses invoices for one that is away', async () => {
+  const createInvoice = () => Promise.reject(new InvoiceRefused('too much'))
+  const refusing = withCircuitBreaker(
+    { ...silentBackend('test'), createInvoice, balanceMsat: backend.balanceMsat },
+    { nowMs: () => nowMs, changed: isOpen => changes.push(isOpen) },
+  )
+  for (let time = 0; time < 20; time++) {
+    await expect(refusing.createInvoice(requestOf(), never)).rejects.toThrow(InvoiceRefused)
+  }
   expect(changes).toEqual([])
 })
 

@@ -3,6 +3,7 @@ import { decode as recover } from 'bolt11'
 import { decode } from 'light-bolt11-decoder'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
+  InvoiceRefused,
   type InvoiceRequest,
   type LightningBackend,
   LightningUnavailable,
@@ -27,6 +28,8 @@ export type LightningFixture = {
   pay(bolt11: string, options?: { receivedMsat?: number; late?: boolean }): Promise<void>
   /** The next call fails: before anything has happened, or with its answer lost. */
   fail(call: 'create' | 'lookup' | 'stream' | 'pay' | 'hold', mode: 'unavailable' | 'drop-after'): void
+  /** The next invoice that is asked for is refused. */
+  refuse(): void
   /** An invoice of somebody outside, and what becomes of a payment to it. */
   outsideInvoice(wanted: {
     amountMsat: number
@@ -207,6 +210,12 @@ export function describeLightningContract(
         const retried = await create()
         expect(retried.expiresAt).toBe(askedAt + request.expirySeconds)
         expect(await create()).toEqual(retried)
+      })
+
+      given('faults')?.('never for what the wallet refuses, which is not to be out of reach', async () => {
+        fixture.refuse()
+        await expect(create()).rejects.toThrow(InvoiceRefused)
+        expect((await create()).expiresAt).toBe(fixture.now() + request.expirySeconds)
       })
 
       it.each([

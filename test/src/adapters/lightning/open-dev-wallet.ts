@@ -37,6 +37,7 @@ export async function openDevWallet(): Promise<DevWalletFixture> {
       if (outcome.status === 'refused') throw new Error(`not paid: ${outcome.reason}`)
     },
     fail: (call, mode) => wallet.fault({ call, mode }),
+    refuse: () => wallet.fault({ call: 'create', mode: 'refused' }),
     outsideInvoice: wanted => wallet.outsideInvoice(wanted),
     decide: async (paymentHash, status) => {
       if (!(await wallet.decide(paymentHash, status))) throw new Error('there is no such payment under way')

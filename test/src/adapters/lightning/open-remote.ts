@@ -33,6 +33,7 @@ export async function openRemote(
     outsideInvoice: world.outsideInvoice,
     decide: world.decide,
     fail: server.fail,
+    refuse: world.refuse,
     reopen: async () => {
       await backend.close()
       backend = await server.connect()

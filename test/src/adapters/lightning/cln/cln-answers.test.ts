@@ -26,7 +26,7 @@ const senseless: [string, Reply][] = [
   ['an error without a code', { status: 500, json: { message: `no such rune: ${runes.all}` } }],
   ['an error with a text for a code', { status: 500, json: { code: '900', message: '' } }],
   ['an error of the server', { status: 500, text: 'Internal Server Error' }],
-  ['an error that nobody knows', { status: 500, json: { code: -1, message: `about ${runes.all}` } }],
+  ['an error that nobody knows', { status: 500, json: { code: -99, message: `about ${runes.all}` } }],
   [
     'a redirect',
     { stream: response => void response.writeHead(307, { location: '/v1/getinfo', 'content-length': 0 }).end() },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import { never } from '../invoice-request.ts'
+import { unlessRefused } from '../unless-refused.ts'
 
 /** What a method of the node answers. */
 export type RpcReply = { readonly result: object } | { readonly error: { code: number; message: string } }
@@ -105,10 +106,9 @@ export function createClnNode(wallet: DevWallet, now: () => number): ClnNode {
     const amountMsat = Number(asked.amount_msat)
     const description = String(asked.description)
     const expirySeconds = Number(asked.expiry ?? 604_800)
-    const made = await wallet.createInvoice(
-      { idempotencyKey: label, preimage, amountMsat, description, expirySeconds },
-      never,
-    )
+    const request = { idempotencyKey: label, preimage, amountMsat, description, expirySeconds }
+    const made = await wallet.createInvoice(request, never).catch(unlessRefused)
+    if (made === 'refused') return fail(-1, 'cannot make this invoice')
     const index = invoices.size + 1
     invoices.set(label, { label, ...made, amountMsat, description, index })
     const { bolt11, paymentHash: payment_hash, expiresAt: expires_at } = made

@@ -6,6 +6,7 @@ import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet
 import { createLnbitsBackend } from '../../../../../src/adapters/lightning/lnbits/backend.ts'
 import { type Call, type LocalServer, type Reply, startLocalServer } from '../local-server.ts'
 import type { BackendServer } from '../open-remote.ts'
+import { unlessRefused } from '../unless-refused.ts'
 import { isoOf, type Line, liveStatusOf, pageOf, updatePending } from './history.ts'
 
 export const invoiceKey = '1a'.repeat(16)
@@ -84,17 +85,20 @@ export async function startLnbits(node: DevWallet, now: () => number): Promise<L
   const createInvoice = async (asked: z.output<typeof body>): Promise<Reply> => {
     if (!(asked.amount > 0)) return errorOf(520, 'Amountless invoices not supported.', 'failed')
     const memo = asked.description_hash ? '' : (asked.memo ?? '') || siteTitle
-    const made = await node.createInvoice(
-      {
-        idempotencyKey: randomUUID(),
-        preimage: randomBytes(32).toString('hex'),
-        amountMsat: Math.trunc(asked.amount) * 1_000,
-        description: memo,
-        ...(asked.description_hash ? { descriptionHash: asked.description_hash } : {}),
-        expirySeconds: asked.expiry || 3_600,
-      },
-      never,
-    )
+    const made = await node
+      .createInvoice(
+        {
+          idempotencyKey: randomUUID(),
+          preimage: randomBytes(32).toString('hex'),
+          amountMsat: Math.trunc(asked.amount) * 1_000,
+          description: memo,
+          ...(asked.description_hash ? { descriptionHash: asked.description_hash } : {}),
+          expirySeconds: asked.expiry || 3_600,
+        },
+        never,
+      )
+      .catch(unlessRefused)
+    if (made === 'refused') return errorOf(520, 'Invoice amount 10 sats is too high. Max allowed: 1 sats.', 'failed')
     const amount = Math.trunc(asked.amount) * 1_000
     return { status: 201, json: addLine({ bolt11: made.bolt11, amount, fee: 0, memo, extra: asked.extra ?? {} }) }
   }

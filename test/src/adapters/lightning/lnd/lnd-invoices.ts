@@ -133,6 +133,7 @@ export function openInvoiceBook(node: DevWallet, now: () => number): InvoiceBook
       if (made !== undefined) return made.then(() => null)
       const row = make(wanted)
       making.set(wanted.paymentHash, row)
+      row.catch(() => making.delete(wanted.paymentHash))
       return row
     },
     message: async paymentHash => {

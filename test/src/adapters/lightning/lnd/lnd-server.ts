@@ -3,6 +3,7 @@ import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet
 import type { LightningFixture } from '../contract.ts'
 import { never, sha256 } from '../invoice-request.ts'
 import { type Call, type LocalServer, type Reply, startLocalServer } from '../local-server.ts'
+import { unlessRefused } from '../unless-refused.ts'
 import { type InvoiceMessage, openInvoiceBook } from './lnd-invoices.ts'
 import { openPaymentBook } from './lnd-payments.ts'
 import { base64, hexOfPath, refuse, refuseStream } from './lnd-replies.ts'
@@ -73,15 +74,18 @@ export async function startLndServer(
       expiry,
       private: isPrivate,
     } = wanted
-    const row = await invoices.add({
-      paymentHash,
-      hold,
-      memo,
-      descriptionHash,
-      valueMsat: value_msat,
-      expiry,
-      private: isPrivate,
-    })
+    const row = await invoices
+      .add({
+        paymentHash,
+        hold,
+        memo,
+        descriptionHash,
+        valueMsat: value_msat,
+        expiry,
+        private: isPrivate,
+      })
+      .catch(unlessRefused)
+    if (row === 'refused') return refuse(2, 'payment of 1 BTC is too large, max payment allowed is 0.04294967 BTC')
     if (row === null) return refuse(2, 'invoice with payment hash already exists')
     const made = { payment_request: row.bolt11, add_index: String(row.addIndex), payment_addr: base64('00'.repeat(32)) }
     return { status: 200, json: hold ? made : { r_hash: base64(paymentHash), ...made } }

@@ -5,6 +5,7 @@ import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet
 import { feeMsatOf } from '../../../../../src/adapters/lightning/phoenixd/payments.ts'
 import { never, sha256 } from '../invoice-request.ts'
 import type { Reply } from '../local-server.ts'
+import { unlessRefused } from '../unless-refused.ts'
 
 type Invoice = {
   readonly bolt11: string
@@ -103,7 +104,9 @@ export function createPhoenixdNode(wallet: DevWallet, now: () => number, tell: (
     const expirySeconds = Number(form.get('expirySeconds') ?? 3_600)
     const asked = { idempotencyKey: preimage, preimage, amountMsat: amountSat * 1_000, expirySeconds }
     const hashed = descriptionHash === null ? {} : { descriptionHash }
-    const made = await wallet.createInvoice({ ...asked, description: description ?? '', ...hashed }, never)
+    const request = { ...asked, description: description ?? '', ...hashed }
+    const made = await wallet.createInvoice(request, never).catch(unlessRefused)
+    if (made === 'refused') return badRequest('Request parameter amountSat is too high')
     const { bolt11, paymentHash } = made
     const createdAt = nextMs(now())
     const externalId = form.get('externalId')

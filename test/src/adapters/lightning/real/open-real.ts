@@ -57,6 +57,7 @@ export async function openReal(pair: Pair, progress: Progress): Promise<Lightnin
     advance: seconds => wait(Math.min(seconds, maxWaitSeconds)),
     pay: bolt11 => paying.pay(backend.real, bolt11),
     fail: () => cannot('fail'),
+    refuse: () => cannot('refuse'),
     outsideInvoice: async ({ amountMsat, expirySeconds = 600, fate = 'paid' }) => {
       if (fate === 'failed') return nobodysInvoice({ prefix, amountMsat, timestamp: now(), expirySeconds })
       const { resolutionMsat } = payerCapabilities

@@ -5,6 +5,7 @@ import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet
 import { createStrikeBackend } from '../../../../../src/adapters/lightning/strike/backend.ts'
 import { type Call, type LocalServer, type Reply, type ServerFault, startLocalServer } from '../local-server.ts'
 import type { BackendServer } from '../open-remote.ts'
+import { unlessRefused } from '../unless-refused.ts'
 
 export const apiKey = 'ab'.repeat(32).toUpperCase()
 
@@ -88,17 +89,20 @@ export async function startStrike(node: DevWallet, now: () => number): Promise<S
     const asked = requestBody.safeParse(body)
     if (!asked.success) return errorOf(400, 'INVALID_DATA')
     const { amount, description, descriptionHash, expiryInSeconds } = asked.data.bolt11
-    const made = await node.createInvoice(
-      {
-        idempotencyKey: randomUUID(),
-        preimage: randomBytes(32).toString('hex'),
-        amountMsat: Number(amount.amount.replace('.', '')) * 1_000,
-        description: description ?? '',
-        ...(descriptionHash === undefined ? {} : { descriptionHash }),
-        expirySeconds: expiryInSeconds,
-      },
-      never,
-    )
+    const made = await node
+      .createInvoice(
+        {
+          idempotencyKey: randomUUID(),
+          preimage: randomBytes(32).toString('hex'),
+          amountMsat: Number(amount.amount.replace('.', '')) * 1_000,
+          description: description ?? '',
+          ...(descriptionHash === undefined ? {} : { descriptionHash }),
+          expirySeconds: expiryInSeconds,
+        },
+        never,
+      )
+      .catch(unlessRefused)
+    if (made === 'refused') return errorOf(422, 'AMOUNT_TOO_HIGH')
     const bolt11 = {
       ...{ invoice: made.bolt11, requestedAmount: amount, btcAmount: amount.amount, description, descriptionHash },
       ...{ paymentHash: made.paymentHash, expires: iso(made.expiresAt) },

@@ -1,11 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { timeLimit } from '../../../../src/adapters/lightning/time-limit.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
+import { timeLimit } from '../../../src/adapters/time-limit.ts'
+import { collectGarbage } from './collect-garbage.ts'
 
 it('aborts with the reason that a timeout has', async () => {
   const signal = timeLimit(1)
