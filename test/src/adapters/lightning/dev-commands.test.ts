@@ -130,7 +130,7 @@ describe('panda dev', () => {
     expect(code).toBe(2)
     expect(said).toContain('panda dev pay INVOICE [--late] [--msat N]')
     expect(said).toContain(
-      'panda dev fail create|lookup|stream|pay|hold|all unavailable|timeout|drop-after [--times N]',
+      'panda dev fail create|lookup|stream|pay|hold|all unavailable|timeout|drop-after|refused [--times N]',
     )
   })
 
