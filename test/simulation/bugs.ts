@@ -17,7 +17,7 @@ const withdrawing = 'src/domain/billing/withdraw.ts'
 export const bugs: readonly Bug[] = [
   {
     name: 'millisatoshi are booked as satoshi',
-    caughtBy: /the books|the wallet/,
+    caughtBy: /the books|the wallet|is not on the balance/,
     changes: [
       {
         file: settle,
@@ -28,7 +28,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'who loses the race for a name is not credited',
-    caughtBy: /the books|the wallet|paid invoice ends/,
+    caughtBy: /the books|the wallet|paid invoice ends|is not on the balance/,
     changes: [
       {
         file: settle,
@@ -114,9 +114,10 @@ export const bugs: readonly Bug[] = [
     changes: [
       {
         file: 'src/jobs/payments.ts',
-        find: "outcome === null || outcome.status === 'unknown' ? null : ended(job, outcome)",
+        find: "    if (outcome === null || outcome.status === 'unknown') return null\n",
         replace:
-          "outcome === null ? null : ended(job, outcome.status === 'unknown' ? { status: 'failed', reason: '' } : outcome)",
+          '    if (outcome === null) return null\n' +
+          "    if (outcome.status === 'unknown') return ended(job, { status: 'failed', reason: '' })\n",
       },
     ],
   },

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bugs } from './bugs.ts'
 import { openStage, type Stage } from './seed.ts'
 
 let stage: Stage
@@ -21,4 +23,11 @@ describe('a simulated world', () => {
     expect(await stage.run(7, 150)).toEqual(first)
     expect((await stage.run(9, 150)).logHash).not.toBe(first.logHash)
   })
+})
+
+it.each(bugs)('can be given the bug: $name', ({ changes }) => {
+  for (const { file, find } of changes) {
+    const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+    expect(source.split(find)).toHaveLength(2)
+  }
 })
