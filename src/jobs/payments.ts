@@ -5,10 +5,8 @@ import { paymentEnded } from '../domain/billing/withdraw-facts.ts'
 import type { Job, JobWorker } from './job.ts'
 import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'
 
-/** When it is over, a payment that the wallet has never heard of was never made, after so long. */
+/** After its invoice has expired for so long, a payment that the wallet has never heard of was never made. */
 const forgottenAfterSeconds = 3_600
-/** No payment is on its way for longer, whatever its invoice says: what holds it up on the chain ends sooner. */
-const longestWaySeconds = 30 * 86_400
 const maxReasonCharacters = 256
 
 /** Which payments a wallet has been asked for, kept on disk: a crash must not make us ask twice. */
@@ -61,7 +59,7 @@ export function payInvoiceWorker(options: {
       throw error
     }
   }
-  const lookUp = async ({ payload, createdAt }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
+  const lookUp = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
     const { withdrawalId: idempotencyKey, paymentHash, expiresAt } = payload
     const known = await unlessUnavailable(
       backend.lookUpPayment({ idempotencyKey, paymentHash }, signal).then(outcome => ({ outcome })),
@@ -70,8 +68,8 @@ export function payInvoiceWorker(options: {
     const { outcome } = known
     if (asked.isOfAnother(idempotencyKey)) return outcome?.status === 'paid' ? outcome : null
     if (outcome !== null) return outcome
-    const overAt = Math.min(expiresAt, createdAt + longestWaySeconds) + forgottenAfterSeconds
-    if (now() <= overAt) return null
+    // Not by when it was asked for: log time may have stood still for long, until a jump of the clock was confirmed.
+    if (now() <= expiresAt + forgottenAfterSeconds) return null
     const capabilities = await unlessUnavailable(backend.capabilities(signal))
     return capabilities?.knowsItsPayments === true
       ? { status: 'failed', reason: 'the wallet never made this payment' }

@@ -84,15 +84,11 @@ describe('paying for a customer', () => {
     expect(await balance()).toBe(fundsMsat)
   })
 
-  it('may have been made as long as a payment can be on its way, whatever its invoice says', async () => {
+  it('may be made as long as its invoice can be paid, however old it is by log time', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
-    const payload = { ...job.payload, expiresAt: 2 ** 40 }
     asked.add(withdrawalId)
-    time = 30 * 86_400 + 3_600
-    const old = { ...job, payload, createdAt: 0 }
-    expect(await worker().attempt(old, never)).toBe(null)
-    time++
-    expect(await worker().attempt(old, never)).toMatchObject({ params: { outcome: { status: 'failed' } } })
+    time = job.payload.expiresAt
+    expect(await worker().attempt({ ...job, createdAt: 0 }, never)).toBe(null)
   })
 
   it('is decided by nobody but the operator when the wallet that was asked is gone, or cannot tell', async () => {
