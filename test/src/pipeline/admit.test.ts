@@ -10,6 +10,7 @@ import { kinds } from '../../../src/protocol/kinds.ts'
 import type { Room } from '../../../src/store/disk.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { type Key, keyOf, openService, startTime, type TestService } from '../service.ts'
+import { countedRations, type Taken } from './counted-rations.ts'
 
 const alice = keyOf(2)
 const suspended = keyOf(666)
@@ -18,7 +19,7 @@ const origin: Origin = { source: 'client', ip: '192.0.2.1', authenticated: new S
 let service: TestService
 let room: Room
 let usedUp: Set<keyof Rations>
-let taken: [ration: keyof Rations, key: unknown, cost: number][]
+let taken: Taken[]
 beforeEach(async () => {
   service = await openService()
   room = 'events'
@@ -31,30 +32,12 @@ afterEach(async () => {
 })
 
 function hostOf(policy: WelcomePolicy = 'members') {
-  const ration =
-    (name: keyof Rations) =>
-    (key: unknown, cost = 1) => {
-      taken.push([name, key, cost])
-      return !usedUp.has(name)
-    }
   const { environment, signer, applier, clock, secrets } = service
   return createHost({
     environment,
     signer,
     applier,
-    rations: {
-      commandsPerKey: ration('commandsPerKey'),
-      commandsPerIp: ration('commandsPerIp'),
-      requestsPerIp: ration('requestsPerIp'),
-      postsPerIp: ration('postsPerIp'),
-      refusalsPerKey: ration('refusalsPerKey'),
-      refusalsPerIp: ration('refusalsPerIp'),
-      decryptionsPerConnection: ration('decryptionsPerConnection'),
-      storedBytesPerKey: ration('storedBytesPerKey'),
-      storedBytesPerIp: ration('storedBytesPerIp'),
-      decryptionsPerIp: ration('decryptionsPerIp'),
-      decryptionsInTotal: ration('decryptionsInTotal'),
-    },
+    rations: countedRations(taken, usedUp),
     unpaidHolds: createUnpaidHolds(environment.reader, 2),
     secrets,
     policy,
