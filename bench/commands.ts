@@ -17,7 +17,7 @@ import { measureSettlement } from './settlement.ts'
 import { measureSweep } from './sweep.ts'
 
 const clients = 4
-const inFlight = 50
+const inFlight = 200
 const fundsMsat = 1_000_000_000
 const unhurriedCount = 500
 /** The service is to take so many commands a second, and to be quick at half of that. */

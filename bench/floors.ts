@@ -1,11 +1,12 @@
-import type { Database, RootDatabase } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
 import type { NostrEvent } from '../relay/event.ts'
 import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
 import { verifySignature } from '../relay/signatures/verify.ts'
+import type { Rows } from '../relay/store/pending-writes.ts'
 import { type Cost, costOf } from './process-usage.ts'
 
 /** One write as bytes. */
-export type Put = { readonly database: Database<Buffer, Buffer>; readonly key: Buffer; readonly value: Buffer }
+export type Put = { readonly database: Pick<Rows, 'putSync'>; readonly key: Buffer; readonly value: Buffer }
 
 /** What checking the signatures takes by itself. */
 export function verificationCost(secp: Secp256k1, events: readonly NostrEvent[]): Promise<Cost> {

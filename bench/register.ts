@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { ABORT, type Database } from 'lmdb'
+import { ABORT } from 'lmdb'
 import type { NostrEvent } from '../relay/event.ts'
 import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
+import type { Rows } from '../relay/store/pending-writes.ts'
 import { type EventStore, openEventStore } from '../relay/store/store.ts'
 import { customerAccount } from '../src/domain/billing/ledger.ts'
 import { createApplier } from '../src/pipeline/apply.ts'
@@ -95,17 +96,17 @@ export function openWorkshop(directory: string, secp: Secp256k1, now: number): W
   }
 }
 
-function databasesOf(environment: Environment, store: EventStore): Database<Buffer, Buffer>[] {
+function databasesOf(environment: Environment, store: EventStore): Rows[] {
   return [...Object.values(tables).map(table => environment.bytes(table)), ...Object.values(store.databases)]
 }
 
 /** Tells of every put to these databases until the returned function is called. */
-function watchPuts(databases: readonly Database<Buffer, Buffer>[], onPut: (put: Put) => void): () => void {
+function watchPuts(databases: readonly Rows[], onPut: (put: Put) => void): () => void {
   const undo = databases.map(database => {
     const { putSync } = database
     database.putSync = (key: Buffer, value: Buffer) => {
       onPut({ database, key: Buffer.from(key), value: Buffer.from(value) })
-      return Reflect.apply(putSync, database, [key, value]) as boolean
+      putSync(key, value)
     }
     return () => {
       database.putSync = putSync

@@ -1,4 +1,4 @@
-import type { Database } from 'lmdb'
+import type { Rows } from '../store/pending-writes.ts'
 import type { Writer } from '../store/writer.ts'
 
 /** What an operator has set while the relay runs (NIP-86): subjects with what was said about each. */
@@ -29,7 +29,7 @@ export type Managed = {
 }
 
 /** Opens the lists. */
-export function createManaged(database: Database<Buffer, Buffer>, writer: Writer): Managed {
+export function createManaged(database: Rows, writer: Writer): Managed {
   const lists = new Map(managedLists.map(name => [name, new Map<string, string>()]))
   const listOf = (name: ManagedList) => lists.get(name) ?? new Map<string, string>()
   for (const { key, value } of database.getRange({})) {

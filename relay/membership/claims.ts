@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Database } from 'lmdb'
+import type { Rows } from '../store/pending-writes.ts'
 
 /** Invitations to a closed relay (NIP-43): what a member passes on, and somebody joins with. */
 export type Claims = {
@@ -36,10 +36,7 @@ const prefix = 'c'.charCodeAt(0)
  * Keeps claims of 128 random bits by their hash: `'c' | SHA-256 → expiry (6) | uses (4) | inviter (32)`. What is compared
  * is the hash, so that the time it takes tells nothing about a claim that is good, and who reads the file has none.
  */
-export function createClaims(
-  database: Database<Buffer, Buffer>,
-  { lastSeconds, uses }: { lastSeconds: number; uses: number },
-): Claims {
+export function createClaims(database: Rows, { lastSeconds, uses }: { lastSeconds: number; uses: number }): Claims {
   /** The open ones by hash, oldest first. */
   const open = new Map<string, OpenClaim>()
   const start = Buffer.from([prefix])

@@ -1,4 +1,4 @@
-import type { Database } from 'lmdb'
+import type { Rows } from '../store/pending-writes.ts'
 
 /** Who may write to a closed relay, and in which roles (NIP-43). What writes is called inside a transaction only. */
 export type Members = {
@@ -34,7 +34,7 @@ const afterRoles = Buffer.from('s')
 const timeKey = Buffer.from('t')
 
 /** Keeps `'m' | key → member`, `'r' | id → role` and `'t' → time` in a database that claims are in too. */
-export function createMembers(database: Database<Buffer, Buffer>): Members {
+export function createMembers(database: Rows): Members {
   const all = new Map<string, Member>()
   const end = Buffer.from('n')
   for (const { key, value } of database.getRange({ start: memberPrefix, end })) {

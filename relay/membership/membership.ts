@@ -1,4 +1,3 @@
-import type { Database } from 'lmdb'
 import { networkOf } from '../connection/connection-counter.ts'
 import { type EventTemplate, type NostrEvent, tagValue, type VerifiedEvent } from '../event.ts'
 import type { Admission, Applied, Origin } from '../host.ts'
@@ -6,6 +5,7 @@ import type { Limits } from '../limits.ts'
 import { createBuckets } from '../policies/buckets.ts'
 import { membersOnly } from '../policies/members.ts'
 import type { Policy } from '../policies/policy.ts'
+import type { Rows } from '../store/pending-writes.ts'
 import type { EventStore } from '../store/store.ts'
 import { wrapKinds } from '../store/vanished.ts'
 import type { Writer } from '../store/writer.ts'
@@ -75,7 +75,7 @@ const own: ReadonlySet<number> = new Set([
 /** Makes it. `url` is how the relay calls itself when it welcomes somebody. */
 export function createMembership(options: {
   settings: MembershipSettings
-  database: Database<Buffer, Buffer>
+  database: Rows
   store: EventStore
   writer: Writer
   sign: ((template: EventTemplate) => NostrEvent) | null

@@ -1,5 +1,5 @@
-import type { Database } from 'lmdb'
 import { authorKindPrefix, authorPrefix, endKey, kindPrefix, tagPrefix } from '../store/keys.ts'
+import type { Rows } from '../store/pending-writes.ts'
 import type { PositionIndex } from '../store/positions.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Filter } from './filter.ts'
@@ -40,10 +40,7 @@ export function* chooseIndex(store: EventStore, filter: Filter): Generator<void,
 }
 
 /** Every author and kind that there is for these authors; `null` when there are too many to merge. */
-function* authorKindsOf(
-  byAuthorKind: Database<Buffer, Buffer>,
-  authors: readonly Buffer[],
-): Generator<void, Buffer[] | null> {
+function* authorKindsOf(byAuthorKind: Rows, authors: readonly Buffer[]): Generator<void, Buffer[] | null> {
   const prefixes: Buffer[] = []
   for (const author of distinctPrefixes(authors.map(authorPrefix))) {
     let start = authorKindPrefix(author, 0)

@@ -1,5 +1,5 @@
-import type { Database } from 'lmdb'
 import { indexKey, kindPrefix, seqOfKey } from '../store/keys.ts'
+import type { Rows } from '../store/pending-writes.ts'
 import { recordCreatedAt, recordEvent, recordId } from '../store/record.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Writer } from '../store/writer.ts'
@@ -29,12 +29,12 @@ const pauseMs = 5
 const retryMs = 60_000
 
 /** The kinds whose words are indexed in this database, whoever opens it. */
-export function indexedKinds(words: Database<Buffer, Buffer>): ReadonlySet<number> {
+export function indexedKinds(words: Rows): ReadonlySet<number> {
   return new Set(readState(words)?.kinds)
 }
 
 /** Whether everything stored is in the index, and not only what has come since it was begun. */
-export function isIndexFilled(words: Database<Buffer, Buffer>): boolean {
+export function isIndexFilled(words: Rows): boolean {
   return readState(words)?.phase === 'filled'
 }
 
@@ -108,7 +108,7 @@ function proceed(store: EventStore, kinds: readonly number[]): State {
   return next
 }
 
-function clearSome(words: Database<Buffer, Buffer>, state: State): State {
+function clearSome(words: Rows, state: State): State {
   const keys = [...words.getKeys({ start: firstRow, limit: rowsAtOnce })].map(key => Buffer.from(key))
   for (const key of keys) words.removeSync(key)
   if (keys.length === rowsAtOnce) return state
@@ -143,7 +143,7 @@ function fillSome(store: EventStore, state: State): State {
   return { ...state, phase: 'filled', after: '' }
 }
 
-function readState(words: Database<Buffer, Buffer>): State | undefined {
+function readState(words: Rows): State | undefined {
   const value = words.get(stateKey)
   return value === undefined ? undefined : (JSON.parse(value.toString()) as State)
 }

@@ -1,4 +1,5 @@
-import type { Database, RootDatabase } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
+import { pendingWrites, type Rows } from './pending-writes.ts'
 
 /**
  * The databases of the relay. Positions are `~created_at (6 bytes, inverted) | first 8 bytes of the id | seq (6 bytes)`,
@@ -38,16 +39,11 @@ export const relayDatabaseNames = {
   writer: 'relay.writer',
 } as const
 
-export type RelayDatabases = { readonly [Name in keyof typeof relayDatabaseNames]: Database<Buffer, Buffer> }
-
-/** Opens the writer's own database. */
-export function openWriterDatabase(root: RootDatabase): Database<Buffer, Buffer> {
-  return root.openDB<Buffer, Buffer>({ name: relayDatabaseNames.writer, keyEncoding: 'binary', encoding: 'binary' })
-}
+export type RelayDatabases = { readonly [Name in keyof typeof relayDatabaseNames]: Rows }
 
 /** Opens the relay's databases in an environment, making those that are missing. */
 export function openDatabases(root: RootDatabase): RelayDatabases {
-  const open = (name: string) => root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' })
+  const { open } = pendingWrites(root)
   const opened = Object.entries(relayDatabaseNames).map(([key, name]) => [key, open(name)])
   return Object.fromEntries(opened) as RelayDatabases
 }

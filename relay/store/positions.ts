@@ -2,6 +2,7 @@ import type { RootDatabase } from 'lmdb'
 import type { Span } from '../connection/page.ts'
 import { relayDatabaseNames } from './databases.ts'
 import { positionBytes, writeBytes } from './keys.ts'
+import { pendingWrites } from './pending-writes.ts'
 
 /** Where an event stands in an index (see `databases.ts`), as numbers: what is left of its id is in two halves. */
 export type Position = {
@@ -26,14 +27,16 @@ export type Positions = { readonly [Name in (typeof positionIndexes)[number]]: P
 
 /** Opens the indexes once more, with keys decoded where they lie: a copy of each key took longer than to find it. */
 export function openPositions(root: RootDatabase): Positions {
+  const pending = pendingWrites(root)
   const open = (name: (typeof positionIndexes)[number]): PositionIndex => {
+    const rows = pending.open(relayDatabaseNames[name])
     const options = { name: relayDatabaseNames[name], encoding: 'binary', keyEncoder: { writeKey, readKey } } as const
     const database = root.openDB<Buffer, Buffer>(options)
     return {
       // The library's types know no keys but its own; these come from `readKey`.
       read: (start, end, limit) => [...database.getKeys({ start, end, limit })] as unknown as Position[],
-      put: key => void database.putSync(key as unknown as Buffer, nothing),
-      remove: key => void database.removeSync(key as unknown as Buffer),
+      put: ({ bytes, start, end }) => rows.putSync(bytes.subarray(start, end), nothing),
+      remove: ({ bytes, start, end }) => rows.removeSync(bytes.subarray(start, end)),
     }
   }
   return Object.fromEntries(positionIndexes.map(name => [name, open(name)])) as Positions
@@ -41,12 +44,8 @@ export function openPositions(root: RootDatabase): Positions {
 
 const nothing = Buffer.alloc(0)
 
-/** Ends of ranges are whole buffers. */
-function writeKey(key: Buffer | Span, target: Buffer, at: number): number {
-  if (!('bytes' in key)) return writeBytes(target, at, key)
-  const { bytes, start, end } = key
-  for (let index = start; index < end; index++) target[at + index - start] = bytes[index] ?? 0
-  return at + end - start
+function writeKey(key: Buffer, target: Buffer, at: number): number {
+  return writeBytes(target, at, key)
 }
 
 function readKey(source: Buffer, _start: number, end: number): Position {

@@ -1,6 +1,6 @@
-import type { Database } from 'lmdb'
 import type { IsProtected } from '../host.ts'
 import { authorPrefix, maxUint48, positionBytes, seqOfKey, startKey, tagPrefix } from './keys.ts'
+import type { Rows } from './pending-writes.ts'
 import { protectable, type RecordView, recordHasTag, recordIsBy, recordKind } from './record.ts'
 import { rowsPerTask } from './rows-per-task.ts'
 import type { EventStore } from './store.ts'
@@ -38,7 +38,7 @@ const nothing = Buffer.alloc(0)
 const beyond = Buffer.alloc(positionBytes + 4, 0xff)
 
 /** Keeps the removals of a store in `reason (1) | key (32)` → `upTo (6) | walking (6) | place (1) | cursor`. */
-export function createRemovals(store: EventStore, database: Database<Buffer, Buffer>): Removals {
+export function createRemovals(store: EventStore, database: Rows): Removals {
   const read = (key: Buffer): Job | undefined => {
     const value = database.get(key)
     if (value === undefined) return undefined
@@ -56,7 +56,7 @@ export function createRemovals(store: EventStore, database: Database<Buffer, Buf
 
   /** Goes on where the last walk ended, and removes what is wanted of what is not newer. */
   const walk = (
-    index: Database<Buffer, Buffer>,
+    index: Rows,
     prefix: Buffer,
     { walking, cursor }: Job,
     isWanted: (record: RecordView) => boolean,

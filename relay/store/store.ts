@@ -63,7 +63,7 @@ export type EventStore = {
 
 const nothing = Buffer.alloc(0)
 /** Numbers grow: pages are filled to their end and not split in halves. */
-const atEnd = { append: true }
+const atEnd = { append: true } as const
 
 /** Opens the store in an environment that others may use too, with a cache of so many bytes. */
 export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {

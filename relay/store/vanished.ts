@@ -1,5 +1,5 @@
-import type { Database } from 'lmdb'
 import type { NostrEvent } from '../event.ts'
+import type { Rows } from './pending-writes.ts'
 
 /** The kind of a request to vanish (NIP-62). It stays when what it asks for is gone, and no deletion touches it. */
 export const vanishKind = 62
@@ -16,7 +16,7 @@ export type Vanished = {
 }
 
 /** Reads and writes key → time (6). As long as nobody has vanished, nothing is looked up. */
-export function createVanished(database: Database<Buffer, Buffer>): Vanished {
+export function createVanished(database: Rows): Vanished {
   let isAny = [...database.getKeys({ limit: 1 })].length > 0
   const upTo = (pubkey: Buffer) => database.getBinaryFast(pubkey)?.readUIntBE(0, 6) ?? -1
   return {

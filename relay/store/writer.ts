@@ -1,13 +1,14 @@
 import type { RootDatabase } from 'lmdb'
 import { createWriterMetrics, type WriterMetrics } from '../metrics/metrics.ts'
 import { createPacedQueue } from '../paced-queue.ts'
-import { openWriterDatabase } from './databases.ts'
+import { relayDatabaseNames } from './databases.ts'
+import { pendingWrites } from './pending-writes.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
 export type Task<T> = {
   /** Tasks of `first` (commands, facts) run before all of `events`. */
   readonly lane: 'first' | 'events'
-  /** May be called again after another task of its slice has thrown: what the first call wrote is undone. */
+  /** Is called again when a transaction fails that it does not belong to, but stands on: what the first call wrote is undone. */
   run(): T
   done(outcome: Outcome<T>): void
 }
@@ -34,10 +35,8 @@ export type Writer = {
 /** A slice ends after so much work, so that reads are never late by more. */
 const sliceMs = 2
 /** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
-const maxSlices = 32
-/** LMDB may call for several slices on one turn, and all but the first then pass. */
-const callsPerSlice = 4
 const maxTasks = 1_000
+const maxSlices = 40
 /** Under load events wait for others, since a transaction writes the same upper pages for one as for fifty. */
 const gatherMs = 15
 /** So many in one transaction are a load: one client that waits for each OK need not wait longer. */
@@ -46,21 +45,24 @@ const loadTasks = 4
 const settleMs = 1
 
 const afterFault = 'a sync of the disk failed, nothing more is written'
-
-/** One runs its tasks while the former is being committed and flushed. */
+/** One is being flushed while the next is being committed. */
 const maxUnderWay = 2
+/** For fewer tasks it is cheaper to wait for the flush and let more of them share a transaction. */
+const worthOverlap = 64
 /** Where each of those under way leaves its number. */
 const visibleKeys = ['transaction', 'transaction-2'].map(name => Buffer.from(name))
+/** LMDB does not say when a transaction is visible and only waits for its flush, so it is looked for. */
+const lookMs = 1
 
-type Ran = { task: Task<unknown>; outcome: Outcome<unknown> }
+type Ran = { readonly task: Task<unknown>; readonly outcome: Outcome<unknown> }
+/** Tasks that have run and are to share a transaction. */
+type Batch = { readonly ran: Ran[]; slices: number; isUrgent: boolean; beganMs: number }
 
 /**
- * Makes the writer. A slice of tasks runs on one turn of the event loop, and a transaction has as many slices as what is
- * queued needs; between them, readers see nothing of it. The next transaction is asked for as soon as all tasks of the
- * former have run, and begins while that is still being flushed. A task that throws fails alone and leaves nothing behind:
- * the whole slice is undone and its tasks are run again, each in a child transaction of its own, which would cost too much
- * to do always. When the transaction or its flush fails, all its tasks fail. The environment has to be open with
- * `strictAsyncOrder`.
+ * Makes the writer. Tasks run a slice on each turn of the event loop, whether LMDB is committing or not: what they write is
+ * seen by those that follow, and by nobody else until it is committed. All that has run while one transaction was being
+ * committed and flushed makes the next. A task that throws fails alone and leaves nothing behind. When a transaction or its
+ * flush fails, all its tasks fail, and those that ran since are run again.
  */
 export function createWriter(options: {
   root: RootDatabase
@@ -70,85 +72,26 @@ export function createWriter(options: {
 }): Writer {
   const { root, nowMs = () => performance.now(), onError, metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
-  /** The transaction that takes tasks, and how many are not settled yet. */
-  let taking: number | null = null
+  const pending = pendingWrites(root)
+  const visible = pending.open(relayDatabaseNames.writer)
+  let batch = newBatch()
+  let isSliceAsked = false
+  /** The transaction that is not visible yet, and how many are not settled. */
+  let committing: number | null = null
   let underWay = 0
+  let isLooking = false
   let gatherUntilMs = 0
   let gathering: NodeJS.Timeout | undefined
   let closed = false
   let broken = false
-  const visible = openWriterDatabase(root)
   const visibleAt = (key: Buffer) => visible.get(key)?.readUIntBE(0, 6) ?? 0
   let lastTransaction = Math.max(...visibleKeys.map(visibleAt))
   const waiters: (() => void)[] = []
-  /** As many as the last full slice took. */
-  let tasksPerSlice = 16
-  /** Whether a slice has had this turn of the event loop. */
-  let turnTaken = false
 
   const queued = () => lanes.first.length + lanes.events.length
+  const isFull = () => batch.ran.length >= maxTasks || batch.slices >= maxSlices
+  const isIdle = () => queued() === 0 && batch.ran.length === 0 && underWay === 0 && settling.length() === 0
 
-  const runSlice = (ran: Ran[]): void => {
-    if (turnTaken || queued() === 0) return
-    turnTaken = true
-    setImmediate(() => {
-      turnTaken = false
-    })
-    const begun = ran.length
-    try {
-      void root.childTransaction(() => takeTasks(ran))
-    } catch {
-      const undone = ran.slice(begun)
-      dropTaken(lanes, undone)
-      for (const entry of undone) entry.outcome = runAlone(root, entry.task)
-    }
-    const taken = ran.length - begun
-    if (queued() > 0 && taken > 0) tasksPerSlice = taken
-  }
-
-  const takeTasks = (ran: Ran[]): void => {
-    const endMs = nowMs() + sliceMs
-    for (const lane of [lanes.first, lanes.events]) {
-      let taken = 0
-      while (taken < lane.length && ran.length < maxTasks && nowMs() < endMs) {
-        const task = lane[taken++]
-        if (task === undefined) break
-        const entry = notRun(task)
-        ran.push(entry)
-        entry.outcome = { ok: true, value: task.run() }
-      }
-      lane.splice(0, taken)
-    }
-  }
-
-  /** Runs slices in one transaction, and calls `taken` after the last; resolves once it is flushed. */
-  const runTransaction = async (number: number, ran: Ran[], taken: () => void): Promise<void> => {
-    const slices = Math.min(maxSlices, Math.ceil(queued() / tasksPerSlice))
-    const calls = slices < 2 ? slices : slices * callsPerSlice
-    const mark = numberValue(number)
-    const parts: Promise<unknown>[] = []
-    for (let call = 0; call < calls; call++) {
-      // Callbacks that follow each other are one call; with a put between them LMDB's thread calls for each.
-      if (call > 0) parts.push(visible.put(keyOf(number), mark))
-      const runPart = () => {
-        if (call === 0) visible.putSync(keyOf(number), mark)
-        runSlice(ran)
-        if (call === calls - 1) taken()
-      }
-      parts.push(root.transaction(runPart))
-    }
-    // As of now this means these writes; later it would mean the next transaction's.
-    const flushed = root.flushed.then(() => undefined)
-    flushed.catch(() => undefined)
-    const failed = (await Promise.allSettled(parts)).find(part => part.status === 'rejected')
-    // Of a transaction that failed nobody is told that it was flushed.
-    if (failed !== undefined) throw failed.reason
-    await flushed
-  }
-
-  const isIdle = () => queued() === 0 && underWay === 0 && settling.length() === 0
-
-  /** In the order of their numbers across transactions, since readers are shown everything up to the last. */
   const settling = createPacedQueue<Ran>({
     budgetMs: settleMs,
     handle: ({ task, outcome }) => {
@@ -165,24 +108,41 @@ export function createWriter(options: {
     if (isIdle()) for (const wake of waiters.splice(0)) wake()
   }
 
-  const settle = (ran: readonly Ran[], failure?: { error: unknown }) => {
-    for (const { task, outcome } of ran) {
-      settling.push({ task, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
-    }
-    wakeWhenIdle()
+  /** Has what has run committed, when nothing more is to share its transaction, and asks for the next slice. */
+  const pump = (): void => {
+    if (isReady()) void commit()
+    if (isSliceAsked || queued() === 0 || isFull()) return
+    isSliceAsked = true
+    setImmediate(() => {
+      isSliceAsked = false
+      runSlice()
+      pump()
+    })
   }
 
-  /** Begins a transaction, or lets events wait for more of them. What is first never waits. */
-  const pump = (): void => {
-    if (taking !== null || underWay === maxUnderWay || queued() === 0) return
-    const waitMs = lanes.first.length > 0 || queued() >= maxTasks ? 0 : gatherUntilMs - performance.now()
-    if (waitMs > 0) {
-      gathering ??= setTimeout(gathered, waitMs)
-      return
+  const isReady = (): boolean => {
+    if (batch.ran.length === 0 || (queued() > 0 && !isFull())) return false
+    if (underWay === maxUnderWay || (underWay > 0 && batch.ran.length < worthOverlap) || !isLastVisible()) return false
+    const waitMs = batch.isUrgent || batch.ran.length >= maxTasks ? 0 : gatherUntilMs - performance.now()
+    if (waitMs > 0) gathering ??= setTimeout(gathered, waitMs)
+    return waitMs <= 0
+  }
+
+  /** Whether the next transaction may begin; if not, it is looked for again. */
+  const isLastVisible = (): boolean => {
+    if (committing === null) return true
+    if (isVisible(committing)) {
+      committing = null
+      return true
     }
-    clearTimeout(gathering)
-    gathering = undefined
-    void transact()
+    if (!isLooking) setTimeout(lookAgain, lookMs)
+    isLooking = true
+    return false
+  }
+
+  const lookAgain = () => {
+    isLooking = false
+    pump()
   }
 
   const gathered = () => {
@@ -191,45 +151,73 @@ export function createWriter(options: {
     pump()
   }
 
-  const transact = async (): Promise<void> => {
+  const runSlice = (): void => {
+    if (broken || isFull()) return
+    if (batch.ran.length === 0) batch.beganMs = performance.now()
+    batch.slices++
+    const endMs = nowMs() + sliceMs
+    for (const name of ['first', 'events'] as const) {
+      const lane = lanes[name]
+      let taken = 0
+      while (taken < lane.length && batch.ran.length < maxTasks && nowMs() < endMs) {
+        const task = lane[taken++]
+        if (task === undefined) break
+        if (name === 'first') batch.isUrgent = true
+        batch.ran.push({ task, outcome: outcomeOf(() => pending.run(() => task.run())) })
+      }
+      lane.splice(0, taken)
+    }
+  }
+
+  const commit = async (): Promise<void> => {
+    const { ran, beganMs } = batch
+    batch = newBatch()
+    clearTimeout(gathering)
+    gathering = undefined
     const number = ++lastTransaction
-    taking = number
+    committing = number
     underWay++
-    const ran: Ran[] = []
     let fault: { error: unknown } | undefined
     const startMs = performance.now()
-    let takenMs = startMs
-    const taken = () => {
-      taking = null
-      takenMs = performance.now()
-      gatherUntilMs = ran.length < loadTasks ? 0 : startMs + gatherMs
-      setImmediate(pump)
-    }
+    gatherUntilMs = ran.length < loadTasks ? 0 : startMs + gatherMs
     try {
-      await runTransaction(number, ran, taken)
+      pending.run(() => visible.putSync(keyOf(number), numberValue(number)))
+      await pending.commit()
     } catch (error) {
       fault = { error }
       causeOf(error)?.catch(onError)
-      // Where no transaction can begin, tasks that wait for one would wait for ever.
-      if (ran.length === 0) ran.push(...[...lanes.first, ...lanes.events].map(notRun))
-      dropTaken(lanes, ran)
-      // Not all of its parts need have been called.
-      if (taking === number) taking = null
+      if (!broken) runAgain()
     }
+    if (committing === number) committing = null
     underWay--
-    setImmediate(pump)
-    // What follows a slice that was lost may stand on its pages.
+    // What follows a transaction that was lost may stand on its pages.
     if (broken) fault ??= { error: new Error(afterFault) }
     if (fault === undefined) {
       metrics.tasks.observe(ran.length)
-      metrics.runSeconds.observe((takenMs - startMs) / 1_000)
-      metrics.flushSeconds.observe((performance.now() - takenMs) / 1_000)
+      metrics.runSeconds.observe((startMs - beganMs) / 1_000)
+      metrics.flushSeconds.observe((performance.now() - startMs) / 1_000)
     } else {
       metrics.failures++
       onError(fault.error)
-      if (isVisible(number)) fail()
     }
     settle(ran, fault)
+    if (fault !== undefined && isVisible(number)) fail()
+    wakeWhenIdle()
+    pump()
+  }
+
+  /** What has run since a transaction was begun that failed stands on what is not there. */
+  const runAgain = () => {
+    pending.forget()
+    for (const { task } of batch.ran.reverse()) lanes[task.lane].unshift(task)
+    batch = newBatch()
+  }
+
+  /** In the order of their numbers across transactions, since readers are shown everything up to the last. */
+  const settle = (ran: readonly Ran[], failure?: { error: unknown }) => {
+    for (const { task, outcome } of ran) {
+      settling.push({ task, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
+    }
   }
 
   /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
@@ -244,7 +232,10 @@ export function createWriter(options: {
   /** Stops for good; what waits is told. */
   const fail = () => {
     broken = true
-    settle([...lanes.first.splice(0), ...lanes.events.splice(0)].map(notRun))
+    const outcome = refusal()
+    for (const lane of [lanes.first, lanes.events]) {
+      settle(lane.splice(0).map(task => ({ task, outcome })))
+    }
   }
 
   const refusal = (): Outcome<never> => ({
@@ -271,6 +262,10 @@ export function createWriter(options: {
   }
 }
 
+function newBatch(): Batch {
+  return { ran: [], slices: 0, isUrgent: false, beganMs: 0 }
+}
+
 function keyOf(number: number): Buffer {
   return visibleKeys[number % maxUnderWay] ?? Buffer.alloc(0)
 }
@@ -281,11 +276,12 @@ function numberValue(number: number): Buffer {
   return value
 }
 
-/** One error for all: making one for each task, with its stack, would cost more than many tasks. */
-const wasNotRun: Outcome<never> = { ok: false, error: new Error('the task was not run') }
-
-function notRun(task: Task<unknown>): Ran {
-  return { task, outcome: wasNotRun }
+function outcomeOf<T>(run: () => T): Outcome<T> {
+  try {
+    return { ok: true, value: run() }
+  } catch (error) {
+    return { ok: false, error }
+  }
 }
 
 /**
@@ -295,22 +291,4 @@ function notRun(task: Task<unknown>): Ran {
 function causeOf(error: unknown): Promise<unknown> | undefined {
   if (!(error instanceof Error) || !('commitError' in error)) return undefined
   return error.commitError instanceof Promise ? error.commitError : undefined
-}
-
-function runAlone(root: RootDatabase, task: Task<unknown>): Outcome<unknown> {
-  let value: unknown
-  try {
-    void root.childTransaction(() => {
-      value = task.run()
-    })
-  } catch (error) {
-    return { ok: false, error }
-  }
-  return { ok: true, value }
-}
-
-/** Takes tasks that have begun off their lanes: each has its failure and is not run again. */
-function dropTaken(lanes: Record<Task<unknown>['lane'], Task<unknown>[]>, ran: Ran[]): void {
-  const begun = new Set(ran.map(({ task }) => task))
-  for (const name of ['first', 'events'] as const) lanes[name] = lanes[name].filter(task => !begun.has(task))
 }

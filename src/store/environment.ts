@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import { open, type RootDatabase } from 'lmdb'
+import { pendingWrites, type Rows } from '../../relay/store/pending-writes.ts'
 import type { KeyOf } from './key.ts'
 import { keyRange, lmdbRange } from './key-range.ts'
 import type { TableInfo } from './table.ts'
 import { databases, tables } from './tables.ts'
 import type { Reader, Transactor } from './transaction.ts'
 import { shortenWriteError } from './write-error.ts'
-
-type Bytes = Database<Buffer, Buffer>
 
 /** The open LMDB environment: the root for the writer, and typed access to every table. */
 export type Environment = {
@@ -16,7 +15,7 @@ export type Environment = {
   /** Writes at once; for use inside a transaction. */
   readonly transactor: Transactor
   /** The raw database of a table, for what works on bytes: log, verify, migrations. */
-  bytes(table: TableInfo): Bytes
+  bytes(table: TableInfo): Rows
   close(): Promise<void>
 }
 
@@ -46,14 +45,12 @@ export function openEnvironment(options: {
     noSync: options.scratch ?? false,
     // With it LMDB makes a promise of its own at every commit; of a failed one nobody could catch it, and that ends the process.
     eventTurnBatching: false,
-    // The writer's slices get each a turn of the event loop, though they share a transaction.
-    strictAsyncOrder: true,
     keyEncoding: 'binary',
     encoding: 'binary',
   })
-  const opened = new Map<string, Bytes>()
-  for (const table of Object.values(tables)) opened.set(table.name, openTable(root, table.name))
-  const bytes = (table: TableInfo): Bytes => {
+  const opened = new Map<string, Rows>()
+  for (const table of Object.values(tables)) opened.set(table.name, pendingWrites(root).open(table.name))
+  const bytes = (table: TableInfo): Rows => {
     const database = opened.get(table.name)
     if (database === undefined) throw new Error(`table ${table.name} is not declared in tables.ts`)
     return database
@@ -79,14 +76,10 @@ async function closeInTime(root: RootDatabase): Promise<void> {
   closed.abort()
 }
 
-function openTable(root: RootDatabase, name: string): Bytes {
-  return root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' })
-}
-
-function createReader(bytes: (table: TableInfo) => Bytes): Reader {
+function createReader(bytes: (table: TableInfo) => Rows): Reader {
   return {
     get: (table, key) => {
-      const value = bytes(table).getBinaryFast(table.encodeKey(key)) as Buffer | undefined
+      const value = bytes(table).getBinaryFast(table.encodeKey(key))
       return value === undefined ? undefined : table.codec.decode(value)
     },
     has: (table, key) => bytes(table).getBinaryFast(table.encodeKey(key)) !== undefined,
@@ -100,7 +93,7 @@ function createReader(bytes: (table: TableInfo) => Bytes): Reader {
   }
 }
 
-function createTransactor(reader: Reader, bytes: (table: TableInfo) => Bytes): Transactor {
+function createTransactor(reader: Reader, bytes: (table: TableInfo) => Rows): Transactor {
   return {
     ...reader,
     put: (table, key, row) => void bytes(table).putSync(table.encodeKey(key), table.codec.encode(row)),

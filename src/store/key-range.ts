@@ -1,4 +1,4 @@
-import type { RangeOptions as LmdbRange } from 'lmdb'
+import type { KeyRange as LmdbRange } from '../../relay/store/merged-range.ts'
 import type { KeyPart } from './key.ts'
 import type { Table } from './table.ts'
 import type { RangeOptions } from './transaction.ts'
@@ -38,8 +38,7 @@ export function lmdbRange({ low, high, after, reverse }: KeyRange, limit: number
   const range: LmdbRange = reverse
     ? { start: isEarlier ? after : high, end: low, reverse: true, exclusiveStart: true, inclusiveEnd: true }
     : { start: isLater ? after : low, end: high, exclusiveStart: isLater }
-  if (limit !== undefined) range.limit = limit
-  return range
+  return limit === undefined ? range : { ...range, limit }
 }
 
 /** The first bytes that sort behind everything beginning with `prefix`; an empty prefix has all keys before it. */

@@ -9,7 +9,8 @@ const arrows: Record<string, readonly string[]> = {
   relay: [],
   'src/rejections.ts': [],
   'src/protocol': ['src/rejections.ts', 'relay/event.ts', 'relay/signatures/secp256k1.ts', 'type relay'],
-  'src/store': ['relay/store/databases.ts', 'type src/protocol'],
+  // Both write by the one writer, and what its tasks have written is kept in one place.
+  'src/store': ['relay/store/databases.ts', 'relay/store/pending-writes.ts', 'type relay/store', 'type src/protocol'],
   'src/domain': [
     'src/protocol',
     'src/rejections.ts',

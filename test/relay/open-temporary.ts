@@ -14,7 +14,6 @@ export function openTemporaryRoot(): { root: RootDatabase; close(): Promise<void
     mapSize: 2 ** 28,
     // Nothing here survives the test, so nothing has to wait for the disk.
     noSync: true,
-    strictAsyncOrder: true,
     maxDbs: 32,
     keyEncoding: 'binary',
     encoding: 'binary',

@@ -96,6 +96,9 @@ function refundsBeyond({ reader }: Environment): string[] {
 /** Empties every table of ours. */
 export function clearTables(environment: Environment): void {
   environment.root.transactionSync(() => {
-    for (const table of Object.values(tables)) environment.bytes(table).clearSync()
+    for (const table of Object.values(tables)) {
+      const rows = environment.bytes(table)
+      for (const key of [...rows.getKeys({})].map(key => Buffer.from(key))) rows.removeSync(key)
+    }
   })
 }

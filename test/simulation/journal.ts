@@ -1,8 +1,6 @@
-import type { Database } from 'lmdb'
+import type { Rows } from '../../relay/store/pending-writes.ts'
 import type { Environment } from '../../src/store/environment.ts'
 import type { TableInfo } from '../../src/store/table.ts'
-
-type Bytes = Database<Buffer, Buffer>
 
 /** One row that changed, as bytes. */
 export type RowChange = {
@@ -33,9 +31,9 @@ export function createJournal(
   let open: RowChange[] | null = null
   let number = 0
   let unflushed: { number: number; changes: RowChange[] }[] = []
-  const wrapped = new Map<string, Bytes>()
+  const wrapped = new Map<string, Rows>()
 
-  const wrap = (table: TableInfo): Bytes => {
+  const wrap = (table: TableInfo): Rows => {
     const bytes = inner.bytes(table)
     const record = (key: Buffer, after: Buffer | undefined) => {
       if (open === null) throw new Error(`a write to ${table.name} outside of the writer`)
@@ -46,7 +44,7 @@ export function createJournal(
       get: (key: Buffer) => bytes.get(key),
       getBinary: (key: Buffer) => bytes.getBinary(key),
       getBinaryFast: (key: Buffer) => bytes.getBinaryFast(key),
-      getRange: (options: Parameters<Bytes['getRange']>[0]) => bytes.getRange(options),
+      getRange: (options: Parameters<Rows['getRange']>[0]) => bytes.getRange(options),
       putSync: (key: Buffer, value: Buffer) => {
         record(key, value)
         return bytes.putSync(key, value)
@@ -56,9 +54,9 @@ export function createJournal(
         return bytes.removeSync(key)
       },
     }
-    return methods as unknown as Bytes
+    return methods as unknown as Rows
   }
-  const bytes = (table: TableInfo): Bytes => {
+  const bytes = (table: TableInfo): Rows => {
     let one = wrapped.get(table.name)
     if (one === undefined) {
       one = wrap(table)

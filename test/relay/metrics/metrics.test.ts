@@ -274,11 +274,11 @@ describe('the writer', () => {
     const { values } = await metrics.tasks.get()
     expect(values.find(({ metricName }) => metricName?.endsWith('_sum'))?.value).toBe(5)
     expect(metrics.failures).toBe(0)
-    const { transaction } = root
-    root.transaction = () => Promise.reject(new Error('no room'))
+    const { batch } = root
+    root.batch = () => Promise.reject(new Error('no room'))
     writer.submit({ lane: 'events', run: () => 1, done: () => undefined })
     await writer.idle()
-    root.transaction = transaction
+    root.batch = batch
     expect(metrics.failures).toBe(1)
     await writer.close()
     await close()
