@@ -168,7 +168,8 @@ const atEnd: PutOptions = { append: true }
 
 function handOver({ rows: { database }, key, value, isAppended }: Write): void {
   if (value === null) void database.remove(key)
-  else if (isAppended) void database.put(key, value, atEnd as unknown as number)
+  // This one alone has a promise of its own, which says no more than that of the batch.
+  else if (isAppended) database.put(key, value, atEnd as unknown as number).catch(() => undefined)
   else void database.put(key, value)
 }
 

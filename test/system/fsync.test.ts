@@ -113,12 +113,8 @@ describe('the same test', () => {
     {
       what: 'answers before the disk has it',
       changes: [
-        {
-          file: 'relay/store/writer.js',
-          from: 'parts.push(root.transaction(runPart));',
-          to: 'parts.push(new Promise(done => void root.transaction(() => done(runPart()))));',
-        },
-        { file: 'relay/store/writer.js', from: 'await flushed', to: 'void flushed' },
+        { file: 'relay/store/pending-writes.js', from: 'await written', to: 'void written' },
+        { file: 'relay/store/pending-writes.js', from: 'await flushed', to: 'void flushed' },
       ],
     },
     {
