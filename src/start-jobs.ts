@@ -24,6 +24,7 @@ import { currentSettings } from './pipeline/current-settings.ts'
 import type { AppendFact } from './pipeline/facts.ts'
 import type { LogClock } from './pipeline/log-clock.ts'
 import type { Environment } from './store/environment.ts'
+import { tables } from './store/tables.ts'
 
 /** What the service does by itself, beside answering. */
 export type Jobs = {
@@ -82,6 +83,7 @@ export function startJobs(options: {
       'pay-invoice': payInvoiceWorker({
         backend: wallet,
         asked: askedPayments({ environment, applyLocally, wallet: walletId }),
+        isOpen: id => environment.reader.get(tables.withdrawals, [id])?.status === 'paying',
         now: clock.now,
         report: onWalletError,
       }),

@@ -30,11 +30,13 @@ type PayJob = Job & { type: 'pay-invoice' }
 export function payInvoiceWorker(options: {
   backend: LightningBackend
   asked: AskedPayments
+  /** Whether it is still to be paid, and no operator has said meanwhile what became of it. */
+  isOpen(withdrawalId: string): boolean
   /** Log time, Unix seconds. */
   now(): number
   report(error: unknown): void
 }): JobWorker<'pay-invoice'> {
-  const { backend, asked, now, report } = options
+  const { backend, asked, isOpen, now, report } = options
   const firstTry = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
     const { withdrawalId: idempotencyKey, bolt11, maxFeeMsat, reserveMsat } = payload
     const capabilities = await unlessUnavailable(backend.capabilities(signal))
@@ -50,6 +52,11 @@ export function payInvoiceWorker(options: {
     if (signal.aborted) return null
     await asked.add(idempotencyKey)
     if (signal.aborted) return null
+    // What is decided is final: it must not be paid after all.
+    if (!isOpen(idempotencyKey)) {
+      await asked.remove(idempotencyKey)
+      return null
+    }
     try {
       return await backend.pay({ idempotencyKey, bolt11, maxFeeMsat }, signal)
     } catch (error) {

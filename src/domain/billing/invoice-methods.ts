@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { ref } from '../../protocol/fields.ts'
-import { reject } from '../../rejections.ts'
+import { isRejection } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
-import { isOperator } from '../context.ts'
 import { defineQuery } from '../method.ts'
+import { visibleRow } from '../owned-row.ts'
 import { presentInvoice } from './invoices.ts'
 import { invoiceView } from './views.ts'
 
@@ -15,12 +15,9 @@ export const invoiceGet = defineQuery({
   summary: 'One invoice of the caller.',
   params: z.strictObject({ invoiceId: ref }),
   result: invoiceView,
-  answer: ({ invoiceId }, reader, { author, settings }) => {
-    const invoice = reader.get(tables.invoices, [invoiceId])
-    if (invoice === undefined) return reject('NOT_FOUND', 'there is no such invoice')
-    if (invoice.account !== author && !isOperator(settings, author)) {
-      return reject('UNAUTHORIZED', 'this invoice belongs to another account')
-    }
+  answer: ({ invoiceId }, reader, viewer) => {
+    const invoice = visibleRow(reader, { table: tables.invoices, name: 'invoice' }, invoiceId, viewer)
+    if (isRejection(invoice)) return invoice
     return presentInvoice(invoiceId, invoice)
   },
 })

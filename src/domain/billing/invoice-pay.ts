@@ -7,6 +7,7 @@ import type { Transactor } from '../../store/transaction.ts'
 import { type Context, type Handled, ok } from '../context.ts'
 import { completeJob, enqueueJob } from '../jobs.ts'
 import { defineCommand } from '../method.ts'
+import { ownRow } from '../owned-row.ts'
 import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
 import { withdrawInvoice } from './accept.ts'
@@ -39,9 +40,8 @@ export const invoicePay = defineCommand({
   result: z.object({ order: orderView, invoice: invoiceView }),
   handle: (params, tx, context) => {
     const { invoiceId } = params
-    const invoice = tx.get(tables.invoices, [invoiceId])
-    if (invoice === undefined) return reject('NOT_FOUND', 'there is no such invoice')
-    if (invoice.account !== context.author) return reject('UNAUTHORIZED', 'this invoice belongs to another account')
+    const invoice = ownRow(tx, { table: tables.invoices, name: 'invoice' }, invoiceId, context.author)
+    if (isRejection(invoice)) return invoice
     const order = tx.get(tables.orders, [invoice.orderId])
     if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
     switch (params.from) {

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { page, ref } from '../../protocol/fields.ts'
-import { reject } from '../../rejections.ts'
+import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
-import { isOperator, ok } from '../context.ts'
+import { ok } from '../context.ts'
 import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
+import { ownRow, visibleRow } from '../owned-row.ts'
 import { fitPage } from '../page.ts'
 import { resolvePending } from '../pending.ts'
 import { withdrawInvoice } from './accept.ts'
@@ -20,9 +21,8 @@ export const orderCancel = defineCommand({
   params: z.strictObject({ orderId: ref }),
   result: z.object({ order: orderView }),
   handle: ({ orderId }, tx, context) => {
-    const order = tx.get(tables.orders, [orderId])
-    if (order === undefined) return reject('NOT_FOUND', 'there is no such order')
-    if (order.account !== context.author) return reject('UNAUTHORIZED', 'this order belongs to another account')
+    const order = ownRow(tx, { table: tables.orders, name: 'order' }, orderId, context.author)
+    if (isRejection(order)) return order
     if (order.status === 'expired' || order.status === 'cancelled') return reject('CONFLICT', 'this order is over')
     if (!isUnpaid(order)) return reject('ALREADY_PAID', 'this order is paid')
     const cancelled = endOrder(tx, context, orderId, order, 'cancelled')
@@ -46,12 +46,9 @@ export const orderGet = defineQuery({
   summary: 'One order of the caller.',
   params: z.strictObject({ orderId: ref }),
   result: orderView,
-  answer: ({ orderId }, reader, { author, settings }) => {
-    const order = reader.get(tables.orders, [orderId])
-    if (order === undefined) return reject('NOT_FOUND', 'there is no such order')
-    if (order.account !== author && !isOperator(settings, author)) {
-      return reject('UNAUTHORIZED', 'this order belongs to another account')
-    }
+  answer: ({ orderId }, reader, viewer) => {
+    const order = visibleRow(reader, { table: tables.orders, name: 'order' }, orderId, viewer)
+    if (isRejection(order)) return order
     return presentOrder(orderId, order)
   },
 })

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { hash, ref } from '../../protocol/fields.ts'
 import { kinds } from '../../protocol/kinds.ts'
-import { reject } from '../../rejections.ts'
+import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
-import { isOperator } from '../context.ts'
 import { defineQuery } from '../method.ts'
+import { visibleRow } from '../owned-row.ts'
 import type { Order } from './orders.ts'
 
 /** An event of the service that whoever has it can show to anybody; it is neither published nor kept. */
@@ -31,12 +31,10 @@ export const orderReceipt = defineQuery({
   summary: 'The receipt of a fulfilled order of the caller: an event signed by the service, to be shown to others.',
   params: z.strictObject({ orderId: ref }),
   result: z.object({ receipt: signedEvent }),
-  answer: ({ orderId }, reader, { author, settings, sign }) => {
-    const order = reader.get(tables.orders, [orderId])
-    if (order === undefined) return reject('NOT_FOUND', 'there is no such order')
-    if (order.account !== author && !isOperator(settings, author)) {
-      return reject('UNAUTHORIZED', 'this order belongs to another account')
-    }
+  answer: ({ orderId }, reader, viewer) => {
+    const { settings, sign } = viewer
+    const order = visibleRow(reader, { table: tables.orders, name: 'order' }, orderId, viewer)
+    if (isRejection(order)) return order
     if (order.status !== 'fulfilled' || order.fulfilledAt === null) {
       return reject('CONFLICT', 'only what is paid and handed over has a receipt', { status: order.status })
     }

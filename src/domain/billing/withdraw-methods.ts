@@ -3,9 +3,10 @@ import { maxBolt11Characters } from '../../protocol/bolt11.ts'
 import { amountMsat, lightningAddress, page, ref } from '../../protocol/fields.ts'
 import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
-import { isOperator, ok } from '../context.ts'
+import { ok } from '../context.ts'
 import { listed } from '../listing.ts'
 import { defineCommand, defineQuery } from '../method.ts'
+import { visibleRow } from '../owned-row.ts'
 import { isAtLimit } from './payment-limits.ts'
 import { withdrawToAddress, withdrawToInvoice } from './withdraw.ts'
 import { presentWithdrawal } from './withdrawals.ts'
@@ -82,12 +83,9 @@ export const withdrawalGet = defineQuery({
   summary: 'One withdrawal of the caller.',
   params: z.strictObject({ withdrawalId: ref }),
   result: view,
-  answer: ({ withdrawalId }, reader, { author, settings }) => {
-    const withdrawal = reader.get(tables.withdrawals, [withdrawalId])
-    if (withdrawal === undefined) return reject('NOT_FOUND', 'there is no such withdrawal')
-    if (withdrawal.account !== author && !isOperator(settings, author)) {
-      return reject('UNAUTHORIZED', 'this withdrawal belongs to another account')
-    }
+  answer: ({ withdrawalId }, reader, viewer) => {
+    const withdrawal = visibleRow(reader, { table: tables.withdrawals, name: 'withdrawal' }, withdrawalId, viewer)
+    if (isRejection(withdrawal)) return withdrawal
     return presentWithdrawal(withdrawalId, withdrawal)
   },
 })

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, operator, staff, type TestService, testSettings } from '../service.ts'
 import { contradictions } from './books.ts'
+import { outsideInvoice } from './outside-invoice.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
 const identifier = 'alice@example.com'
@@ -48,8 +48,7 @@ const job = (type: string) => {
 async function resolve(): Promise<void> {
   const { jobId, withdrawalId, amountMsat } = job('resolve-address')
   const paymentHash = createHash('sha256').update(withdrawalId).digest('hex')
-  const fields = { paymentHash, paymentSecret: 'bb'.repeat(32), amountMsat, description: '' }
-  const bolt11 = signInvoice({ ...fields, timestamp: service.clock.time, expirySeconds: 600 }, Buffer.alloc(32, 9))
+  const bolt11 = outsideInvoice({ paymentHash, amountMsat, timestamp: service.clock.time })
   const dedupeKey = `withdrawal:${withdrawalId}:resolved`
   await service.appendFact({ method: withdrawalResolved, params: { jobId, withdrawalId, bolt11 }, dedupeKey })
 }

@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type InvoiceFields, signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
+import type { InvoiceFields } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { paymentEnded, withdrawalResolved, withdrawalUnresolved } from '../../../src/domain/billing/withdraw-facts.ts'
 import type { Fact } from '../../../src/pipeline/facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
 import { contradictions } from './books.ts'
+import { outsideInvoice } from './outside-invoice.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
-const outsider = createHash('sha256').update('a node outside').digest()
 const lightningAddress = 'carol@wallet.example'
 const fundsMsat = 5_000_000
 const amountMsat = 2_000_000
@@ -26,11 +25,8 @@ afterEach(async () => {
   await service.close()
 })
 
-function invoice(changes: Partial<InvoiceFields> = {}): string {
-  const timestamp = service.clock.time
-  const secrets = { paymentHash: 'aa'.repeat(32), paymentSecret: 'bb'.repeat(32) }
-  return signInvoice({ ...secrets, amountMsat, description: '', timestamp, expirySeconds: 600, ...changes }, outsider)
-}
+const invoice = (changes: Partial<InvoiceFields> = {}) =>
+  outsideInvoice({ amountMsat, timestamp: service.clock.time, ...changes })
 
 const withdraw = (params: object = {}, by = alice) =>
   service.send(by, 'balance.withdraw', { lightningAddress, amountMsat, ...params })

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type InvoiceFields, signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
+import type { InvoiceFields } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { paymentEnded } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, operator, type TestService } from '../service.ts'
 import { contradictions } from './books.ts'
+import { outsideInvoice } from './outside-invoice.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
-const outsider = createHash('sha256').update('a node outside').digest()
 const fundsMsat = 5_000_000
 const amountMsat = 2_000_000
 /** 1 % of the amount. */
@@ -24,12 +23,8 @@ afterEach(async () => {
   await service.close()
 })
 
-/** An invoice of a node outside. */
-function invoice(changes: Partial<InvoiceFields> = {}): string {
-  const timestamp = service.clock.time
-  const secrets = { paymentHash: 'aa'.repeat(32), paymentSecret: 'bb'.repeat(32) }
-  return signInvoice({ ...secrets, amountMsat, description: '', timestamp, expirySeconds: 600, ...changes }, outsider)
-}
+const invoice = (changes: Partial<InvoiceFields> = {}) =>
+  outsideInvoice({ amountMsat, timestamp: service.clock.time, ...changes })
 
 const withdraw = (bolt11 = invoice(), params: object = {}, by = alice) =>
   service.send(by, 'balance.withdraw', { bolt11, ...params })

@@ -59,7 +59,13 @@ async function attempt() {
   const addresses = createLnurlPay({ ...server.guard, port: server.port, now: wallet.now, timeoutMs: 500 })
   if (job?.type === 'resolve-address') return resolveAddressWorker(addresses).attempt(job, never)
   if (job?.type === 'pay-invoice')
-    return payInvoiceWorker({ backend: wallet.backend, asked: remembered, now: wallet.now, report }).attempt(job, never)
+    return payInvoiceWorker({
+      backend: wallet.backend,
+      isOpen: () => true,
+      asked: remembered,
+      now: wallet.now,
+      report,
+    }).attempt(job, never)
   throw new Error('there is nothing to do')
 }
 async function work(): Promise<void> {

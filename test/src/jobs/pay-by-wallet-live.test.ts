@@ -61,7 +61,13 @@ beforeEach(async () => {
       'settle-hold': settleHoldWorker(ours.backend, preimageOf),
       'cancel-hold': cancelHoldWorker(ours.backend),
       'resolve-address': { attempt: () => Promise.resolve(null), giveUp: () => null },
-      'pay-invoice': payInvoiceWorker({ backend: ours.backend, asked: remembered, now, report: onError }),
+      'pay-invoice': payInvoiceWorker({
+        backend: ours.backend,
+        isOpen: () => true,
+        asked: remembered,
+        now,
+        report: onError,
+      }),
       'pay-by-wallet': payByWalletWorker({
         stateOf: ownStateOf(environment.reader),
         ...secretsForJobs({

@@ -26,6 +26,7 @@ afterEach(() => fixture.close())
 
 const report = (error: unknown) => void reports.push(error)
 const remembered = rememberedIn(asked)
+const isOpen = () => true
 const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }) => ({
   id: '2'.repeat(32),
   createdAt: fixture.now(),
@@ -39,7 +40,7 @@ const jobFor = ({ bolt11, paymentHash }: { bolt11: string; paymentHash: string }
     expiresAt: fixture.now() + 3_600,
   },
 })
-const worker = () => payInvoiceWorker({ backend: fixture.backend, asked: remembered, now: () => time, report })
+const worker = () => payInvoiceWorker({ backend: fixture.backend, isOpen, asked: remembered, now: () => time, report })
 const balance = () => fixture.backend.balanceMsat(never)
 const paid = { params: { withdrawalId, outcome: { status: 'paid' } }, dedupeKey: `payment:${withdrawalId}:ended` }
 
@@ -52,6 +53,21 @@ describe('paying for a customer', () => {
   it('says that it failed', async () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat, fate: 'failed' }))
     expect(await worker().attempt(job, never)).toMatchObject({ params: { outcome: { status: 'failed' } } })
+  })
+
+  it('does not pay what an operator has decided before the wallet was asked', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
+    const before = await balance()
+    const decided = payInvoiceWorker({
+      backend: fixture.backend,
+      asked: remembered,
+      isOpen: () => false,
+      now: () => time,
+      report,
+    })
+    expect(await decided.attempt(job, never)).toBe(null)
+    expect(await balance()).toBe(before)
+    expect(remembered.has(withdrawalId)).toBe(false)
   })
 
   it.each(['unavailable', 'drop-after'] as const)('pays once when the answer is lost: %s', async mode => {
@@ -98,14 +114,14 @@ describe('paying for a customer', () => {
     const others = { ...remembered, isOfAnother: () => true }
     const told = await fixture.backend.capabilities(never)
     const forgetful = { ...fixture.backend, capabilities: async () => ({ ...told, knowsItsPayments: false }) }
-    const gone = payInvoiceWorker({ backend: fixture.backend, asked: others, now: () => time, report })
-    const silent = payInvoiceWorker({ backend: forgetful, asked: remembered, now: () => time, report })
+    const gone = payInvoiceWorker({ backend: fixture.backend, isOpen, asked: others, now: () => time, report })
+    const silent = payInvoiceWorker({ backend: forgetful, isOpen, asked: remembered, now: () => time, report })
     expect([await gone.attempt(job, never), await silent.attempt(job, never)]).toEqual([null, null])
     // That another wallet failed to pay says nothing of the one before; that it has paid would.
     const outcomes = [{ status: 'failed', reason: 'x' } as const, { status: 'paid', preimage: '', feeMsat: 0 } as const]
     const answers = outcomes.map(outcome => {
       const backend = { ...fixture.backend, lookUpPayment: async () => outcome }
-      return payInvoiceWorker({ backend, asked: others, now: () => time, report }).attempt(job, never)
+      return payInvoiceWorker({ backend, isOpen, asked: others, now: () => time, report }).attempt(job, never)
     })
     expect(await Promise.all(answers)).toMatchObject([null, paid])
   })
@@ -114,7 +130,7 @@ describe('paying for a customer', () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const open = () => Promise.reject(new CircuitOpen('not now'))
     const backend = { ...fixture.backend, pay: open }
-    const closing = payInvoiceWorker({ backend, asked: remembered, now: () => time, report })
+    const closing = payInvoiceWorker({ backend, isOpen, asked: remembered, now: () => time, report })
     expect(await closing.attempt(job, never)).toBe(null)
     expect(asked.size).toBe(0)
     expect(await worker().attempt(job, AbortSignal.abort())).toBe(null)
@@ -128,7 +144,7 @@ describe('paying for a customer', () => {
       ...fixture.backend,
       pay: async () => ({ status: 'paid', preimage: 'ab'.repeat(32), feeMsat: 0 }) as const,
     }
-    const lying = payInvoiceWorker({ backend, asked: remembered, now: () => time, report })
+    const lying = payInvoiceWorker({ backend, isOpen, asked: remembered, now: () => time, report })
     expect(await lying.attempt(job, never)).toMatchObject({ params: { outcome: { status: 'paid', preimage: '' } } })
     expect(reports).toHaveLength(1)
   })
@@ -137,7 +153,10 @@ describe('paying for a customer', () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const forgetful = { ...remembered, has: () => false, add: () => Promise.reject(new Error('no space')) }
     await expect(
-      payInvoiceWorker({ backend: fixture.backend, asked: forgetful, now: () => time, report }).attempt(job, never),
+      payInvoiceWorker({ backend: fixture.backend, isOpen, asked: forgetful, now: () => time, report }).attempt(
+        job,
+        never,
+      ),
     ).rejects.toThrow('no space')
     expect(await balance()).toBe(fundsMsat)
   })
@@ -149,7 +168,10 @@ describe('paying for a customer', () => {
       const away = () => Promise.reject(new LightningUnavailable('away'))
       const backend = { ...fixture.backend, [call]: away, pay: away }
       expect(
-        await payInvoiceWorker({ backend: backend, asked: remembered, now: () => time, report }).attempt(job, never),
+        await payInvoiceWorker({ backend: backend, isOpen, asked: remembered, now: () => time, report }).attempt(
+          job,
+          never,
+        ),
       ).toBe(null)
       expect(asked.size).toBe(0)
       expect(await worker().attempt(job, never)).toMatchObject(paid)
@@ -164,7 +186,7 @@ describe('paying for a customer', () => {
       const end = async () => ended.abort()
       const backend = last === 'check' ? { ...fixture.backend, check: end } : fixture.backend
       const memory = last === 'check' ? remembered : { ...remembered, add: end }
-      const trying = payInvoiceWorker({ backend, asked: memory, now: () => time, report })
+      const trying = payInvoiceWorker({ backend, isOpen, asked: memory, now: () => time, report })
       expect(await trying.attempt(job, ended.signal)).toBe(null)
       expect([await balance(), asked.size]).toEqual([fundsMsat, 0])
       expect(await worker().attempt(job, never)).toMatchObject(paid)
@@ -175,6 +197,7 @@ describe('paying for a customer', () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const capabilities = async () => ({ ...(await fixture.backend.capabilities(never)), pay: false })
     const outcome = await payInvoiceWorker({
+      isOpen,
       backend: { ...fixture.backend, capabilities },
       asked: remembered,
       now: () => time,
@@ -191,10 +214,13 @@ describe('paying for a customer', () => {
     const job = jobFor(await fixture.outsideInvoice({ amountMsat }))
     const unlimited = { ...(await fixture.backend.capabilities(never)), limitsFees: false }
     const backend = { ...fixture.backend, capabilities: async () => unlimited }
-    const outcome = await payInvoiceWorker({ backend: backend, asked: remembered, now: () => time, report }).attempt(
-      { ...job, payload: { ...job.payload, maxFeeMsat } },
-      never,
-    )
+    const outcome = await payInvoiceWorker({
+      backend: backend,
+      isOpen,
+      asked: remembered,
+      now: () => time,
+      report,
+    }).attempt({ ...job, payload: { ...job.payload, maxFeeMsat } }, never)
     expect(outcome).toMatchObject({ params: { outcome: { status } } })
     // Refused before the wallet was asked: nothing has to be looked up.
     expect(asked.size).toBe(status === 'paid' ? 1 : 0)
