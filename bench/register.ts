@@ -104,8 +104,9 @@ function databasesOf(environment: Environment, store: EventStore): Rows[] {
 function watchPuts(databases: readonly Rows[], onPut: (put: Put) => void): () => void {
   const undo = databases.map(database => {
     const { putSync } = database
-    database.putSync = (key: Buffer, value: Buffer) => {
-      onPut({ database, key: Buffer.from(key), value: Buffer.from(value) })
+    database.putSync = (key, value) => {
+      const bytes = 'bytes' in key ? key.bytes.subarray(key.start, key.end) : key
+      onPut({ database, key: Buffer.from(bytes), value: Buffer.from(value) })
       putSync(key, value)
     }
     return () => {

@@ -6,35 +6,47 @@ export type KeyRange = Pick<RangeOptions, 'limit' | 'reverse' | 'exclusiveStart'
   readonly end?: Buffer
 }
 
+/** A key as a string of single bytes, which sorts as the bytes do. */
+export type KeyName = string
+
+export function keyName(key: Buffer, start = 0, end = key.length): KeyName {
+  return key.toString('latin1', start, end)
+}
+
 export type Row = { readonly key: Buffer; readonly value: Buffer }
 
 /** A range of what is stored, with writes (`null`: a removal) in their places. Reads at once. */
 export function mergedRange(
   database: Pick<Database<Buffer, Buffer>, 'getRange'>,
-  writes: Iterable<{ readonly key: Buffer; readonly name: string; readonly value: Buffer | null }>,
+  writes: Iterable<{ readonly name: KeyName; readonly value: Buffer | null }>,
   range: KeyRange,
 ): Row[] {
   const isWithin = rangeTest(range)
   const wanted = [...writes].filter(({ name }) => isWithin(name))
   const { limit, reverse = false } = range
-  if (wanted.length === 0) return [...database.getRange(range)]
-  // Of what is stored, as many rows may be removed as there are writes.
-  const stored = database.getRange(limit === undefined ? range : { ...range, limit: limit + wanted.length })
-  const rows = new Map<string, Row>()
-  for (const { key, value } of stored)
-    rows.set(key.toString('latin1'), { key: Buffer.from(key), value: Buffer.from(value) })
-  for (const { name, key, value } of wanted) {
+  if (wanted.length === 0) return [...database.getRange({ ...range })]
+  const removed = wanted.filter(({ value }) => value === null).length
+  const stored = database.getRange(limit === undefined ? { ...range } : { ...range, limit: limit + removed })
+  const rows = new Map<KeyName, Row>()
+  for (const { key, value } of stored) rows.set(keyName(key), { key: Buffer.from(key), value: Buffer.from(value) })
+  for (const { name, value } of wanted) {
     if (value === null) rows.delete(name)
-    else rows.set(name, { key, value })
+    else rows.set(name, { key: Buffer.from(name, 'latin1'), value })
   }
   const sorted = [...rows].sort(([a], [b]) => (a < b === reverse ? 1 : -1)).map(([, row]) => row)
   return limit === undefined ? sorted : sorted.slice(0, limit)
 }
 
 /** Tells whether a key, as a string of single bytes, is within a range. */
-function rangeTest({ start, end, reverse = false, exclusiveStart, inclusiveEnd }: KeyRange): (name: string) => boolean {
-  const first = start?.toString('latin1')
-  const last = end?.toString('latin1')
+function rangeTest({
+  start,
+  end,
+  reverse = false,
+  exclusiveStart,
+  inclusiveEnd,
+}: KeyRange): (name: KeyName) => boolean {
+  const first = start === undefined ? undefined : keyName(start)
+  const last = end === undefined ? undefined : keyName(end)
   return name => {
     if (first !== undefined) {
       if (name === first ? exclusiveStart === true : name < first !== reverse) return false

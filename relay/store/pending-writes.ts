@@ -1,5 +1,6 @@
 import type { Database, PutOptions, RootDatabase } from 'lmdb'
-import { type KeyRange, mergedRange, type Row } from './merged-range.ts'
+import type { Span } from '../connection/page.ts'
+import { type KeyName, type KeyRange, keyName, mergedRange, type Row } from './merged-range.ts'
 
 /** A database as the writer's tasks see it: with what tasks before them have written and LMDB does not show yet. */
 export type Rows = {
@@ -9,9 +10,9 @@ export type Rows = {
   getBinaryFast(key: Buffer): Buffer | undefined
   getKeys(range: KeyRange): Iterable<Buffer>
   getRange(range: KeyRange): Iterable<Row>
-  /** A key and a value that a task writes stay as they are from then on. `append`: the key sorts behind all others. */
-  putSync(key: Buffer, value: Buffer, options?: { append: true }): void
-  removeSync(key: Buffer): void
+  /** A value that a task writes stays as it is from then on. `append`: the key sorts behind all others. */
+  putSync(key: Buffer | Span, value: Buffer, options?: { append: true }): void
+  removeSync(key: Buffer | Span): void
   getKeysCount(range: KeyRange): number
   getStats(): object
 }
@@ -24,6 +25,8 @@ export type PendingWrites = {
   open(name: string): Rows
   /** Hands what tasks have written to LMDB in one transaction, on a thread of its own; settles once that is flushed. */
   commit(): Promise<void>
+  /** How many rows the next transaction has so far. */
+  uncommittedRows(): number
   /** Forgets all that LMDB does not have. */
   forget(): void
 }
@@ -31,9 +34,7 @@ export type PendingWrites = {
 /** `value` is `null` for a removal. */
 type Write = {
   readonly rows: Overlaid
-  /** The key as a string of single bytes, which sorts as the bytes do. */
-  readonly name: string
-  readonly key: Buffer
+  readonly name: KeyName
   readonly value: Buffer | null
   readonly isAppended: boolean
   /** What it stands for while its task runs, which may throw. */
@@ -42,7 +43,12 @@ type Write = {
   isReplaced: boolean
 }
 
-type Overlaid = { readonly database: Database<Buffer, Buffer>; readonly writes: Map<string, Write> }
+type Overlaid = {
+  readonly database: Database<Buffer, Buffer>
+  /** The same database, whose keys are names: there may be thousands of them in memory, and buffers are large things. */
+  readonly named: Database<Buffer, KeyName>
+  readonly writes: Map<KeyName, Write>
+}
 
 const opened = new WeakMap<RootDatabase, PendingWrites>()
 
@@ -66,13 +72,13 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
   let uncommitted: Write[] = []
   let isRunning = false
 
-  const record = (rows: Overlaid, key: Buffer, value: Buffer | null, isAppended: boolean) => {
-    // What LMDB refuses would fail with all that shares its transaction.
-    if (key.length === 0 || key.length > maxKeyBytes) throw new RangeError(`a key of ${key.length} bytes`)
-    const name = key.toString('latin1')
+  const record = (rows: Overlaid, name: KeyName, value: Buffer | null, isAppended: boolean) => {
+    // What LMDB refuses would fail with all that shares its transaction, or leave half of it.
+    if (value !== null && !(value instanceof Uint8Array)) throw new TypeError('a row that is not bytes')
+    if (name.length === 0 || name.length > maxKeyBytes) throw new RangeError(`a key of ${name.length} bytes`)
     const before = rows.writes.get(name)
     if (before !== undefined) before.isReplaced = true
-    const write = { rows, name, key, value, isAppended, before, isReplaced: false }
+    const write = { rows, name, value, isAppended, before, isReplaced: false }
     rows.writes.set(name, write)
     uncommitted.push(write)
   }
@@ -88,8 +94,8 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
   }
 
   const over = (overlaid: Overlaid): Rows => {
-    const { database, writes } = overlaid
-    const find = (key: Buffer) => (isRunning && writes.size > 0 ? writes.get(key.toString('latin1')) : undefined)
+    const { database, named, writes } = overlaid
+    const find = (key: Buffer) => (isRunning && writes.size > 0 ? writes.get(keyName(key)) : undefined)
     const read = (get: (key: Buffer) => Buffer | undefined) => (key: Buffer) => {
       const write = find(key)
       return write === undefined ? get(key) : (write.value ?? undefined)
@@ -100,25 +106,28 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
       getBinary: read(key => database.getBinary(key)),
       getBinaryFast: read(key => database.getBinaryFast(key) as Buffer | undefined),
       getKeys: range =>
-        isPlain() ? database.getKeys(range) : mergedRange(database, writes.values(), range).map(({ key }) => key),
-      getRange: range => (isPlain() ? database.getRange(range) : mergedRange(database, writes.values(), range)),
+        isPlain()
+          ? database.getKeys({ ...range })
+          : mergedRange(database, writes.values(), range).map(({ key }) => key),
+      getRange: range => (isPlain() ? database.getRange({ ...range }) : mergedRange(database, writes.values(), range)),
       putSync: (key, value, options) => {
-        if (isRunning) record(overlaid, key, value, options !== undefined)
-        else if (options === undefined) database.putSync(key, value)
-        else database.putSync(key, value, options)
+        if (isRunning) record(overlaid, nameOf(key), value, options !== undefined)
+        else if (options === undefined) named.putSync(nameOf(key), value)
+        else named.putSync(nameOf(key), value, options)
       },
       removeSync: key => {
-        if (isRunning) record(overlaid, key, null, false)
-        else database.removeSync(key)
+        if (isRunning) record(overlaid, nameOf(key), null, false)
+        else named.removeSync(nameOf(key))
       },
       getKeysCount: range =>
-        isPlain() ? database.getKeysCount(range) : mergedRange(database, writes.values(), range).length,
+        isPlain() ? database.getKeysCount({ ...range }) : mergedRange(database, writes.values(), range).length,
       getStats: () => database.getStats(),
     }
   }
 
   return {
     run: task => {
+      if (isRunning) throw new Error('a task within a task')
       const begun = uncommitted.length
       isRunning = true
       try {
@@ -135,7 +144,9 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
       let known = all.get(name)
       if (known === undefined) {
         const database = root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' })
-        const overlaid = { database, writes: new Map() }
+        const options = { name, encoding: 'binary', keyEncoder: { writeKey, readKey: keyName } } as const
+        const named = root.openDB<Buffer, KeyName>(options)
+        const overlaid = { database, named, writes: new Map() }
         known = { rows: over(overlaid), overlaid }
         all.set(name, known)
       }
@@ -155,6 +166,7 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
       await flushed
       for (const write of writes) if (write.rows.writes.get(write.name) === write) write.rows.writes.delete(write.name)
     },
+    uncommittedRows: () => uncommitted.length,
     forget: () => {
       uncommitted = []
       for (const { overlaid } of all.values()) overlaid.writes.clear()
@@ -166,14 +178,22 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
 const maxKeyBytes = 1_978
 const atEnd: PutOptions = { append: true }
 
-function handOver({ rows: { database }, key, value, isAppended }: Write): void {
-  if (value === null) void database.remove(key)
+function handOver({ rows: { named }, name, value, isAppended }: Write): void {
+  if (value === null) void named.remove(name)
   // This one alone has a promise of its own, which says no more than that of the batch.
-  else if (isAppended) database.put(key, value, atEnd as unknown as number).catch(() => undefined)
-  else void database.put(key, value)
+  else if (isAppended) named.put(name, value, atEnd as unknown as number).catch(() => undefined)
+  else void named.put(name, value)
 }
 
 /** Lets go of what a write stands for: a row that every task writes would hold on to all its versions. */
 function release(write: Write | undefined): void {
   if (write !== undefined) write.before = undefined
+}
+
+function nameOf(key: Buffer | Span): KeyName {
+  return 'bytes' in key ? keyName(key.bytes, key.start, key.end) : keyName(key)
+}
+
+function writeKey(name: KeyName, target: Buffer, at: number): number {
+  return at + target.write(name, at, 'latin1')
 }

@@ -35,8 +35,8 @@ export function openPositions(root: RootDatabase): Positions {
     return {
       // The library's types know no keys but its own; these come from `readKey`.
       read: (start, end, limit) => [...database.getKeys({ start, end, limit })] as unknown as Position[],
-      put: ({ bytes, start, end }) => rows.putSync(bytes.subarray(start, end), nothing),
-      remove: ({ bytes, start, end }) => rows.removeSync(bytes.subarray(start, end)),
+      put: key => rows.putSync(key, nothing),
+      remove: key => rows.removeSync(key),
     }
   }
   return Object.fromEntries(positionIndexes.map(name => [name, open(name)])) as Positions

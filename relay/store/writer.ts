@@ -37,6 +37,8 @@ const sliceMs = 2
 /** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
 const maxTasks = 1_000
 const maxSlices = 40
+/** They are handed over on one turn, which takes less than a microsecond for each. */
+const maxRows = 10_000
 /** Under load events wait for others, since a transaction writes the same upper pages for one as for fifty. */
 const gatherMs = 15
 /** So many in one transaction are a load: one client that waits for each OK need not wait longer. */
@@ -45,12 +47,15 @@ const loadTasks = 4
 const settleMs = 1
 
 const afterFault = 'a sync of the disk failed, nothing more is written'
+const stuck = new Error('LMDB has not ended a commit, nothing more is written')
 /** One is being flushed while the next is being committed. */
 const maxUnderWay = 2
 /** For fewer tasks it is cheaper to wait for the flush and let more of them share a transaction. */
 const worthOverlap = 64
 /** Where each of those under way leaves its number. */
 const visibleKeys = ['transaction', 'transaction-2'].map(name => Buffer.from(name))
+/** LMDB never answers for a transaction that it could not begin, and then takes no other. */
+const defaultStuckMs = 60_000
 /** LMDB does not say when a transaction is visible and only waits for its flush, so it is looked for. */
 const lookMs = 1
 
@@ -67,15 +72,19 @@ type Batch = { readonly ran: Ran[]; slices: number; isUrgent: boolean; beganMs: 
 export function createWriter(options: {
   root: RootDatabase
   nowMs?: () => number
+  /** After so long a commit that has not ended counts as one whose outcome nobody knows. */
+  stuckMs?: number
   onError(error: unknown): void
   metrics?: WriterMetrics
 }): Writer {
-  const { root, nowMs = () => performance.now(), onError, metrics = createWriterMetrics() } = options
+  const { root, nowMs = () => performance.now(), stuckMs = defaultStuckMs, onError } = options
+  const { metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
   const pending = pendingWrites(root)
   const visible = pending.open(relayDatabaseNames.writer)
   let batch = newBatch()
   let isSliceAsked = false
+  let isSliceRunning = false
   /** The transaction that is not visible yet, and how many are not settled. */
   let committing: number | null = null
   let underWay = 0
@@ -89,7 +98,7 @@ export function createWriter(options: {
   const waiters: (() => void)[] = []
 
   const queued = () => lanes.first.length + lanes.events.length
-  const isFull = () => batch.ran.length >= maxTasks || batch.slices >= maxSlices
+  const isFull = () => batch.ran.length >= maxTasks || batch.slices >= maxSlices || pending.uncommittedRows() >= maxRows
   const isIdle = () => queued() === 0 && batch.ran.length === 0 && underWay === 0 && settling.length() === 0
 
   const settling = createPacedQueue<Ran>({
@@ -110,12 +119,16 @@ export function createWriter(options: {
 
   /** Has what has run committed, when nothing more is to share its transaction, and asks for the next slice. */
   const pump = (): void => {
+    // A task may submit others; what it writes belongs to it until it ends.
+    if (isSliceRunning) return
     if (isReady()) void commit()
     if (isSliceAsked || queued() === 0 || isFull()) return
     isSliceAsked = true
     setImmediate(() => {
       isSliceAsked = false
+      isSliceRunning = true
       runSlice()
+      isSliceRunning = false
       pump()
     })
   }
@@ -182,14 +195,14 @@ export function createWriter(options: {
     gatherUntilMs = ran.length < loadTasks ? 0 : startMs + gatherMs
     try {
       pending.run(() => visible.putSync(keyOf(number), numberValue(number)))
-      await pending.commit()
+      await inTime(pending.commit())
     } catch (error) {
       fault = { error }
       causeOf(error)?.catch(onError)
       if (!broken) runAgain()
+      if (error === stuck || isVisible(number, true)) broken = true
     }
     if (committing === number) committing = null
-    underWay--
     // What follows a transaction that was lost may stand on its pages.
     if (broken) fault ??= { error: new Error(afterFault) }
     if (fault === undefined) {
@@ -201,7 +214,9 @@ export function createWriter(options: {
       onError(fault.error)
     }
     settle(ran, fault)
-    if (fault !== undefined && isVisible(number)) fail()
+    if (broken) failQueued()
+    // Not before: the answers may be given in several turns.
+    underWay--
     wakeWhenIdle()
     pump()
   }
@@ -220,18 +235,31 @@ export function createWriter(options: {
     }
   }
 
-  /** Whether readers see a transaction whose commit or sync has failed. Where nothing can be read, there is nothing to see. */
-  const isVisible = (number: number): boolean => {
+  const inTime = async (commit: Promise<void>): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(stuck), stuckMs)
+    })
     try {
+      await Promise.race([commit, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Whether readers see a transaction. Where nothing can be read, there is nothing to see. */
+  const isVisible = (number: number, isFailed = false): boolean => {
+    try {
+      // LMDB itself begins a new look only after a commit that went well.
+      if (isFailed) root.resetReadTxn()
       return visibleAt(keyOf(number)) === number
     } catch {
       return false
     }
   }
 
-  /** Stops for good; what waits is told. */
-  const fail = () => {
-    broken = true
+  /** Tells what waits that nothing is written any more. */
+  const failQueued = () => {
     const outcome = refusal()
     for (const lane of [lanes.first, lanes.events]) {
       settle(lane.splice(0).map(task => ({ task, outcome })))

@@ -5,15 +5,16 @@ import { open, type RootDatabase } from 'lmdb'
 import type { NostrEvent } from '../../relay/event.ts'
 import { type EventStore, openEventStore, type Stored } from '../../relay/store/store.ts'
 
-/** An LMDB environment in a directory of its own; `close` removes both. */
-export function openTemporaryRoot(): { root: RootDatabase; close(): Promise<void> } {
+/** An LMDB environment in a directory of its own, open as the service's is; `close` removes both. */
+export function openTemporaryRoot({ isFlushed = false } = {}): { root: RootDatabase; close(): Promise<void> } {
   const directory = mkdtempSync(join(tmpdir(), 'panda-relay-'))
   const root = open({
     path: directory,
     noSubdir: false,
     mapSize: 2 ** 28,
-    // Nothing here survives the test, so nothing has to wait for the disk.
-    noSync: true,
+    // Nothing here survives the test, so nothing has to wait for the disk, unless a test is about that.
+    noSync: !isFlushed,
+    eventTurnBatching: false,
     maxDbs: 32,
     keyEncoding: 'binary',
     encoding: 'binary',

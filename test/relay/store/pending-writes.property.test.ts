@@ -13,7 +13,7 @@ type Step =
 
 let temporary: ReturnType<typeof openTemporaryRoot>
 beforeAll(() => {
-  temporary = openTemporaryRoot()
+  temporary = openTemporaryRoot({ isFlushed: true })
 })
 afterAll(() => temporary.close())
 
@@ -102,7 +102,7 @@ it('shows tasks what a map would, and others what is committed', async () => {
       await Promise.all(commits)
       expect(texts(rows.getRange({}))).toEqual(rangeOf(model, {}))
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 
@@ -119,6 +119,14 @@ it('shows nothing of a task to others until it is committed, and nothing at all 
   pending.run(() => rows.putSync(bytes('a'), bytes('2')))
   await pending.commit()
   expect(rows.get(bytes('a'))?.toString()).toBe('2')
+})
+
+it('knows of no task within a task, nor of rows that are not bytes', () => {
+  const pending = pendingWrites(temporary.root)
+  const rows = pending.open('tasks')
+  expect(() => pending.run(() => pending.run(() => undefined))).toThrow('within a task')
+  expect(() => pending.run(() => rows.putSync(bytes('a'), 'text' as unknown as Buffer))).toThrow(TypeError)
+  expect(pending.uncommittedRows()).toBe(0)
 })
 
 it('refuses a key that LMDB would not take, which would fail with all that shares its transaction', () => {

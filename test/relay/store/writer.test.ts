@@ -16,7 +16,7 @@ let done: string[]
 let outcomes: Map<string, Outcome<unknown>>
 
 beforeEach(() => {
-  temporary = openTemporaryRoot()
+  temporary = openTemporaryRoot({ isFlushed: true })
   errors = []
   ran = []
   done = []
@@ -29,9 +29,9 @@ afterEach(async () => {
   await temporary.close()
 })
 
-function openWriter(root: RootDatabase): void {
+function openWriter(root: RootDatabase, stuckMs = 60_000): void {
   database = pendingWrites(root).open('rows')
-  writer = createWriter({ root, nowMs: () => timeMs, onError: error => void errors.push(error) })
+  writer = createWriter({ root, stuckMs, nowMs: () => timeMs, onError: error => void errors.push(error) })
 }
 
 type Made = Partial<Task<string>> & { ms?: number; fails?: boolean; before?: () => void }
@@ -229,6 +229,36 @@ describe('the writer', () => {
     expect(outcomes.get('c')).toEqual({ ok: true, value: 'c' })
     expect(rows()).toEqual(['b', 'c'])
     expect(writer.isBroken()).toBe(false)
+  })
+
+  it('leaves nothing of a task that submits others and then throws, however full its transaction is', async () => {
+    for (let index = 0; index < 1_000; index++) {
+      const before = () => {
+        database.putSync(Buffer.from('half'), Buffer.from('half'))
+        if (index === 999) task('late')
+      }
+      task(`t${index}`, { ms: index < 960 ? 0 : 1, fails: index >= 960, before })
+    }
+    await writer.idle()
+    await writer.idle()
+    expect(outcomes.get('late')).toMatchObject({ ok: true })
+    expect(rows()).toHaveLength(960 + 2)
+    expect(rows().filter(name => Number(name.slice(1)) >= 960)).toEqual([])
+  })
+
+  it('tells everybody, and ends, when a commit does not', async () => {
+    const { root } = temporary
+    const { batch } = root
+    root.batch = () => new Promise(() => undefined)
+    openWriter(root, 20)
+    task('a')
+    while (ran.length < 1) await new Promise(setImmediate)
+    task('b')
+    await writer.close()
+    root.batch = batch
+    expect(done).toEqual(['a', 'b'])
+    expect([...outcomes.values()].every(({ ok }) => !ok)).toBe(true)
+    expect(writer.isBroken()).toBe(true)
   })
 
   it('reports an answer that throws and gives the others', async () => {
