@@ -19,7 +19,7 @@ export async function readinessOf(parts: {
   const jump = parts.clock.unconfirmedJumpSeconds()
   return [
     parts.writer.isBroken()
-      ? { name: 'store', ok: false, detail: 'a sync of the disk failed; check the disk and start again' }
+      ? { name: 'store', ok: false, detail: 'the disk failed or does not answer; check it and start again' }
       : { name: 'store', ok: room !== 'facts', detail: storeDetails[room] },
     { name: 'relay', ok: parts.server.listening, detail: parts.server.listening ? 'listening' : 'not listening' },
     await walletCheck(parts.wallet),

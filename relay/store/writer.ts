@@ -1,7 +1,7 @@
 import type { RootDatabase } from 'lmdb'
 import { createWriterMetrics, type WriterMetrics } from '../metrics/metrics.ts'
 import { createPacedQueue } from '../paced-queue.ts'
-import { relayDatabaseNames } from './databases.ts'
+import { causeOf, createCommits, maxUnderWay } from './commits.ts'
 import { pendingWrites } from './pending-writes.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
@@ -46,15 +46,10 @@ const loadTasks = 4
 /** Of telling what came of tasks, on one turn. */
 const settleMs = 1
 
-const afterFault = 'a sync of the disk failed, nothing more is written'
-const stuck = new Error('LMDB has not ended a commit, nothing more is written')
-/** One is being flushed while the next is being committed. */
-const maxUnderWay = 2
+const afterFault = 'the disk failed, nothing more is written'
 /** For fewer tasks it is cheaper to wait for the flush and let more of them share a transaction. */
 const worthOverlap = 64
-/** Where each of those under way leaves its number. */
-const visibleKeys = ['transaction', 'transaction-2'].map(name => Buffer.from(name))
-/** LMDB never answers for a transaction that it could not begin, and then takes no other. */
+/** LMDB may never end a commit, and then begins no other. */
 const defaultStuckMs = 60_000
 /** LMDB does not say when a transaction is visible and only waits for its flush, so it is looked for. */
 const lookMs = 1
@@ -81,7 +76,7 @@ export function createWriter(options: {
   const { metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
   const pending = pendingWrites(root)
-  const visible = pending.open(relayDatabaseNames.writer)
+  const commits = createCommits(root, stuckMs)
   let batch = newBatch()
   let isSliceAsked = false
   let isSliceRunning = false
@@ -93,8 +88,6 @@ export function createWriter(options: {
   let gathering: NodeJS.Timeout | undefined
   let closed = false
   let broken = false
-  const visibleAt = (key: Buffer) => visible.get(key)?.readUIntBE(0, 6) ?? 0
-  let lastTransaction = Math.max(...visibleKeys.map(visibleAt))
   const waiters: (() => void)[] = []
 
   const queued = () => lanes.first.length + lanes.events.length
@@ -144,7 +137,7 @@ export function createWriter(options: {
   /** Whether the next transaction may begin; if not, it is looked for again. */
   const isLastVisible = (): boolean => {
     if (committing === null) return true
-    if (isVisible(committing)) {
+    if (commits.isVisible(committing)) {
       committing = null
       return true
     }
@@ -187,20 +180,19 @@ export function createWriter(options: {
     batch = newBatch()
     clearTimeout(gathering)
     gathering = undefined
-    const number = ++lastTransaction
-    committing = number
     underWay++
     let fault: { error: unknown } | undefined
     const startMs = performance.now()
     gatherUntilMs = ran.length < loadTasks ? 0 : startMs + gatherMs
+    const { number, flushed } = commits.begin()
+    committing = number
     try {
-      pending.run(() => visible.putSync(keyOf(number), numberValue(number)))
-      await inTime(pending.commit())
+      await flushed
     } catch (error) {
       fault = { error }
       causeOf(error)?.catch(onError)
       if (!broken) runAgain()
-      if (error === stuck || isVisible(number, true)) broken = true
+      if (commits.isUnknown(number, error)) broken = true
     }
     if (committing === number) committing = null
     // What follows a transaction that was lost may stand on its pages.
@@ -232,29 +224,6 @@ export function createWriter(options: {
   const settle = (ran: readonly Ran[], failure?: { error: unknown }) => {
     for (const { task, outcome } of ran) {
       settling.push({ task, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
-    }
-  }
-
-  const inTime = async (commit: Promise<void>): Promise<void> => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(stuck), stuckMs)
-    })
-    try {
-      await Promise.race([commit, late])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  /** Whether readers see a transaction. Where nothing can be read, there is nothing to see. */
-  const isVisible = (number: number, isFailed = false): boolean => {
-    try {
-      // LMDB itself begins a new look only after a commit that went well.
-      if (isFailed) root.resetReadTxn()
-      return visibleAt(keyOf(number)) === number
-    } catch {
-      return false
     }
   }
 
@@ -294,29 +263,10 @@ function newBatch(): Batch {
   return { ran: [], slices: 0, isUrgent: false, beganMs: 0 }
 }
 
-function keyOf(number: number): Buffer {
-  return visibleKeys[number % maxUnderWay] ?? Buffer.alloc(0)
-}
-
-function numberValue(number: number): Buffer {
-  const value = Buffer.alloc(6)
-  value.writeUIntBE(number, 0, 6)
-  return value
-}
-
 function outcomeOf<T>(run: () => T): Outcome<T> {
   try {
     return { ok: true, value: run() }
   } catch (error) {
     return { ok: false, error }
   }
-}
-
-/**
- * Why a commit failed (no space, a broken disk), which LMDB gives as a promise of its own that is rejected with it: one
- * that nobody looks at would end the process.
- */
-function causeOf(error: unknown): Promise<unknown> | undefined {
-  if (!(error instanceof Error) || !('commitError' in error)) return undefined
-  return error.commitError instanceof Promise ? error.commitError : undefined
 }

@@ -1,0 +1,86 @@
+import type { RootDatabase } from 'lmdb'
+import { relayDatabaseNames } from './databases.ts'
+import { pendingWrites } from './pending-writes.ts'
+
+/** Commits of what tasks have written, each with a number by which one knows whether readers see it. */
+export type Commits = {
+  /** Begins one; `flushed` fails when it has failed, or has not ended in time. At most `maxUnderWay` at once. */
+  begin(): { readonly number: number; readonly flushed: Promise<void> }
+  /** Whether readers see it. Where nothing can be read, there is nothing to see. */
+  isVisible(number: number): boolean
+  /** Whether nobody knows what became of one that failed so: it is visible though not flushed, or has not ended. */
+  isUnknown(number: number, error: unknown): boolean
+}
+
+/** One is being flushed while the next is being committed. */
+export const maxUnderWay = 2
+/** Where each of those under way leaves its number. */
+const numberKeys = ['transaction', 'transaction-2'].map(name => Buffer.from(name))
+const stuck = new Error('LMDB has not ended a commit')
+
+/** Makes them, for the writer. After `stuckMs` a commit that has not ended fails. */
+export function createCommits(root: RootDatabase, stuckMs: number): Commits {
+  const pending = pendingWrites(root)
+  const numbers = pending.open(relayDatabaseNames.writer)
+  const numberAt = (key: Buffer) => numbers.get(key)?.readUIntBE(0, 6) ?? 0
+  let last = Math.max(...numberKeys.map(numberAt))
+
+  const isVisible = (number: number): boolean => {
+    try {
+      return numberAt(keyOf(number)) === number
+    } catch {
+      return false
+    }
+  }
+
+  /** LMDB never answers for a transaction that it could not begin. */
+  const inTime = async (commit: Promise<void>): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(stuck), stuckMs)
+    })
+    try {
+      await Promise.race([commit, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    begin: () => {
+      const number = ++last
+      pending.run(() => numbers.putSync(keyOf(number), numberValue(number)))
+      return { number, flushed: inTime(pending.commit()) }
+    },
+    isVisible,
+    isUnknown: (number, error) => {
+      if (error === stuck) return true
+      try {
+        // LMDB itself begins a new look only after a commit that went well.
+        root.resetReadTxn()
+      } catch {
+        return false
+      }
+      return isVisible(number)
+    },
+  }
+}
+
+/**
+ * Why a commit failed (no space, a broken disk), which LMDB gives as a promise of its own that is rejected with it: one
+ * that nobody looks at would end the process.
+ */
+export function causeOf(error: unknown): Promise<unknown> | undefined {
+  if (!(error instanceof Error) || !('commitError' in error)) return undefined
+  return error.commitError instanceof Promise ? error.commitError : undefined
+}
+
+function keyOf(number: number): Buffer {
+  return numberKeys[number % maxUnderWay] ?? Buffer.alloc(0)
+}
+
+function numberValue(number: number): Buffer {
+  const value = Buffer.alloc(6)
+  value.writeUIntBE(number, 0, 6)
+  return value
+}
