@@ -163,7 +163,9 @@ export async function createWorld(options: {
     machine.clock.unconfirmedJumpSeconds() === null &&
     !isWalletAway &&
     !isDiskFull &&
-    skewSeconds === 0
+    skewSeconds === 0 &&
+    // Set forward and back again, log time stands until the clock has caught up, and with it what waits for a time.
+    machine.clock.now() <= timeline.now()
 
   return {
     random,
