@@ -30,13 +30,15 @@ describe('an address that has all its events sent to itself on all its subscript
       mallory.sign({ kind: 20_777, content: String(index), tags: [['d', 'x'.repeat(500)]] }),
     )
     for (const [index, event] of spam.entries()) attackers[index % attackers.length]?.send('EVENT', event)
-    while (served.relay.stats().undelivered < 900) await new Promise(setImmediate)
+    // A fast machine keeps no line of them: it takes the next when the last is delivered.
+    const taken = () => served.metrics.events.ephemeral
+    await until(() => taken() >= 100)
     for (let index = 0; index < 5; index++) {
       const event = alice.sign({ kind: 1, content: String(index) })
       expect(await writer.publish(event)).toEqual([true, ''])
       expect(await reader.next()).toMatchObject(['EVENT', 'live', { id: event.id }])
-      expect(served.relay.stats().undelivered).toBeGreaterThan(0)
     }
+    expect(taken()).toBeLessThan(spam.length)
     expect(served.errors).toEqual([])
   })
 })
