@@ -12,7 +12,7 @@ import { shortenWriteError } from './write-error.ts'
 export type Environment = {
   readonly root: RootDatabase
   readonly reader: Reader
-  /** Writes at once; for use inside a transaction. */
+  /** For the writer's tasks, or inside a transaction of one's own. */
   readonly transactor: Transactor
   /** The raw database of a table, for what works on bytes: log, verify, migrations. */
   bytes(table: TableInfo): Rows
