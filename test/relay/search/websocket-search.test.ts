@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openScan } from '../../../relay/query/query.ts'
+import { until } from '../attacks/stored.ts'
 import { author, startTime } from '../authors.ts'
 import type { Client } from '../client.ts'
 import { filterOf } from '../find.ts'
@@ -78,6 +79,8 @@ describe('a search (NIP-50)', () => {
   })
 
   it('says at the end whether there is more (NIP-67) of what is less relevant', async () => {
+    // While the index is being filled, the relay does not know what it may miss.
+    await until(() => !served.relay.stats().isIndexing)
     for (const [index, who] of [alice, bob, carol].entries())
       await client.publish(profile(who, `panda ${'x'.repeat(index)}`))
     client.send('REQ', 's', { kinds: [0], search: 'panda', limit: 2 })
