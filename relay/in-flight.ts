@@ -1,3 +1,4 @@
+import { createPassingMap } from './passing-map.ts'
 import type { Done } from './submitted.ts'
 
 /** Events under way: whoever sends one of them again hears what the first hears, once it is durable. */
@@ -10,7 +11,7 @@ export type InFlight = {
 
 /** Makes the register. */
 export function createInFlight(): InFlight {
-  const waiting = new Map<string, Done[]>()
+  const waiting = createPassingMap<string, Done[]>()
   return {
     join: (id, done) => {
       const others = waiting.get(id)

@@ -15,8 +15,8 @@ export type Subscription = {
 
 /** All live subscriptions, found by what is most selective in each filter. */
 export type Subscriptions = {
-  add(subscription: Subscription): void
-  remove(subscription: Subscription): void
+  /** Returns how to take it out again. */
+  add(subscription: Subscription): () => void
   /**
    * Hands an event to every subscription there is now that asks for it, once each: at once as far as this turn of the event
    * loop has time, since thousands of filters may stand under one key. The events of a network keep their order; networks
@@ -31,9 +31,10 @@ export type Subscriptions = {
 }
 
 type Entry = {
-  readonly subscription: Subscription
+  /** `null` once it was taken out: a map may hold on to an entry for longer (see `passing-map.ts`). */
+  subscription: Subscription | null
   readonly keys: readonly string[]
-  readonly tests: readonly ((event: NostrEvent) => boolean)[]
+  tests: readonly ((event: NostrEvent) => boolean)[]
   /** How many events had been published when it came: it has those from the store. */
   readonly since: number
 }
@@ -49,7 +50,7 @@ export function createSubscriptions(options: {
   nowMs?: () => number
 }): Subscriptions {
   const { room, onError, nowMs } = options
-  const entries = new Map<Subscription, Entry>()
+  let entries = 0
   /** Most keys have one subscription, and a set for it would take longer to make than everything else here. */
   const byKey = new Map<string, Entry | Set<Entry>>()
   const perNetwork = new Map<string, number>()
@@ -100,7 +101,7 @@ export function createSubscriptions(options: {
   }
 
   const offerTo = ({ tests, subscription }: Entry, event: NostrEvent, json: Span) => {
-    for (const test of tests) if (test(event)) return subscription.deliver(event, json)
+    for (const test of tests) if (test(event)) return subscription?.deliver(event, json)
   }
 
   /** Goes on with what a network has published; `false` when there is no more. */
@@ -129,20 +130,21 @@ export function createSubscriptions(options: {
       const { filters } = subscription
       const [only] = filters
       const keys = filters.length === 1 && only !== undefined ? keysOf(only) : filters.flatMap(keysOf)
-      const entry = { subscription, keys, tests: filters.map(eventTest), since: published }
-      entries.set(subscription, entry)
+      const entry: Entry = { subscription, keys, tests: filters.map(eventTest), since: published }
+      entries++
       countFor(subscription.network, 1)
       for (const key of keys) addTo(key, entry)
-    },
-    remove: subscription => {
-      const entry = entries.get(subscription)
-      if (entry === undefined) return
-      entries.delete(subscription)
-      countFor(subscription.network, -1)
-      for (const key of entry.keys) removeFrom(key, entry)
+      return () => {
+        if (entry.subscription === null) return
+        entry.subscription = null
+        entry.tests = []
+        entries--
+        countFor(subscription.network, -1)
+        for (const key of keys) removeFrom(key, entry)
+      }
     },
     publish: (event, json, network) => {
-      if (entries.size === 0) return
+      if (entries === 0) return
       const offering = offer(event, json, ++published)
       waiting++
       room.take(network, 1)
@@ -154,7 +156,7 @@ export function createSubscriptions(options: {
       while (rota.isFree()) if (!next()) return
       rota.join(next)
     },
-    count: () => entries.size,
+    count: () => entries,
     countOf: network => perNetwork.get(network) ?? 0,
     waiting: () => waiting,
   }

@@ -1,6 +1,7 @@
 import type { Host } from '../host.ts'
 import type { Limits } from '../limits.ts'
 import type { RelayMetrics } from '../metrics/metrics.ts'
+import { createPassingMap } from '../passing-map.ts'
 import { broadness } from '../query/broad.ts'
 import { type Counts, createCounts, takesTooLong } from '../query/counts.ts'
 import { type Filter, parseFilter, weightOf } from '../query/filter.ts'
@@ -38,6 +39,8 @@ type Open = {
   readonly weight: number
   held: Span[] | null
   closed: boolean
+  /** Takes it out of those that are told of what comes. */
+  unsubscribe(): void
   /** Ends its query if that has not begun. */
   giveUp(): void
 }
@@ -71,13 +74,13 @@ export function createRequests(
   const { store, subscriptions, host, limits, metrics, turns, now, onError } = context
   const network = networkOf(context.ip)
   const { outlet, authenticated, sendChallenge, offerAuth } = client
-  const open = new Map<string, Open>()
+  const open = createPassingMap<string, Open>()
   let counts: Counts | null = null
   const line = createLine(maxUnderWay)
   let heldBytes = 0
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
 
-  const count = () => open.size + (counts?.size() ?? 0)
+  const count = () => open.size() + (counts?.size() ?? 0)
 
   const request = (id: string, values: readonly unknown[]) => {
     // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
@@ -144,6 +147,7 @@ export function createRequests(
       weight: weightOf(filters),
       held: [],
       closed: false,
+      unsubscribe: () => undefined,
       giveUp: () => undefined,
       subscription: {
         network,
@@ -156,7 +160,7 @@ export function createRequests(
       },
     }
     open.set(id, entry)
-    subscriptions.add(entry.subscription)
+    entry.unsubscribe = subscriptions.add(entry.subscription)
     const startMs = performance.now()
     metrics.queriesUnderWay++
     const finish = () => {
@@ -273,7 +277,7 @@ export function createRequests(
     entry.giveUp()
     takeHeld(entry)
     open.delete(id)
-    subscriptions.remove(entry.subscription)
+    entry.unsubscribe()
   }
 
   return {

@@ -30,7 +30,8 @@ export function createVerifier(options: {
 }): Verifier {
   const { secp, startThread = startVerifierThread, onError } = options
   const slots = createSlots()
-  const waiting: Asked[] = []
+  /** What has been answered is let go at once: with it goes all that hangs on the answer. */
+  const waiting: (Asked | undefined)[] = []
   /** The first that has not been answered, and how many of those after it are in slots. */
   let first = 0
   let inSlots = 0
@@ -54,7 +55,8 @@ export function createVerifier(options: {
   const answer = () => {
     const answered = slots.answered()
     while (inSlots > 0 && slots.taken !== answered) {
-      const asked = waiting[first++]
+      const asked = waiting[first]
+      waiting[first++] = undefined
       inSlots--
       const isRight = slots.takeAnswer()
       if (asked !== undefined) answers.push({ asked, isRight })
@@ -92,7 +94,7 @@ export function createVerifier(options: {
     inSlots = 0
     const left = waiting.splice(0).slice(first)
     first = 0
-    for (const asked of left) answers.push({ asked, isRight: check(asked.wire) !== null })
+    for (const asked of left) if (asked !== undefined) answers.push({ asked, isRight: check(asked.wire) !== null })
   }
   worker
     ?.on('message', answer)

@@ -44,6 +44,8 @@ export type RelayDatabases = { readonly [Name in keyof typeof relayDatabaseNames
 /** Opens the relay's databases in an environment, making those that are missing. */
 export function openDatabases(root: RootDatabase): RelayDatabases {
   const { open } = pendingWrites(root)
-  const opened = Object.entries(relayDatabaseNames).map(([key, name]) => [key, open(name)])
+  const opened = Object.entries(relayDatabaseNames).map(([key, name]) => {
+    return [key, open(name, { isAppended: name === relayDatabaseNames.events })]
+  })
   return Object.fromEntries(opened) as RelayDatabases
 }

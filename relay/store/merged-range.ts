@@ -15,21 +15,23 @@ export function keyName(key: Buffer, start = 0, end = key.length): KeyName {
 
 export type Row = { readonly key: Buffer; readonly value: Buffer }
 
-/** A range of what is stored, with writes (`null`: a removal) in their places. Reads at once. */
+/** A range of what is stored, with writes (`null`: a removal) in their places, the latest last. Reads at once. */
 export function mergedRange(
   database: Pick<Database<Buffer, Buffer>, 'getRange'>,
-  writes: Iterable<{ readonly name: KeyName; readonly value: Buffer | null }>,
+  layers: readonly ReadonlyMap<KeyName, Buffer | null>[],
   range: KeyRange,
 ): Row[] {
   const isWithin = rangeTest(range)
-  const wanted = [...writes].filter(({ name }) => isWithin(name))
+  const wanted = new Map<KeyName, Buffer | null>()
+  for (const layer of layers) for (const [name, value] of layer) if (isWithin(name)) wanted.set(name, value)
   const { limit, reverse = false } = range
-  if (wanted.length === 0) return [...database.getRange({ ...range })]
-  const removed = wanted.filter(({ value }) => value === null).length
+  if (wanted.size === 0) return [...database.getRange({ ...range })]
+  let removed = 0
+  for (const value of wanted.values()) if (value === null) removed++
   const stored = database.getRange(limit === undefined ? { ...range } : { ...range, limit: limit + removed })
   const rows = new Map<KeyName, Row>()
   for (const { key, value } of stored) rows.set(keyName(key), { key: Buffer.from(key), value: Buffer.from(value) })
-  for (const { name, value } of wanted) {
+  for (const [name, value] of wanted) {
     if (value === null) rows.delete(name)
     else rows.set(name, { key: Buffer.from(name, 'latin1'), value })
   }

@@ -10,8 +10,8 @@ export type Rows = {
   getBinaryFast(key: Buffer): Buffer | undefined
   getKeys(range: KeyRange): Iterable<Buffer>
   getRange(range: KeyRange): Iterable<Row>
-  /** A value that a task writes stays as it is from then on. `append`: the key sorts behind all others. */
-  putSync(key: Buffer | Span, value: Buffer, options?: { append: true }): void
+  /** A value that a task writes stays as it is from then on. */
+  putSync(key: Buffer | Span, value: Buffer): void
   removeSync(key: Buffer | Span): void
   getKeysCount(range: KeyRange): number
   getStats(): object
@@ -21,8 +21,11 @@ export type Rows = {
 export type PendingWrites = {
   /** Runs a task; if it throws, nothing of what it wrote is left. */
   run<T>(task: () => T): T
-  /** Opens a database; what is written to it outside of tasks goes to LMDB at once. */
-  open(name: string): Rows
+  /**
+   * Opens a database; what is written to it outside of tasks goes to LMDB at once. `isAppended`: each new key sorts behind
+   * all others, and pages are filled to their end.
+   */
+  open(name: string, options?: { isAppended: boolean }): Rows
   /** Hands what tasks have written to LMDB in one transaction, on a thread of its own; settles once that is flushed. */
   commit(): Promise<void>
   /** How many rows the next transaction has so far. */
@@ -31,24 +34,22 @@ export type PendingWrites = {
   forget(): void
 }
 
-/** `value` is `null` for a removal. */
-type Write = {
-  readonly rows: Overlaid
-  readonly name: KeyName
-  readonly value: Buffer | null
-  readonly isAppended: boolean
-  /** What it stands for while its task runs, which may throw. */
-  before: Write | undefined
-  /** Whether a later write of the same transaction makes it needless. */
-  isReplaced: boolean
-}
+/** What a transaction writes to a database; `null` is a removal. Dropped as a whole: see `passing-map.ts` for why. */
+type Layer = Map<KeyName, Buffer | null>
 
 type Overlaid = {
   readonly database: Database<Buffer, Buffer>
   /** The same database, whose keys are names: there may be thousands of them in memory, and buffers are large things. */
   readonly named: Database<Buffer, KeyName>
-  readonly writes: Map<KeyName, Write>
+  readonly isAppended: boolean
+  /** Of the next transaction. */
+  next: Layer
+  /** Of those that are being committed, the oldest first. */
+  committing: readonly Layer[]
 }
+
+/** What a task has replaced, should it throw. */
+type Replaced = { readonly layer: Layer; readonly name: KeyName; readonly before: Buffer | null | undefined }
 
 const opened = new WeakMap<RootDatabase, PendingWrites>()
 
@@ -68,59 +69,54 @@ export function pendingWrites(root: RootDatabase): PendingWrites {
  */
 function createPendingWrites(root: RootDatabase): PendingWrites {
   const all = new Map<string, { readonly rows: Rows; readonly overlaid: Overlaid }>()
-  /** In the order in which they were made; since the last transaction. */
-  let uncommitted: Write[] = []
+  let uncommitted = 0
   let isRunning = false
+  let replaced: Replaced[] = []
 
-  const record = (rows: Overlaid, name: KeyName, value: Buffer | null, isAppended: boolean) => {
+  const record = ({ next: layer }: Overlaid, name: KeyName, value: Buffer | null) => {
     // What LMDB refuses would fail with all that shares its transaction, or leave half of it.
     if (value !== null && !(value instanceof Uint8Array)) throw new TypeError('a row that is not bytes')
     if (name.length === 0 || name.length > maxKeyBytes) throw new RangeError(`a key of ${name.length} bytes`)
-    const before = rows.writes.get(name)
-    if (before !== undefined) before.isReplaced = true
-    const write = { rows, name, value, isAppended, before, isReplaced: false }
-    rows.writes.set(name, write)
-    uncommitted.push(write)
+    const before = layer.get(name)
+    if (before === undefined) uncommitted++
+    replaced.push({ layer, name, before })
+    layer.set(name, value)
   }
 
-  const undoSince = (length: number) => {
-    for (const { rows, name, before } of uncommitted.splice(length).reverse()) {
-      if (before === undefined) rows.writes.delete(name)
+  const undo = () => {
+    for (const { layer, name, before } of replaced.reverse()) {
+      if (before !== undefined) layer.set(name, before)
       else {
-        before.isReplaced = false
-        rows.writes.set(name, before)
+        uncommitted--
+        layer.delete(name)
       }
     }
   }
 
   const over = (overlaid: Overlaid): Rows => {
-    const { database, named, writes } = overlaid
-    const find = (key: Buffer) => (isRunning && writes.size > 0 ? writes.get(keyName(key)) : undefined)
+    const { database, named, isAppended } = overlaid
+    const isPlain = () => !isRunning || (overlaid.next.size === 0 && overlaid.committing.length === 0)
     const read = (get: (key: Buffer) => Buffer | undefined) => (key: Buffer) => {
-      const write = find(key)
-      return write === undefined ? get(key) : (write.value ?? undefined)
+      const value = isPlain() ? undefined : pendingValue(overlaid, keyName(key))
+      return value === undefined ? get(key) : (value ?? undefined)
     }
-    const isPlain = () => !isRunning || writes.size === 0
+    const merged = (range: KeyRange) => mergedRange(database, [...overlaid.committing, overlaid.next], range)
     return {
       get: read(key => database.get(key)),
       getBinary: read(key => database.getBinary(key)),
       getBinaryFast: read(key => database.getBinaryFast(key) as Buffer | undefined),
-      getKeys: range =>
-        isPlain()
-          ? database.getKeys({ ...range })
-          : mergedRange(database, writes.values(), range).map(({ key }) => key),
-      getRange: range => (isPlain() ? database.getRange({ ...range }) : mergedRange(database, writes.values(), range)),
-      putSync: (key, value, options) => {
-        if (isRunning) record(overlaid, nameOf(key), value, options !== undefined)
-        else if (options === undefined) named.putSync(nameOf(key), value)
-        else named.putSync(nameOf(key), value, options)
+      getKeys: range => (isPlain() ? database.getKeys({ ...range }) : merged(range).map(({ key }) => key)),
+      getRange: range => (isPlain() ? database.getRange({ ...range }) : merged(range)),
+      putSync: (key, value) => {
+        if (isRunning) record(overlaid, nameOf(key), value)
+        else if (isAppended) named.putSync(nameOf(key), value, atEnd)
+        else named.putSync(nameOf(key), value)
       },
       removeSync: key => {
-        if (isRunning) record(overlaid, nameOf(key), null, false)
+        if (isRunning) record(overlaid, nameOf(key), null)
         else named.removeSync(nameOf(key))
       },
-      getKeysCount: range =>
-        isPlain() ? database.getKeysCount({ ...range }) : mergedRange(database, writes.values(), range).length,
+      getKeysCount: range => (isPlain() ? database.getKeysCount({ ...range }) : merged(range).length),
       getStats: () => database.getStats(),
     }
   }
@@ -128,35 +124,41 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
   return {
     run: task => {
       if (isRunning) throw new Error('a task within a task')
-      const begun = uncommitted.length
       isRunning = true
       try {
         return task()
       } catch (error) {
-        undoSince(begun)
+        undo()
         throw error
       } finally {
         isRunning = false
-        for (let index = begun; index < uncommitted.length; index++) release(uncommitted[index])
+        replaced = []
       }
     },
-    open: name => {
+    open: (name, { isAppended } = { isAppended: false }) => {
       let known = all.get(name)
       if (known === undefined) {
         const database = root.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' })
         const options = { name, encoding: 'binary', keyEncoder: { writeKey, readKey: keyName } } as const
         const named = root.openDB<Buffer, KeyName>(options)
-        const overlaid = { database, named, writes: new Map() }
+        const overlaid: Overlaid = { database, named, isAppended, next: new Map(), committing: [] }
         known = { rows: over(overlaid), overlaid }
         all.set(name, known)
       }
       return known.rows
     },
     commit: async () => {
-      const writes = uncommitted
-      uncommitted = []
+      const begun: { readonly overlaid: Overlaid; readonly layer: Layer }[] = []
+      for (const { overlaid } of all.values()) {
+        const layer = overlaid.next
+        if (layer.size === 0) continue
+        begun.push({ overlaid, layer })
+        overlaid.committing = [...overlaid.committing, layer]
+        overlaid.next = new Map()
+      }
+      uncommitted = 0
       const written = root.batch(() => {
-        for (const write of writes) if (!write.isReplaced) handOver(write)
+        for (const { overlaid, layer } of begun) handOver(overlaid, layer)
       })
       // As of now this means these writes; later it would mean the next transaction's.
       const flushed = root.flushed.then(() => undefined)
@@ -164,12 +166,17 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
       // Of a transaction that failed nobody is told that it was flushed.
       await written
       await flushed
-      for (const write of writes) if (write.rows.writes.get(write.name) === write) write.rows.writes.delete(write.name)
+      for (const { overlaid, layer } of begun) {
+        overlaid.committing = overlaid.committing.filter(other => other !== layer)
+      }
     },
-    uncommittedRows: () => uncommitted.length,
+    uncommittedRows: () => uncommitted,
     forget: () => {
-      uncommitted = []
-      for (const { overlaid } of all.values()) overlaid.writes.clear()
+      uncommitted = 0
+      for (const { overlaid } of all.values()) {
+        overlaid.next = new Map()
+        overlaid.committing = []
+      }
     },
   }
 }
@@ -178,16 +185,22 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
 const maxKeyBytes = 1_978
 const atEnd: PutOptions = { append: true }
 
-function handOver({ rows: { named }, name, value, isAppended }: Write): void {
-  if (value === null) void named.remove(name)
-  // This one alone has a promise of its own, which says no more than that of the batch.
-  else if (isAppended) named.put(name, value, atEnd as unknown as number).catch(() => undefined)
-  else void named.put(name, value)
+/** What is written under a name and LMDB may not show: `null` if it is removed, `undefined` if nothing is. */
+function pendingValue({ next, committing }: Overlaid, name: KeyName): Buffer | null | undefined {
+  let value = next.get(name)
+  for (let index = committing.length - 1; value === undefined && index >= 0; index--) {
+    value = committing[index]?.get(name)
+  }
+  return value
 }
 
-/** Lets go of what a write stands for: a row that every task writes would hold on to all its versions. */
-function release(write: Write | undefined): void {
-  if (write !== undefined) write.before = undefined
+function handOver({ named, isAppended }: Overlaid, layer: Layer): void {
+  for (const [name, value] of layer) {
+    if (value === null) void named.remove(name)
+    // These alone have promises of their own, which say no more than that of the batch.
+    else if (isAppended) named.put(name, value, atEnd as unknown as number).catch(() => undefined)
+    else void named.put(name, value)
+  }
 }
 
 function nameOf(key: Buffer | Span): KeyName {

@@ -62,8 +62,6 @@ export type EventStore = {
 }
 
 const nothing = Buffer.alloc(0)
-/** Numbers grow: pages are filled to their end and not split in halves. */
-const atEnd = { append: true } as const
 
 /** Opens the store in an environment that others may use too, with a cache of so many bytes. */
 export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {
@@ -120,7 +118,7 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     const { event, id, record, expiration, address, indexKeys } = prepared
     const seq = ++lastSeq
     const seqValue = seqKey(seq)
-    db.events.putSync(seqValue, record, atEnd)
+    db.events.putSync(seqValue, record)
     db.ids.putSync(id, seqValue)
     for (const key of indexKeys) positions[key.index].put(withSeq(key, seq))
     if (expiration > 0) db.expirations.putSync(expirationKey(expiration, seqValue), nothing)

@@ -11,18 +11,30 @@ const maxKeys = 50_000
 export function createRation(options: { perSecond: number; burst: number; nowMs(): number }): Ration {
   const { perSecond, burst, nowMs } = options
   const buckets = new Map<string, { tokens: number; atMs: number }>()
-  return (key, cost = 1) => {
-    const atMs = nowMs()
-    const bucket = buckets.get(key) ?? { tokens: burst, atMs }
-    const tokens = Math.min(burst, bucket.tokens + ((atMs - bucket.atMs) / 1_000) * perSecond)
+  let latest: string | undefined
+
+  const bucketOf = (key: string, atMs: number) => {
+    const known = buckets.get(key)
+    if (known !== undefined && key === latest) return known
+    const bucket = known ?? { tokens: burst, atMs }
     // Put back at the end, so that the map is in order of last use.
     buckets.delete(key)
     if (buckets.size >= maxKeys) {
       const oldest = buckets.keys().next()
       if (!oldest.done) buckets.delete(oldest.value)
     }
-    const isEnough = tokens >= Math.max(1, cost)
-    buckets.set(key, { tokens: isEnough ? tokens - cost : tokens, atMs })
-    return isEnough
+    buckets.set(key, bucket)
+    latest = key
+    return bucket
+  }
+
+  return (key, cost = 1) => {
+    const atMs = nowMs()
+    const bucket = bucketOf(key, atMs)
+    bucket.tokens = Math.min(burst, bucket.tokens + ((atMs - bucket.atMs) / 1_000) * perSecond)
+    bucket.atMs = atMs
+    if (bucket.tokens < Math.max(1, cost)) return false
+    bucket.tokens -= cost
+    return true
   }
 }

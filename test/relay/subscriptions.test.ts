@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { wholeSpan } from '../../relay/connection/page.ts'
 import type { NostrEvent } from '../../relay/event.ts'
 import { createFairShare, type FairShare } from '../../relay/fair-share.ts'
-import { createSubscriptions, type Subscription, type Subscriptions } from '../../relay/subscriptions.ts'
+import { createSubscriptions, type Subscriptions } from '../../relay/subscriptions.ts'
 import { author } from './authors.ts'
 import { filterOf } from './find.ts'
 
@@ -22,17 +22,16 @@ beforeEach(() => {
   subscriptions = createSubscriptions({ room, onError: error => errors.push(error), nowMs: () => timeMs++ })
 })
 
-function subscribe(name: string, deliver: (event: NostrEvent) => void = () => undefined): Subscription {
-  const subscription: Subscription = {
+/** Returns how to unsubscribe. */
+function subscribe(name: string, deliver: (event: NostrEvent) => void = () => undefined): () => void {
+  return subscriptions.add({
     network: 'x',
     filters: [filterOf({ kinds: [1] })],
     deliver: event => {
       deliver(event)
       told.push(`${name} ${event.content}`)
     },
-  }
-  subscriptions.add(subscription)
-  return subscription
+  })
 }
 
 const publish = (content: string, network = 'x') => subscriptions.publish(alice.sign({ content }), json, network)
@@ -59,8 +58,7 @@ describe('an event for very many', () => {
   it('is not for who comes when it is under way, and has it from the store, nor for who has gone', async () => {
     const all = Array.from({ length: many }, (_, index) => subscribe(String(index)))
     publish('a')
-    const last = all.at(-1)
-    if (last !== undefined) subscriptions.remove(last)
+    all.at(-1)?.()
     subscribe('late')
     publish('b')
     await untilAllAreTold()
@@ -135,8 +133,8 @@ describe('events of several networks', () => {
     subscribe('second')
     expect(subscriptions.countOf('x')).toBe(2)
     expect(subscriptions.countOf('y')).toBe(0)
-    subscriptions.remove(first)
-    subscriptions.remove(first)
+    first()
+    first()
     expect(subscriptions.countOf('x')).toBe(1)
   })
 })

@@ -274,8 +274,8 @@ describe('a live subscription', () => {
             filters: filters.map(filterOf),
             deliver: (event: NostrEvent) => void delivered[index]?.push(event.id),
           }))
-          for (const subscription of all) subscriptions.add(subscription)
-          for (const [index, subscription] of all.entries()) if (removed[index]) subscriptions.remove(subscription)
+          const remove = all.map(subscription => subscriptions.add(subscription))
+          for (const [index, removeOne] of remove.entries()) if (removed[index]) removeOne()
           for (const event of events) subscriptions.publish(event, wholeSpan(Buffer.from('')), '')
           for (const [index, filters] of requests.entries()) {
             const expected = events.filter(event => filters.some(filter => asksFor(filter, event)))
