@@ -82,11 +82,18 @@ export function createIngester(options: {
     const network = networkOf(origin.ip)
     if (!room.hasRoom(network, 1)) return done(refusal(tooBusy))
     room.take(network, 1)
-    // What is delivered has taken its own by then.
-    const settle: Done = outcome => {
+    verify(wire, { origin, network }, givingBack(network, done))
+  }
+
+  /** What is delivered has taken its own by then. Made apart, to hold on to nothing else while the disk is waited for. */
+  const givingBack =
+    (network: string, done: Done): Done =>
+    outcome => {
       room.giveBack(network, 1)
       done(outcome)
     }
+
+  const verify = (wire: WireEvent, from: From, settle: Done) => {
     metrics.verifications++
     verifier.verify(wire, verified => {
       if (verified === null) {
@@ -94,7 +101,7 @@ export function createIngester(options: {
         return settle(refusal(wrongSignature))
       }
       // A copy of it may have come in meanwhile; one whose signature is wrong must not stand for it.
-      if (!isKnown(wire, settle)) dispatch(verified, { origin, network }, settle)
+      if (!isKnown(wire, settle)) dispatch(verified, from, settle)
     })
   }
 

@@ -34,6 +34,9 @@ type StoredEvent = { readonly event: NostrEvent; readonly seq: number; readonly 
 /** What a transaction did for an event: the answer, and what is to be delivered. */
 type Written = { readonly applied: Applied; readonly stored: readonly StoredEvent[] }
 
+/** An event that is waited for, and what it counts as. */
+type Awaited = { readonly id: string; readonly network: string; readonly counted: 'applied' | 'stored' }
+
 /** In place of a network's, for what the application does by itself. */
 const ownNetwork = ''
 
@@ -81,11 +84,8 @@ export function createKeeping(options: {
     const prepared = prepare(wire, store.searchedKinds())
     const bytes = prepared.record.length
     if (!reserve(network, bytes)) return done(refuse(metrics, tooBusy))
-    const written = whenWritten({ id: event.id, network, counted: 'stored' }, outcome => {
-      release(network, bytes)
-      if (event.kind === vanishKind) onVanish()
-      done(outcome)
-    })
+    const what: Awaited = { id: event.id, network, counted: 'stored' }
+    const written = whenWritten(what, releasing(what, bytes, event.kind === vanishKind, done))
     if (event.kind !== 5) {
       return writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
     }
@@ -93,6 +93,15 @@ export function createKeeping(options: {
       written(outcome.ok ? { ok: true, value: writtenAs(prepared, outcome.value) } : outcome)
     })
   }
+
+  /** Made apart: what an event was prepared for is let go of while the disk is waited for. */
+  const releasing =
+    ({ network }: Awaited, bytes: number, isVanishing: boolean, done: Done): Done =>
+    outcome => {
+      release(network, bytes)
+      if (isVanishing) onVanish()
+      done(outcome)
+    }
 
   const storeOrdinary = (prepared: Prepared): Written => {
     const { event } = prepared
@@ -102,10 +111,7 @@ export function createKeeping(options: {
   }
 
   /** What is to be done once the writer is done with an event. */
-  const whenWritten = (
-    { id, network, counted }: { id: string; network: string; counted: 'applied' | 'stored' },
-    done: Done,
-  ): ((outcome: Outcome<Written>) => void) => {
+  const whenWritten = ({ id, network, counted }: Awaited, done: Done): ((outcome: Outcome<Written>) => void) => {
     const answer = inFlight.begin(id, done)
     return outcome => {
       if (!outcome.ok) {

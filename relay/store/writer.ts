@@ -55,6 +55,8 @@ const defaultStuckMs = 60_000
 const lookMs = 1
 
 type Ran = { readonly task: Task<unknown>; readonly outcome: Outcome<unknown> }
+/** What is left of a task whose transaction has begun: it is not run again, and what it ran on may be let go. */
+type Told = { readonly done: Task<unknown>['done']; readonly outcome: Outcome<unknown> }
 /** Tasks that have run and are to share a transaction. */
 type Batch = { readonly ran: Ran[]; slices: number; isUrgent: boolean; beganMs: number }
 
@@ -94,11 +96,11 @@ export function createWriter(options: {
   const isFull = () => batch.ran.length >= maxTasks || batch.slices >= maxSlices || pending.uncommittedRows() >= maxRows
   const isIdle = () => queued() === 0 && batch.ran.length === 0 && underWay === 0 && settling.length() === 0
 
-  const settling = createPacedQueue<Ran>({
+  const settling = createPacedQueue<Told>({
     budgetMs: settleMs,
-    handle: ({ task, outcome }) => {
+    handle: ({ done, outcome }) => {
       try {
-        task.done(outcome)
+        done(outcome)
       } catch (error) {
         onError(error)
       }
@@ -176,7 +178,8 @@ export function createWriter(options: {
   }
 
   const commit = async (): Promise<void> => {
-    const { ran, beganMs } = batch
+    const { beganMs } = batch
+    const ran = batch.ran.map(({ task: { done }, outcome }): Told => ({ done, outcome }))
     batch = newBatch()
     clearTimeout(gathering)
     gathering = undefined
@@ -221,9 +224,9 @@ export function createWriter(options: {
   }
 
   /** In the order of their numbers across transactions, since readers are shown everything up to the last. */
-  const settle = (ran: readonly Ran[], failure?: { error: unknown }) => {
-    for (const { task, outcome } of ran) {
-      settling.push({ task, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
+  const settle = (ran: readonly Told[], failure?: { error: unknown }) => {
+    for (const { done, outcome } of ran) {
+      settling.push({ done, outcome: failure === undefined ? outcome : { ok: false, error: failure.error } })
     }
   }
 
@@ -231,7 +234,7 @@ export function createWriter(options: {
   const failQueued = () => {
     const outcome = refusal()
     for (const lane of [lanes.first, lanes.events]) {
-      settle(lane.splice(0).map(task => ({ task, outcome })))
+      settle(lane.splice(0).map(({ done }) => ({ done, outcome })))
     }
   }
 
