@@ -18,6 +18,7 @@ import type { EventStore } from './store/store.ts'
 import type { Outcome, Writer } from './store/writer.ts'
 import { type Done, duplicate, refuse, type Submitted, storageFault, tooBusy, wrongSignature } from './submitted.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import { placesOfEvent } from './under-way.ts'
 import type { Vanishing } from './vanish.ts'
 
 /** The way of an event from the wire to disk and to subscribers. */
@@ -26,8 +27,8 @@ export type Ingester = {
   applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
 }
 
-/** Where an event came from, and whose share of everything it takes. */
-type From = { readonly origin: Origin; readonly network: string }
+/** Where an event came from, whose share of everything it takes, and how many places besides one until it is on disk. */
+type From = { readonly origin: Origin; readonly network: string; readonly morePlaces: number }
 
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
 export function createIngester(options: {
@@ -80,22 +81,26 @@ export function createIngester(options: {
     if (origin.source !== 'import' && isKnown(wire, done)) return
     if (wire.event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
     const network = networkOf(origin.ip)
-    if (!room.hasRoom(network, 1)) return done(refusal(tooBusy))
-    room.take(network, 1)
-    verify(wire, { origin, network }, givingBack(network, done))
+    // What is imported or fetched is a bounded number at a time anyway.
+    const morePlaces = origin.source === 'client' ? placesOfEvent - 1 : 0
+    if (!room.hasRoom(network, 1 + morePlaces)) return done(refusal(tooBusy))
+    room.take(network, 1 + morePlaces)
+    verify(wire, { origin, network, morePlaces }, givingBack(network, 1, done))
   }
 
   /** What is delivered has taken its own by then. Made apart, to hold on to nothing else while the disk is waited for. */
   const givingBack =
-    (network: string, done: Done): Done =>
+    (network: string, places: number, done: Done): Done =>
     outcome => {
-      room.giveBack(network, 1)
+      room.giveBack(network, places)
       done(outcome)
     }
 
   const verify = (wire: WireEvent, from: From, settle: Done) => {
     metrics.verifications++
     verifier.verify(wire, verified => {
+      // Commands have one; what is stored takes them again at once.
+      room.giveBack(from.network, from.morePlaces)
       if (verified === null) {
         metrics.badSignatures++
         return settle(refusal(wrongSignature))
@@ -134,7 +139,7 @@ export function createIngester(options: {
 
   const dispatch = (wire: WireEvent<VerifiedEvent>, from: From, done: Done) => {
     const { event } = wire
-    const { origin, network } = from
+    const { origin, network, morePlaces } = from
     // Ahead of the application, which takes what it is asked from the author's rations. An import was let in before.
     const protection = origin.source === 'import' ? null : protectionFault(event, origin.authenticated)
     if (protection !== null) return done(refusal(protection))
@@ -152,7 +157,9 @@ export function createIngester(options: {
         const fault = guarded(() => faultOf(event, origin) ?? admission.charge?.() ?? null, failed)
         if (fault !== null) return done(refusal(fault))
         const isJudged = program === undefined || origin.source === 'import' || vanishing.isRequest(event)
-        return isJudged ? keeping.keep(wire, network, done) : askProgram(program, wire, from, done)
+        if (!isJudged) return askProgram(program, wire, from, done)
+        room.take(network, morePlaces)
+        return keeping.keep(wire, network, givingBack(network, morePlaces, done))
       }
       default: {
         const unknown: never = admission

@@ -34,6 +34,7 @@ import { type EventStore, openEventStore } from './store/store.ts'
 import type { Outcome, Writer } from './store/writer.ts'
 import type { Submitted } from './submitted.ts'
 import { createSubscriptions } from './subscriptions.ts'
+import { maxUnderWay } from './under-way.ts'
 
 /** How much a relay has to do now. */
 export type RelayStats = {
@@ -82,11 +83,6 @@ export type Relay = {
 }
 
 const never = () => false
-/**
- * Events on their way through verification, disk and delivery. All wait for those before them, which takes 200 µs each; one
- * address alone may have half of them, and what more it sends is read later.
- */
-const maxUnderWay = 2_048
 /** For the messages of all clients on one turn of the event loop. */
 const messagesMs = 1
 

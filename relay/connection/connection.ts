@@ -14,6 +14,7 @@ import type { Secp256k1 } from '../signatures/secp256k1.ts'
 import type { EventStore } from '../store/store.ts'
 import { wrongSignature } from '../submitted.ts'
 import type { Subscriptions } from '../subscriptions.ts'
+import { placesOfEvent } from '../under-way.ts'
 import { createAuthentication } from './authentication.ts'
 import type { Backlog } from './backlog.ts'
 import { createBucket } from './bucket.ts'
@@ -192,7 +193,7 @@ export function openConnection(context: ConnectionContext): Connection {
     reading,
     outlet,
     // What nobody hears the answer to may be dropped at once.
-    mustWait: data => !room.hasRoom(network, 1) && isEvent(data) && outlet.isOpen(),
+    mustWait: data => !room.hasRoom(network, placesOfEvent) && isEvent(data) && outlet.isOpen(),
     whenRoom: room.whenGivenBack,
     rota,
     metrics,
