@@ -21,7 +21,8 @@ const warmUpCount = 2_000
 /** Events into a relay that is not empty: processor time of each, how many a second, how long until the OK. */
 export async function measureIngest(stage: Stage, targets: { cpuUs?: Target; rate?: Target }): Promise<void> {
   const { report, small, data } = stage
-  const measured = small ? 4_000 : 20_000
+  // Enough of the event loop's looks, one a millisecond, for what one in a thousand takes.
+  const measured = small ? 4_000 : 80_000
   const stored = stage.stored()
   const file = stage.fresh(warmUpCount + measured)
   const outcome = await stage.play('ingest', trial =>

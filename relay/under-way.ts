@@ -5,7 +5,7 @@
 export const maxUnderWay = 2_048
 
 /**
- * Places of an ordinary event of a client until it is on disk: two hundred of them keep that as busy as a thousand would, and
+ * Places of an ordinary event of a client until it is on disk: three hundred keep that as busy as a thousand would, and
  * what is under way is what the garbage collector copies in each of its pauses.
  */
-export const placesOfEvent = 5
+export const placesOfEvent = 3

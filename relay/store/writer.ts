@@ -47,8 +47,8 @@ const loadTasks = 4
 const settleMs = 1
 
 const afterFault = 'the disk failed, nothing more is written'
-/** For fewer tasks it is cheaper to wait for the flush and let more of them share a transaction. */
-const worthOverlap = 64
+/** For fewer tasks it is cheaper to wait for the flush and let more of them share a transaction, and hardly slower. */
+const worthOverlap = 8
 /** LMDB may never end a commit, and then begins no other. */
 const defaultStuckMs = 60_000
 /** LMDB does not say when a transaction is visible and only waits for its flush, so it is looked for. */
