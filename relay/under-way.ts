@@ -2,7 +2,7 @@
  * Places for events on their way through verification, disk and delivery. All wait for those before them, which takes 200 µs
  * each; one address alone may have half of them, and what more it sends is read later.
  */
-export const maxUnderWay = 2_048
+export const maxUnderWay = 1_800
 
 /**
  * Places of an ordinary event of a client until it is on disk: three hundred keep that as busy as a thousand would, and
