@@ -35,6 +35,7 @@ export function createFairShare(capacity: number): FairShare {
       taken += amount
     },
     giveBack: (of, amount) => {
+      if (amount === 0) return
       const left = (takenBy.get(of) ?? 0) - amount
       if (left > 0) takenBy.set(of, left)
       else takenBy.delete(of)

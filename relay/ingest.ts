@@ -27,8 +27,11 @@ export type Ingester = {
   applyLocally(apply: () => Applied, done: (outcome: Outcome<Applied>) => void): void
 }
 
-/** Where an event came from, whose share of everything it takes, and how many places besides one until it is on disk. */
-type From = { readonly origin: Origin; readonly network: string; readonly morePlaces: number }
+/** What an event takes of the room for those that are under way. */
+type Held = { places: number }
+
+/** Where an event came from, and whose share of everything it takes. */
+type From = { readonly origin: Origin; readonly network: string; readonly held: Held }
 
 /** Makes the ingester. Each stage is cheaper than the next: shape, id, duplicates, signature, host, policies, disk. */
 export function createIngester(options: {
@@ -82,25 +85,29 @@ export function createIngester(options: {
     if (wire.event.kind === authKind) return done(refusal('invalid: authentication goes in AUTH, not in EVENT'))
     const network = networkOf(origin.ip)
     // What is imported or fetched is a bounded number at a time anyway.
-    const morePlaces = origin.source === 'client' ? placesOfEvent - 1 : 0
-    if (!room.hasRoom(network, 1 + morePlaces)) return done(refusal(tooBusy))
-    room.take(network, 1 + morePlaces)
-    verify(wire, { origin, network, morePlaces }, givingBack(network, 1, done))
+    const held: Held = { places: origin.source === 'client' ? placesOfEvent : 1 }
+    if (!room.hasRoom(network, held.places)) return done(refusal(tooBusy))
+    room.take(network, held.places)
+    verify(wire, { origin, network, held }, givingBack(network, held, done))
   }
 
   /** What is delivered has taken its own by then. Made apart, to hold on to nothing else while the disk is waited for. */
   const givingBack =
-    (network: string, places: number, done: Done): Done =>
+    (network: string, held: Held, done: Done): Done =>
     outcome => {
-      room.giveBack(network, places)
+      room.giveBack(network, held.places)
       done(outcome)
     }
+
+  /** Enough for what is not on its way to the disk as an ordinary event. */
+  const keepOnePlace = ({ network, held }: From) => {
+    room.giveBack(network, held.places - 1)
+    held.places = 1
+  }
 
   const verify = (wire: WireEvent, from: From, settle: Done) => {
     metrics.verifications++
     verifier.verify(wire, verified => {
-      // Commands have one; what is stored takes them again at once.
-      room.giveBack(from.network, from.morePlaces)
       if (verified === null) {
         metrics.badSignatures++
         return settle(refusal(wrongSignature))
@@ -139,7 +146,7 @@ export function createIngester(options: {
 
   const dispatch = (wire: WireEvent<VerifiedEvent>, from: From, done: Done) => {
     const { event } = wire
-    const { origin, network, morePlaces } = from
+    const { origin, network } = from
     // Ahead of the application, which takes what it is asked from the author's rations. An import was let in before.
     const protection = origin.source === 'import' ? null : protectionFault(event, origin.authenticated)
     if (protection !== null) return done(refusal(protection))
@@ -152,14 +159,15 @@ export function createIngester(options: {
         metrics.events.answered++
         return done({ accepted: true, message: '', delivered: admission.deliver })
       case 'apply':
+        keepOnePlace(from)
         return keeping.apply(event.id, network, admission.apply, done)
       case 'store': {
         const fault = guarded(() => faultOf(event, origin) ?? admission.charge?.() ?? null, failed)
         if (fault !== null) return done(refusal(fault))
         const isJudged = program === undefined || origin.source === 'import' || vanishing.isRequest(event)
-        if (!isJudged) return askProgram(program, wire, from, done)
-        room.take(network, morePlaces)
-        return keeping.keep(wire, network, givingBack(network, morePlaces, done))
+        if (isJudged) return keeping.keep(wire, network, done)
+        keepOnePlace(from)
+        return askProgram(program, wire, from, done)
       }
       default: {
         const unknown: never = admission

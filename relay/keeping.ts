@@ -35,7 +35,7 @@ type StoredEvent = { readonly event: NostrEvent; readonly seq: number; readonly 
 type Written = { readonly applied: Applied; readonly stored: readonly StoredEvent[] }
 
 /** An event that is waited for, and what it counts as. */
-type Awaited = { readonly id: string; readonly network: string; readonly counted: 'applied' | 'stored' }
+type Counted = { readonly id: string; readonly network: string; readonly counted: 'applied' | 'stored' }
 
 /** In place of a network's, for what the application does by itself. */
 const ownNetwork = ''
@@ -84,7 +84,7 @@ export function createKeeping(options: {
     const prepared = prepare(wire, store.searchedKinds())
     const bytes = prepared.record.length
     if (!reserve(network, bytes)) return done(refuse(metrics, tooBusy))
-    const what: Awaited = { id: event.id, network, counted: 'stored' }
+    const what: Counted = { id: event.id, network, counted: 'stored' }
     const written = whenWritten(what, releasing(what, bytes, event.kind === vanishKind, done))
     if (event.kind !== 5) {
       return writer.submit({ lane: 'events', run: () => storeOrdinary(prepared), done: written })
@@ -96,7 +96,7 @@ export function createKeeping(options: {
 
   /** Made apart: what an event was prepared for is let go of while the disk is waited for. */
   const releasing =
-    ({ network }: Awaited, bytes: number, isVanishing: boolean, done: Done): Done =>
+    ({ network }: Counted, bytes: number, isVanishing: boolean, done: Done): Done =>
     outcome => {
       release(network, bytes)
       if (isVanishing) onVanish()
@@ -111,7 +111,7 @@ export function createKeeping(options: {
   }
 
   /** What is to be done once the writer is done with an event. */
-  const whenWritten = ({ id, network, counted }: Awaited, done: Done): ((outcome: Outcome<Written>) => void) => {
+  const whenWritten = ({ id, network, counted }: Counted, done: Done): ((outcome: Outcome<Written>) => void) => {
     const answer = inFlight.begin(id, done)
     return outcome => {
       if (!outcome.ok) {

@@ -20,13 +20,15 @@ export function createPacedQueue<T>(options: {
   const { budgetMs, handle, begin = run => run(), emptied = () => undefined, nowMs } = options
   // Of the turn, not of the call: what comes one by one finds the queue empty each time.
   const isOver = createPace(budgetMs, nowMs)
-  let items: T[] = []
+  let items: (T | undefined)[] = []
   let at = 0
   let isRunning = false
 
   const run = () => {
     while (at < items.length && !isOver()) {
-      const item = items[at++]
+      const item = items[at]
+      // It is let go even if there is always something behind it.
+      items[at++] = undefined
       if (item !== undefined) handle(item)
     }
     if (at < items.length) return void setImmediate(run)

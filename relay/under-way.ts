@@ -5,7 +5,8 @@
 export const maxUnderWay = 1_800
 
 /**
- * Places of an ordinary event of a client until it is on disk: three hundred keep that as busy as a thousand would, and
- * what is under way is what the garbage collector copies in each of its pauses.
+ * Places of an ordinary event of a client until it is on disk, unless a policy program is asked about it: three hundred keep
+ * a disk that flushes within 20 ms as busy as a thousand would, and what is under way is what the garbage collector copies in
+ * each of its pauses.
  */
 export const placesOfEvent = 3

@@ -1,7 +1,7 @@
 import type { Host } from '../host.ts'
 import type { Limits } from '../limits.ts'
 import type { RelayMetrics } from '../metrics/metrics.ts'
-import { createPassingMap } from '../passing-map.ts'
+import { createPassingMap, type PassingMap } from '../passing-map.ts'
 import { broadness } from '../query/broad.ts'
 import { type Counts, createCounts, takesTooLong } from '../query/counts.ts'
 import { type Filter, parseFilter, weightOf } from '../query/filter.ts'
@@ -74,13 +74,14 @@ export function createRequests(
   const { store, subscriptions, host, limits, metrics, turns, now, onError } = context
   const network = networkOf(context.ip)
   const { outlet, authenticated, sendChallenge, offerAuth } = client
-  const open = createPassingMap<string, Open>()
+  /** Made for the first: most connections of a relay that is closed to strangers never ask. */
+  let open: PassingMap<string, Open> | null = null
   let counts: Counts | null = null
   const line = createLine(maxUnderWay)
   let heldBytes = 0
   const requestBucket = createBucket({ perSecond: limits.requestsPerSecond, burst: limits.requestsBurst })
 
-  const count = () => open.size() + (counts?.size() ?? 0)
+  const count = () => (open?.size() ?? 0) + (counts?.size() ?? 0)
 
   const request = (id: string, values: readonly unknown[]) => {
     // A REQ with an id that is in use replaces the subscription, whatever becomes of the new one (NIP-01).
@@ -131,7 +132,7 @@ export function createRequests(
       return refuse(`rate-limited: at most ${limits.subscriptionsPerIp} subscriptions of an address`)
     }
     let weight = weightOf(filters) + (counts?.listed() ?? 0)
-    for (const other of open.values()) weight += other.weight
+    for (const other of open?.values() ?? []) weight += other.weight
     if (weight > limits.maxSubscribedValues) {
       return refuse(`rate-limited: at most ${limits.maxSubscribedValues} filter values on a connection`)
     }
@@ -159,6 +160,7 @@ export function createRequests(
         },
       },
     }
+    open ??= createPassingMap()
     open.set(id, entry)
     entry.unsubscribe = subscriptions.add(entry.subscription)
     const startMs = performance.now()
@@ -271,12 +273,12 @@ export function createRequests(
   }
 
   const closeSubscription = (id: unknown) => {
-    const entry = typeof id === 'string' ? open.get(id) : undefined
+    const entry = typeof id === 'string' ? open?.get(id) : undefined
     if (typeof id !== 'string' || entry === undefined) return
     entry.closed = true
     entry.giveUp()
     takeHeld(entry)
-    open.delete(id)
+    open?.delete(id)
     entry.unsubscribe()
   }
 
@@ -286,7 +288,7 @@ export function createRequests(
     close,
     closeAll: () => {
       counts?.stopAll()
-      for (const id of [...open.keys()]) closeSubscription(id)
+      for (const id of [...(open?.keys() ?? [])]) closeSubscription(id)
     },
     count,
   }

@@ -27,7 +27,8 @@ export function createCommits(root: RootDatabase, stuckMs: number): Commits {
 
   const isVisible = (number: number): boolean => {
     try {
-      return numberAt(keyOf(number)) === number
+      // There may be the number of a later one, which stands on this.
+      return numberAt(keyOf(number)) >= number
     } catch {
       return false
     }

@@ -166,8 +166,9 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
       // Of a transaction that failed nobody is told that it was flushed.
       await written
       await flushed
+      // Those before it have been committed, too, even if LMDB says so later; what they wrote must not hide what it wrote.
       for (const { overlaid, layer } of begun) {
-        overlaid.committing = overlaid.committing.filter(other => other !== layer)
+        overlaid.committing = overlaid.committing.slice(overlaid.committing.indexOf(layer) + 1)
       }
     },
     uncommittedRows: () => uncommitted,

@@ -33,7 +33,8 @@ export function createRation(options: { perSecond: number; burst: number; nowMs(
     const bucket = bucketOf(key, atMs)
     bucket.tokens = Math.min(burst, bucket.tokens + ((atMs - bucket.atMs) / 1_000) * perSecond)
     bucket.atMs = atMs
-    if (bucket.tokens < Math.max(1, cost)) return false
+    // What is no number is never enough.
+    if (!(bucket.tokens >= Math.max(1, cost))) return false
     bucket.tokens -= cost
     return true
   }

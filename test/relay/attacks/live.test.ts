@@ -80,6 +80,15 @@ describe('an address that sends events on all its connections as fast as it can'
     await until(() => served.metrics.events.stored === flood.length + 1)
     expect(served.metrics.eventsRefused['rate-limited']).toBe(0)
   })
+
+  it('gets its room back for all that was stored', async () => {
+    served = await serveRelay({ limits: { eventsBurst: 10_000 } })
+    const client = await served.connect(addresses.mallory)
+    const flood = Array.from({ length: 2_000 }, (_, index) => mallory.sign({ content: String(index) }))
+    for (const event of flood) client.send('EVENT', event)
+    for (const { id } of flood) expect(await client.next()).toEqual(['OK', id, true, ''])
+    expect(await client.publish(mallory.sign({ content: 'one more' }))).toEqual([true, ''])
+  })
 })
 
 describe('subscriptions', () => {
