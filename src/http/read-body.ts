@@ -1,6 +1,6 @@
-/** A body as text, or why it was not read. */
+/** A body as it came and as text, or why it was not read. */
 export type Body =
-  | { readonly ok: true; readonly text: string }
+  | { readonly ok: true; readonly text: string; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly reason: 'too-large' | 'not-utf8' }
 
 /**
@@ -31,7 +31,7 @@ export async function readStream(stream: ReadableStream<Uint8Array> | null, maxB
 /** Replacing bad bytes would change the event and show up as a wrong id, which helps nobody. */
 function decode(bytes: Uint8Array): Body {
   try {
-    return { ok: true, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+    return { ok: true, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), bytes }
   } catch {
     return { ok: false, reason: 'not-utf8' }
   }

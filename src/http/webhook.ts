@@ -26,6 +26,6 @@ export async function postWebhook(deps: WebhookDeps, { request, incoming }: ApiC
   if (!deps.mayPost(deps.clientIp(incoming))) return refusal(429, 'RATE_LIMITED', 'too many requests from this address')
   const body = await readBody(request, maxBodyBytes)
   if (!body.ok) return refusal(413, 'TOO_LARGE', `the body is text of at most ${maxBodyBytes} bytes`)
-  const isOurs = deps.webhook(Buffer.from(body.text), name => request.headers.get(name) ?? undefined)
+  const isOurs = deps.webhook(body.bytes, name => request.headers.get(name) ?? undefined)
   return isOurs ? json(200, {}) : refusal(401, 'UNAUTHORIZED', 'this call is not signed by the Lightning backend')
 }

@@ -117,9 +117,12 @@ function checkInvoice(pr: string, { amountMsat, currency }: AddressRequest, now:
   if (timestamp + (tagsObject.expire_time ?? defaultExpirySeconds) <= now) throw new Refusal('its invoice has expired')
 }
 
+/** The package does not know this network by itself; of the fields only the prefix is in an invoice. */
+const signet = { bech32: 'tbs', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
+
 function decoded(pr: string): ReturnType<typeof decode> {
   try {
-    return decode(pr)
+    return decode(pr, /^lntbs/i.test(pr) ? signet : undefined)
   } catch {
     // The package throws on whatever is not an invoice.
     throw new Refusal('its server gives no Lightning invoice')

@@ -27,9 +27,12 @@ const post = (text: string, headers: Record<string, string> = {}, app = appWith(
   app.request('/v1/webhooks/lightning', { method: 'POST', headers, body: text })
 
 describe('POST /v1/webhooks/lightning', () => {
-  it('is checked over the body as it came, and taken', async () => {
-    expect((await post(body, { 'x-signature': sign(body) })).status).toBe(200)
-    expect(taken).toEqual([body])
+  it.each([
+    ['with spaces', body],
+    ['with a byte order mark', `\ufeff${body}`],
+  ])('is checked over the body as it came, and taken: %s', async (_case, sent) => {
+    expect((await post(sent, { 'x-signature': sign(sent) })).status).toBe(200)
+    expect(taken).toEqual([sent])
   })
 
   it.each<[string, string, Record<string, string>]>([

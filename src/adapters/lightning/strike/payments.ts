@@ -87,7 +87,11 @@ async function remember(place: Place, paymentHash: string, entry: string, signal
   }
 }
 
-/** What became of a payment; `null` when none was going to be made. Throws `LightningUnavailable`. */
+/**
+ * What became of a payment; `null` when none was going to be made. Where Strike's answer got lost only the quote tells, by
+ * being executed again: one that was is not executed twice, and one that was not is the payment that was asked for. Throws
+ * `LightningUnavailable`.
+ */
 export async function lookUpPayment(
   place: Place,
   paymentHash: string,
@@ -96,7 +100,7 @@ export async function lookUpPayment(
   const made = await outcomeOfMade(place, paymentHash, signal)
   if (made !== null) return made
   const chosen = await place.register.read(quoteOf(paymentHash), signal)
-  return chosen === null ? null : { status: 'unknown' }
+  return chosen === null ? null : execute(place, { paymentHash, quoteId: chosen, isFirst: false }, signal)
 }
 
 /** What became of a payment that Strike answered for; `null` when there is no such answer. */

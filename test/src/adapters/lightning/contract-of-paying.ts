@@ -7,7 +7,7 @@ import { requestIn, testsIn, type World } from './world.ts'
 /** What a backend does that pays: once, within the fee limit, and never says that it failed when it does not know. */
 export function describePayingContract(
   name: string,
-  { reservedFeeMsat = 0, tellsLostPaymentsOnRetry = false, fixedFeeMsat, limitsFees = true }: LightningTraits,
+  { reservedFeeMsat = 0, fixedFeeMsat, limitsFees = true }: LightningTraits,
   setup: () => Promise<LightningSetup>,
   world: World,
 ): void {
@@ -131,10 +131,7 @@ export function describePayingContract(
       const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat })
       fixture.fail('pay', 'drop-after')
       expect(await pay(bolt11)).toEqual({ status: 'unknown' })
-      if (tellsLostPaymentsOnRetry) {
-        expect(await lookUp(paymentHash)).toEqual({ status: 'unknown' })
-        expect(await pay(bolt11)).toMatchObject({ status: 'paid' })
-      }
+      expect(await lookUp(paymentHash)).toMatchObject({ status: 'paid' })
       const paidMsat = amountMsat + (await costOf(paymentHash))
       expect(await balance()).toBe(fundsMsat - paidMsat)
     })

@@ -69,8 +69,6 @@ export type LightningTraits = {
   readonly booksWhatWasAsked?: boolean
   /** It pays only when the limit allows what it sets aside for fees. */
   readonly reservedFeeMsat?: number
-  /** It knows a payment by what it answered to paying: when that is lost, paying again with the same key tells. */
-  readonly tellsLostPaymentsOnRetry?: boolean
   /** What every payment of this amount costs, where no limit can lower it: such a backend refuses what would cost more. */
   readonly fixedFeeMsat?: (amountMsat: number) => number
   /** Says itself what a payment may cost at most, which NIP-47 cannot. */

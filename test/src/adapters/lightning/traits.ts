@@ -33,8 +33,6 @@ export const traitsOf = {
     resolutionMsat: 1_000,
     // docs.strike.me/api/create-lightning-payment-quote: what a payment costs is said before.
     reservedFeeMsat: 10_000,
-    // docs.strike.me/api has no search for payments, only /v1/payments/{paymentId}.
-    tellsLostPaymentsOnRetry: true,
   },
   nwc: { takesPreimage: false, hold: true, descriptionHash: true, resolutionMsat: 1, limitsFees: false },
 } as const satisfies Record<WalletSetting['kind'], LightningTraits>

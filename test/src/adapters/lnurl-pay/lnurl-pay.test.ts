@@ -6,6 +6,7 @@ import { parseBolt11 } from '../../../../src/protocol/bolt11.ts'
 import { collectingGarbage } from '../collect-garbage.ts'
 import { never } from '../lightning/invoice-request.ts'
 import type { Reply } from '../lightning/local-server.ts'
+import { nobodysInvoice } from '../lightning/real/invoices.ts'
 import { type Lies, type LnurlServer, startLnurlServer } from './lnurl-server.ts'
 
 const time = 1_790_000_000
@@ -33,6 +34,13 @@ const otherProtocol: Reply = {
 const json = (value: unknown, status = 200): Reply => ({ status, json: value })
 
 describe('asking a Lightning address', () => {
+  it.each(['bc', 'tb', 'tbs', 'bcrt'])('takes an invoice of the network that it asks for: %s', async currency => {
+    const wanted = { prefix: `ln${currency}`, amountMsat, timestamp: time, expirySeconds: 600 }
+    const { bolt11 } = nobodysInvoice(wanted)
+    server.lie({ invoice: json({ pr: bolt11, routes: [] }) })
+    expect(await ask({ currency })).toMatchObject({ status: 'invoice', bolt11 })
+  })
+
   it('gives an invoice of exactly the amount', async () => {
     const answer = await ask()
     if (answer.status !== 'invoice') throw new Error(answer.reason)
