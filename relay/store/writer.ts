@@ -37,7 +37,7 @@ const sliceMs = 2
 /** Of one transaction: a commit costs as much as several commands, so many slices share one; larger ones leave a long free list. */
 const maxTasks = 1_000
 const maxSlices = 40
-/** They are handed over on one turn, which takes less than a microsecond for each. */
+/** They are handed over on one turn, which takes about a microsecond for each. */
 const maxRows = 10_000
 /** Under load events wait for others, since a transaction writes the same upper pages for one as for fifty. */
 const gatherMs = 15

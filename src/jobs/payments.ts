@@ -68,6 +68,8 @@ export function payInvoiceWorker(options: {
   }
   const lookUp = async ({ payload }: PayJob, signal: AbortSignal): Promise<PaymentOutcome | null> => {
     const { withdrawalId: idempotencyKey, paymentHash, expiresAt } = payload
+    // To be asked may be what makes a backend pay that never heard the first time.
+    if (!isOpen(idempotencyKey)) return null
     const known = await unlessUnavailable(
       backend.lookUpPayment({ idempotencyKey, paymentHash }, signal).then(outcome => ({ outcome })),
     )

@@ -124,7 +124,7 @@ export interface LightningBackend {
   pay(request: PaymentRequest, signal: AbortSignal): Promise<PaymentOutcome>
   /**
    * What became of a payment asked for before. `null`: the backend has never heard of it, which soon after `pay` does not
-   * mean that it failed. Throws `LightningUnavailable`.
+   * mean that it failed. One that was asked for and not begun may be begun by it. Throws `LightningUnavailable`.
    */
   lookUpPayment(
     payment: { idempotencyKey: string; paymentHash: string },

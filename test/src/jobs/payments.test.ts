@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
-import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import { type LightningBackend, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import { payInvoiceWorker } from '../../../src/jobs/payments.ts'
 import { never, requestOf } from '../adapters/lightning/invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
@@ -68,6 +68,23 @@ describe('paying for a customer', () => {
     expect(await decided.attempt(job, never)).toBe(null)
     expect(await balance()).toBe(before)
     expect(remembered.has(withdrawalId)).toBe(false)
+  })
+
+  it('does not look up what an operator has decided since: being asked could make the wallet pay', async () => {
+    const job = jobFor(await fixture.outsideInvoice({ amountMsat, fate: 'stuck' }))
+    expect(await worker().attempt(job, never)).toBe(null)
+    const lookedUp: string[] = []
+    const backend: LightningBackend = {
+      ...fixture.backend,
+      lookUpPayment: (payment, signal) => {
+        lookedUp.push(payment.paymentHash)
+        return fixture.backend.lookUpPayment(payment, signal)
+      },
+    }
+    const options = { backend, asked: remembered, now: () => time, report }
+    await payInvoiceWorker({ ...options, isOpen }).attempt(job, never)
+    await payInvoiceWorker({ ...options, isOpen: () => false }).attempt(job, never)
+    expect(lookedUp).toHaveLength(1)
   })
 
   it.each(['unavailable', 'drop-after'] as const)('pays once when the answer is lost: %s', async mode => {
