@@ -20,15 +20,21 @@ type Asked = { readonly wire: WireEvent; readonly done: Answer }
 
 /** Of answers on one turn of the event loop. */
 const answersMs = 1
+/**
+ * Waking a thread that sleeps takes longer than a verification, and it begins in place of whoever ran there, often of us.
+ * An event that comes alone does not wait.
+ */
+const wakeEveryMs = 4
 
 /** Makes the verifier. A thread that cannot start or dies leaves its work to the main thread. */
 export function createVerifier(options: {
   secp: Secp256k1
   /** Starts the thread with what it shares with us, or says that there is none. */
   startThread?: (slots: Slots) => Worker | null
+  nowMs?: () => number
   onError(error: unknown): void
 }): Verifier {
-  const { secp, startThread = startVerifierThread, onError } = options
+  const { secp, startThread = startVerifierThread, nowMs = () => performance.now(), onError } = options
   const slots = createSlots()
   /** What has been answered is let go at once: with it goes all that hangs on the answer. */
   const waiting: (Asked | undefined)[] = []
@@ -36,6 +42,7 @@ export function createVerifier(options: {
   let first = 0
   let inSlots = 0
   let isScheduled = false
+  let handedAtMs = Number.NEGATIVE_INFINITY
   let worker = startThread(slots)
 
   const check = (wire: WireEvent): WireEvent<VerifiedEvent> | null => {
@@ -65,7 +72,7 @@ export function createVerifier(options: {
       waiting.splice(0, first)
       first = 0
     }
-    ask()
+    schedule()
   }
 
   /** Dealing with an event whose signature is right takes half as long as checking it. */
@@ -74,7 +81,15 @@ export function createVerifier(options: {
     handle: ({ asked, isRight }) => tell(asked, isRight ? (asked.wire as WireEvent<VerifiedEvent>) : null),
   })
 
-  /** Hands what waits to the thread, once for all that came on this turn. */
+  /** At the end of this turn, so that what came on it goes together, or once the thread may be woken again. */
+  const schedule = () => {
+    if (isScheduled || inSlots === slotCount || waiting.length === first + inSlots) return
+    isScheduled = true
+    const waitMs = handedAtMs + wakeEveryMs - nowMs()
+    if (waitMs > 0) setTimeout(ask, waitMs)
+    else setImmediate(ask)
+  }
+
   const ask = () => {
     isScheduled = false
     if (worker === null) return
@@ -85,6 +100,7 @@ export function createVerifier(options: {
       inSlots++
     }
     slots.hand()
+    handedAtMs = nowMs()
   }
 
   const lose = (error?: unknown) => {
@@ -106,10 +122,7 @@ export function createVerifier(options: {
     verify: (wire, done) => {
       if (worker === null) return done(check(wire))
       waiting.push({ wire, done })
-      if (isScheduled) return
-      isScheduled = true
-      // Waking a thread that sleeps takes as long as a verification, so once for all that is read on this turn.
-      setImmediate(ask)
+      schedule()
     },
     pending: () => waiting.length - first + answers.length(),
     close: async () => {

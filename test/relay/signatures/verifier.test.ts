@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { VerifiedEvent } from '../../../relay/event.ts'
 import { loadSecp256k1 } from '../../../relay/signatures/secp256k1-load.ts'
 import { createVerifier, type Verifier } from '../../../relay/signatures/verifier.ts'
@@ -30,6 +30,7 @@ function startThread(slots: Slots): Worker {
 let verifier: Verifier
 const errors: unknown[] = []
 afterEach(async () => {
+  vi.useRealTimers()
   await verifier.close()
   expect(errors.splice(0)).toEqual([])
 })
@@ -107,6 +108,34 @@ describe('a thread', () => {
     create(slots => new Worker(new URL('no-such-file.js', import.meta.url), { workerData: slots.shared }))
     expect(await Promise.all([verify(wrong), verify(right)])).toEqual([null, right])
     expect(errors.splice(0)).toHaveLength(1)
+  })
+
+  it('is woken at once for an event that comes alone, and once for all that come within four milliseconds', async () => {
+    let wakes = 0
+    const start = (slots: Slots) => {
+      const { hand } = slots
+      slots.hand = () => {
+        wakes++
+        hand()
+      }
+      return startThread(slots)
+    }
+    verifier = createVerifier({ secp, startThread: start, nowMs: () => 0, onError: error => void errors.push(error) })
+    expect(await verify(right)).toBe(right)
+    expect(wakes).toBe(1)
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    const answers: Promise<unknown>[] = []
+    for (let turn = 0; turn < 5; turn++) {
+      answers.push(verify(right))
+      await new Promise(setImmediate)
+    }
+    vi.advanceTimersByTime(3)
+    await new Promise(setImmediate)
+    expect(wakes).toBe(1)
+    vi.advanceTimersByTime(1)
+    vi.useRealTimers()
+    expect(await Promise.all(answers)).toEqual(answers.map(() => right))
+    expect(wakes).toBe(2)
   })
 
   it('goes on answering when dealing with one answer fails', async () => {
