@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { invoiceCreated, invoiceLookedUp } from '../../../src/domain/billing/invoice-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { type Key, keyOf, openService, operator, type TestService } from '../service.ts'
+import { contentsOf } from './contents.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -104,7 +105,9 @@ describe('invoice.pay from the balance', () => {
   ])('refuses $case with $code', async ({ code, pay }) => {
     await service.fund(bob, 9_000_000)
     const { invoiceId } = await invoiced()
+    const before = contentsOf(service.environment)
     expect(pay(invoiceId)).toMatchObject({ status: 'error', body: { code } })
+    expect(contentsOf(service.environment)).toEqual(before)
     expect([owner(), balance(alice), balance(bob)]).toEqual([undefined, 0, 9_000_000])
   })
 
@@ -204,16 +207,20 @@ describe('invoice.pay by preimage', () => {
     { case: 'a wrong preimage', code: 'PAYMENT_FAILED', by: alice, shown: '00'.repeat(32) },
     { case: 'the payment hash itself', code: 'PAYMENT_FAILED', by: alice, shown: paymentHash },
     { case: "another account's invoice", code: 'UNAUTHORIZED', by: bob, shown: preimage },
-  ])('refuses $case with $code and asks nobody', async ({ code, by, shown }) => {
+  ])('refuses $case with $code, asks nobody and moves nothing', async ({ code, by, shown }) => {
     const { invoiceId } = await invoiced()
+    const before = contentsOf(service.environment)
     expect(show(by, invoiceId, shown).body).toMatchObject({ code })
     expect(service.environment.reader.range(tables.jobs, [])).toEqual([])
+    expect(contentsOf(service.environment)).toEqual(before)
   })
 
   it('refuses a preimage before there is an invoice', () => {
     service.send(alice, 'identifier.register', { identifier })
     const { invoiceId } = requested()
+    const before = contentsOf(service.environment)
     expect(show(alice, invoiceId).body).toMatchObject({ code: 'PAYMENT_FAILED' })
+    expect(contentsOf(service.environment)).toEqual(before)
   })
 
   it('is answered at once when the money is known to have arrived', async () => {

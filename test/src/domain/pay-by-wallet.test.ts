@@ -67,6 +67,7 @@ describe('an invoice that a connected wallet is asked to pay', () => {
     [{ status: 'failed', code: 'INSUFFICIENT_BALANCE' }, 'PAYMENT_FAILED', { code: 'INSUFFICIENT_BALANCE' }],
     [{ status: 'failed', code: 'QUOTA_EXCEEDED' }, 'PAYMENT_FAILED', { code: 'QUOTA_EXCEEDED' }],
     [{ status: 'failed', code: 'NO_SECRET' }, 'PAYMENT_FAILED', { code: 'NO_SECRET' }],
+    [{ status: 'failed', code: 'PRIVATE_ADDRESS' }, 'PAYMENT_FAILED', { code: 'PRIVATE_ADDRESS' }],
     [{ status: 'failed', code: 'PAYMENT_FAILED' }, 'PAYMENT_FAILED', { code: 'PAYMENT_FAILED' }],
     [{ status: 'unreachable' }, 'PAYMENT_UNAVAILABLE', undefined],
     [{ status: 'unknown' }, 'PAYMENT_UNAVAILABLE', undefined],

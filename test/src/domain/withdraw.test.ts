@@ -4,7 +4,8 @@ import { paymentEnded } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, operator, type TestService } from '../service.ts'
 import { contradictions } from './books.ts'
-import { outsideInvoice } from './outside-invoice.ts'
+import { contentsOf } from './contents.ts'
+import { amountlessInvoice, mainnetInvoice, outsideInvoice } from './outside-invoice.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
 const fundsMsat = 5_000_000
@@ -126,22 +127,26 @@ describe('balance.withdraw', () => {
     ],
   ])('refuses with %s what %s, and nothing has moved', (code, _what, bolt11) => {
     const asked = bolt11()
-    const before = [balance(), service.environment.reader.range(tables.jobs, []).length]
+    const before = contentsOf(service.environment)
     expect(withdraw(asked).body).toMatchObject({ code })
-    expect([balance(), service.environment.reader.range(tables.jobs, []).length]).toEqual(before)
+    expect(contentsOf(service.environment)).toEqual(before)
   })
 
   it('does not pay an invoice of the service itself', async () => {
     service.send(bob, 'balance.topup', { amountMsat: 1_000 })
     const paymentHash = await service.walletAnswers()
+    const before = contentsOf(service.environment)
     expect(withdraw(invoice({ paymentHash })).body).toMatchObject({ code: 'CONFLICT' })
+    expect(contentsOf(service.environment)).toEqual(before)
   })
 
   it('does not pay again what was paid', async () => {
     withdraw()
     await paid(0)
+    const before = contentsOf(service.environment)
     expect(withdraw().body).toMatchObject({ code: 'ALREADY_PAID' })
     expect(withdraw(invoice(), {}, bob).body).toMatchObject({ code: 'ALREADY_PAID' })
+    expect(contentsOf(service.environment)).toEqual(before)
   })
 })
 
@@ -196,9 +201,3 @@ describe('withdrawals', () => {
     expect(service.query(bob, 'withdrawal.list', {}).body).toEqual({ withdrawals: [] })
   })
 })
-
-/** BOLT 11, examples: 2,500 µBTC for coffee on mainnet, and a donation of any amount. */
-const mainnetInvoice =
-  'lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh'
-const amountlessInvoice =
-  'lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap9us6v52vjjsrvywa6rt52cm9r9zqt8r2t7mlcwspyetp5h2tztugp9lfyql'
