@@ -1,10 +1,22 @@
 /**
  * Every reason for which Panda refuses, in precedence order: when several apply, the first is given. One exception: who is
  * over a ration per key or address is told so before anything that costs work is looked at.
- * `admission` reasons are told before anything is written (`OK false`), `result` reasons in a signed result.
+ * `http` reasons are about a request over HTTP, or are what a relay's prefix without a code reads as there; `admission`
+ * reasons are told before anything is written (`OK false`), `result` reasons in a signed result.
  * Extend the list; never reorder or rename, clients depend on it.
  */
 export const rejections = [
+  { code: 'STARTING', stage: 'http' },
+  { code: 'INVALID_REQUEST', stage: 'http' },
+  { code: 'METHOD_NOT_ALLOWED', stage: 'http' },
+  { code: 'UNSUPPORTED_MEDIA_TYPE', stage: 'http' },
+  { code: 'TOO_LARGE', stage: 'http' },
+  { code: 'CLIENT_CLOSED_REQUEST', stage: 'http' },
+  { code: 'INVALID_EVENT', stage: 'http' },
+  { code: 'POW_REQUIRED', stage: 'http' },
+  { code: 'AUTH_REQUIRED', stage: 'http' },
+  { code: 'RESTRICTED', stage: 'http' },
+  { code: 'BLOCKED', stage: 'http' },
   { code: 'UNSUPPORTED_ENCRYPTION', stage: 'admission' },
   { code: 'ENCRYPTION_REQUIRED', stage: 'admission' },
   { code: 'UNKNOWN_METHOD', stage: 'admission' },
@@ -31,7 +43,13 @@ export const rejections = [
   { code: 'INTERNAL', stage: 'result' },
 ] as const
 
-export type RejectionCode = (typeof rejections)[number]['code']
+type Listed = (typeof rejections)[number]
+
+/** Any code of the list: HTTP may say them all. */
+export type RefusalCode = Listed['code']
+
+/** A code that a command or query can be refused with. */
+export type RejectionCode = Exclude<Listed, { stage: 'http' }>['code']
 
 /** Why something was refused: a code for programs, a sentence for people, and what helps to mend it. */
 export type Rejection = {
@@ -44,6 +62,11 @@ export type Rejection = {
 /** Makes a refusal to return. Refusals are values; exceptions are bugs. */
 export function reject(code: RejectionCode, message: string, details?: Readonly<Record<string, unknown>>): Rejection {
   return details === undefined ? { rejected: true, code, message } : { rejected: true, code, message, details }
+}
+
+/** Whether a text, such as a part of a message, is a code that commands and queries are refused with. */
+export function isRejectionCode(text: string): text is RejectionCode {
+  return rejections.some(({ code, stage }) => code === text && stage !== 'http')
 }
 
 /** Whether a value is a refusal. */

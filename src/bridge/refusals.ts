@@ -5,7 +5,7 @@ import type { Ration } from '../pipeline/ration.ts'
 import { isFull, rememberRefusal } from '../pipeline/refusals.ts'
 import { kinds } from '../protocol/kinds.ts'
 import type { Signer } from '../protocol/signer.ts'
-import { type RejectionCode, reject, rejections } from '../rejections.ts'
+import { isRejectionCode, reject } from '../rejections.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
 import { lookBackSeconds } from './incoming.ts'
@@ -61,9 +61,7 @@ export function createRefuser(options: {
 /** The refusal that an OK message tells of. */
 function rejectionOf(message: string) {
   const [, code, text] = /^[a-z-]+: ([A-Z_]+): (.*)$/s.exec(message) ?? []
-  const isCode = (known: { code: RejectionCode }) => known.code === code
-  const found = rejections.find(isCode)
-  return found === undefined ? null : reject(found.code, text ?? '')
+  return code !== undefined && isRejectionCode(code) ? reject(code, text ?? '') : null
 }
 
 /** What was asked for, as far as it can be told. */

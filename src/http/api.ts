@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { kinds } from '../protocol/kinds.ts'
+import type { RefusalCode } from '../rejections.ts'
 import { readBody } from './read-body.ts'
 import { refusal, refusalFromMessage } from './refusal.ts'
 import { json, type Reply } from './reply.ts'
@@ -90,7 +91,7 @@ async function readJson(request: Request): Promise<Json> {
   }
 }
 
-function no(status: number, code: string, message: string): Json {
+function no(status: number, code: RefusalCode, message: string): Json {
   return { ok: false, reply: refusal(status, code, message) }
 }
 

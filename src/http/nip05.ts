@@ -1,4 +1,5 @@
 import type { Nip05Answer } from '../pipeline/nip05.ts'
+import { refusalBody } from './refusal.ts'
 
 export const nip05Path = '/.well-known/nostr.json'
 
@@ -50,7 +51,7 @@ function bodyOf({ found }: Nip05Answer): string {
   return `{"names":{"${name}":"${publicKey}"},"relays":{"${publicKey}":${JSON.stringify(relays)}}}`
 }
 
-const unknownHost = JSON.stringify({ error: { code: 'NOT_FOUND', message: 'this host serves no names' } })
+const unknownHost = JSON.stringify(refusalBody('NOT_FOUND', 'this host serves no names'))
 const unknownHostHeaders = headersOf('no-store', entityTag(unknownHost), unknownHost)
 
 function headersOf(cacheControl: string, etag: string, body: string): string[] {

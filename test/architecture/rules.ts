@@ -25,7 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   'src/adapters/*': ['src/adapters/time-limit.ts'],
   'src/jobs': ['src/pipeline', 'src/adapters', 'src/store', 'src/domain', 'src/protocol'],
   'src/bridge': ['src/pipeline', 'src/store', 'src/protocol', 'src/rejections.ts', 'relay'],
-  'src/http': ['src/pipeline', 'src/store', 'src/domain', 'src/protocol', 'type relay'],
+  'src/http': ['src/pipeline', 'src/store', 'src/domain', 'src/protocol', 'src/rejections.ts', 'type relay'],
   // Reads the state of everything and is read by nobody but the root.
   'src/metrics': ['src/store', 'relay', 'type src/pipeline', 'type src/http', 'type src/bridge'],
   'src/config.ts': ['src/config', 'src/protocol', 'type src', 'type relay'],

@@ -84,6 +84,8 @@ describe.each(['/v1/commands', '/v1/queries'])('refusals of %s', path => {
     ['restricted: SUSPENDED: by the operator', 403, 'SUSPENDED', 'by the operator'],
     ['restricted: members only', 403, 'RESTRICTED', 'members only'],
     ['blocked: banned', 403, 'BLOCKED', 'banned'],
+    ['blocked: NO_SUCH_CODE: banned', 403, 'BLOCKED', 'NO_SUCH_CODE: banned'],
+    ['restricted: STARTING: not by a command', 403, 'RESTRICTED', 'STARTING: not by a command'],
     ['rate-limited: RATE_LIMITED: slow down', 429, 'RATE_LIMITED', 'slow down'],
     ['rate-limited: slow down', 429, 'RATE_LIMITED', 'slow down'],
     ['error: INTERNAL: no room', 503, 'INTERNAL', 'no room'],
