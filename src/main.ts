@@ -216,7 +216,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     environment,
     wallet: lightning,
     walletId: opened.id,
-    addresses: createLnurlPay({ lookup: createPublicLookup(), isPublicAddress, now: wallSeconds }),
+    askAddress: createLnurlPay({ lookup: createPublicLookup(), isPublicAddress, now: wallSeconds }),
     preimageOf,
     rates: openRates(config, clock.now),
     secrets: secretsForJobs({ secrets, applyLocally: relay.applyLocally, now: wallSeconds }),

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Relay } from '../relay/relay.ts'
 import type { LightningBackend } from './adapters/lightning/port.ts'
-import type { LightningAddresses } from './adapters/lnurl-pay/port.ts'
+import type { AskAddress } from './adapters/lnurl-pay/http.ts'
 import type { RateSource } from './adapters/rates/port.ts'
 import type { Config } from './config.ts'
 import { resolveAddressWorker } from './jobs/addresses.ts'
@@ -46,7 +46,7 @@ export function startJobs(options: {
   wallet: LightningBackend
   /** What tells the wallet from any other that was, or will be, there. */
   walletId: string
-  addresses: LightningAddresses
+  askAddress: AskAddress
   preimageOf: PreimageOf
   rates: RateSource
   secrets: SecretsForJobs
@@ -58,7 +58,7 @@ export function startJobs(options: {
   log: Pick<Logger, 'warn' | 'error'>
   waits?: Waits
 }): Jobs {
-  const { config, environment, wallet, walletId, addresses, preimageOf, rates, secrets, relay } = options
+  const { config, environment, wallet, walletId, askAddress, preimageOf, rates, secrets, relay } = options
   const { appendFact, clock, metrics, log, waits } = options
   const { applyLocally } = relay
   const stopping = new AbortController()
@@ -79,7 +79,7 @@ export function startJobs(options: {
       'look-up-invoice': lookUpInvoiceWorker(wallet),
       'settle-hold': settleHoldWorker(wallet, preimageOf),
       'cancel-hold': cancelHoldWorker(wallet),
-      'resolve-address': resolveAddressWorker(addresses),
+      'resolve-address': resolveAddressWorker(askAddress),
       'pay-invoice': payInvoiceWorker({
         backend: wallet,
         asked: askedPayments({ environment, applyLocally, wallet: walletId }),

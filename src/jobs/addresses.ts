@@ -1,4 +1,5 @@
-import { AddressUnavailable, type LightningAddresses } from '../adapters/lnurl-pay/port.ts'
+import { AddressUnavailable } from '../adapters/lnurl-pay/failures.ts'
+import type { AskAddress } from '../adapters/lnurl-pay/http.ts'
 import { withdrawalResolved, withdrawalUnresolved } from '../domain/billing/withdraw-facts.ts'
 import type { Job, JobWorker } from './job.ts'
 import { unlessAborted } from './unless-aborted.ts'
@@ -14,7 +15,7 @@ type ResolveJob = Job & { type: 'resolve-address' }
  * Asks a Lightning address for the invoice of a withdrawal. Asking costs nothing, so a crash may make us ask again: the
  * first answer that gets into the log counts, and no other is ever paid.
  */
-export function resolveAddressWorker(addresses: LightningAddresses): JobWorker<'resolve-address'> {
+export function resolveAddressWorker(askAddress: AskAddress): JobWorker<'resolve-address'> {
   const underWay = new Map<string, number>()
   /** Why the addresses of jobs that are tried again did not answer the last time. */
   const troubles = new Map<string, string>()
@@ -31,7 +32,7 @@ export function resolveAddressWorker(addresses: LightningAddresses): JobWorker<'
       underWay.set(domain, others + 1)
       try {
         const request = { lightningAddress, amountMsat, comment, currency }
-        const answer = await unlessAborted(addresses.requestInvoice(request, signal), signal, null)
+        const answer = await unlessAborted(askAddress(request, signal), signal, null)
         if (answer === null) return trouble(job, 'its server does not answer in time')
         troubles.delete(job.id)
         return answer.status === 'invoice' ? resolved(job, answer.bolt11) : unresolved(job, answer.reason)

@@ -134,7 +134,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     environment,
     walletId: 'simulated',
     wallet: withCircuitBreaker(connectWallet(options), { nowMs: timeline.nowMs, changed: () => undefined }),
-    addresses: connectPayees(options),
+    askAddress: connectPayees(options),
     rates: connectMarket({ ...options, now: wallSeconds }),
     secrets: secretsForJobs({ secrets, applyLocally, now: wallSeconds }),
     openCustomerWallet: connectCustomerWallets(options),

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import { AddressUnavailable } from './port.ts'
-import { Refusal } from './refusal.ts'
+import { AddressUnavailable, Refusal } from './failures.ts'
 
 /** Whom requests may go to, and how. */
 export type Guard = {

@@ -1,9 +1,30 @@
 import { decode } from 'bolt11'
 import { z } from 'zod'
 import { timeLimit } from '../time-limit.ts'
+import { Refusal } from './failures.ts'
 import { fetchJson, type Guard, noAnswer } from './fetch-json.ts'
-import type { AddressRequest, LightningAddresses } from './port.ts'
-import { Refusal } from './refusal.ts'
+
+/** What is asked of a Lightning address. Amounts are millisatoshi. */
+export type AddressRequest = {
+  /** `alice@example.com`, in lower case (LUD-16). */
+  readonly lightningAddress: string
+  readonly amountMsat: number
+  /** For the payee to read, if the payee takes comments (LUD-12). */
+  readonly comment: string | null
+  /** Of the network, as its invoices begin after `ln`. */
+  readonly currency: string
+}
+
+/** What came of asking: `refused` is final, with a short text for people. */
+export type AddressAnswer =
+  | { readonly status: 'invoice'; readonly bolt11: string }
+  | { readonly status: 'refused'; readonly reason: string }
+
+/**
+ * Asks the Lightning address of a stranger for an invoice of exactly the amount. Throws `AddressUnavailable`; asking again
+ * gives another invoice.
+ */
+export type AskAddress = (request: AddressRequest, signal: AbortSignal) => Promise<AddressAnswer>
 
 type Options = Guard & {
   /** Unix seconds. */
@@ -37,7 +58,7 @@ const errorAnswer = z.object({ status: z.literal('ERROR'), reason: z.string().ca
  * invoice can change the metadata too, and many servers cannot write such invoices or write another hash. TLS says whose
  * answer it is.
  */
-export function createLnurlPay(options: Options): LightningAddresses {
+export function createLnurlPay(options: Options): AskAddress {
   const { now, timeoutMs = 8_000, port = 443 } = options
 
   const ask = async (request: AddressRequest, signal: AbortSignal): Promise<string> => {
@@ -56,18 +77,16 @@ export function createLnurlPay(options: Options): LightningAddresses {
     return pr
   }
 
-  return {
-    requestInvoice: async (request, signal) => {
-      const timeout = timeLimit(timeoutMs)
-      try {
-        return { status: 'invoice', bolt11: await ask(request, AbortSignal.any([signal, timeout])) }
-      } catch (error) {
-        if (error instanceof Refusal) return { status: 'refused', reason: error.message }
-        // To ask again who is slow would keep others waiting: that is for whoever wants the invoice to decide.
-        if (timeout.aborted && !signal.aborted) return { status: 'refused', reason: noAnswer }
-        throw error
-      }
-    },
+  return async (request, signal) => {
+    const timeout = timeLimit(timeoutMs)
+    try {
+      return { status: 'invoice', bolt11: await ask(request, AbortSignal.any([signal, timeout])) }
+    } catch (error) {
+      if (error instanceof Refusal) return { status: 'refused', reason: error.message }
+      // To ask again who is slow would keep others waiting: that is for whoever wants the invoice to decide.
+      if (timeout.aborted && !signal.aborted) return { status: 'refused', reason: noAnswer }
+      throw error
+    }
   }
 }
 

@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto'
-import {
-  type AddressAnswer,
-  type AddressRequest,
-  AddressUnavailable,
-  type LightningAddresses,
-} from '../../../src/adapters/lnurl-pay/port.ts'
+import { AddressUnavailable } from '../../../src/adapters/lnurl-pay/failures.ts'
+import type { AddressAnswer, AddressRequest, AskAddress } from '../../../src/adapters/lnurl-pay/http.ts'
 import type { Random } from '../../system/random.ts'
 import type { Faults } from '../faults.ts'
 import type { Life, Timeline } from '../timeline.ts'
@@ -62,22 +58,20 @@ export function connectPayees(options: {
   faults: Faults
   life: Life
   crash(): void
-}): LightningAddresses {
+}): AskAddress {
   const { payees, timeline, random, faults, life, crash } = options
   const unavailable = () => new AddressUnavailable('the simulated address does not answer')
-  return {
-    requestInvoice: (request, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(unavailable())
-        signal.addEventListener('abort', () => life.alive && reject(unavailable()))
-        if (faults.strangerFails() && random.chance(0.5)) {
-          timeline.after(random.whole(20_000), life, () => reject(unavailable()))
-          return
-        }
-        timeline.after(1 + random.whole(faults.strangerFails() ? 30_000 : 1_000), life, () => {
-          resolve(payees.answer(request))
-          if (faults.crashesAt('after an answer')) crash()
-        })
-      }),
-  }
+  return (request, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(unavailable())
+      signal.addEventListener('abort', () => life.alive && reject(unavailable()))
+      if (faults.strangerFails() && random.chance(0.5)) {
+        timeline.after(random.whole(20_000), life, () => reject(unavailable()))
+        return
+      }
+      timeline.after(1 + random.whole(faults.strangerFails() ? 30_000 : 1_000), life, () => {
+        resolve(payees.answer(request))
+        if (faults.crashesAt('after an answer')) crash()
+      })
+    })
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createLnurlPay } from '../../../src/adapters/lnurl-pay/http.ts'
-import { type AddressAnswer, AddressUnavailable } from '../../../src/adapters/lnurl-pay/port.ts'
+import { AddressUnavailable } from '../../../src/adapters/lnurl-pay/failures.ts'
+import { type AddressAnswer, createLnurlPay } from '../../../src/adapters/lnurl-pay/http.ts'
 import { resolveAddressWorker } from '../../../src/jobs/addresses.ts'
 import type { Job } from '../../../src/jobs/job.ts'
 import { payInvoiceWorker } from '../../../src/jobs/payments.ts'
@@ -56,8 +56,8 @@ const jobs = () =>
 /** One try of the first job by workers that have just been started, and what it comes to. */
 async function attempt() {
   const [job] = jobs()
-  const addresses = createLnurlPay({ ...server.guard, port: server.port, now: wallet.now, timeoutMs: 500 })
-  if (job?.type === 'resolve-address') return resolveAddressWorker(addresses).attempt(job, never)
+  const askAddress = createLnurlPay({ ...server.guard, port: server.port, now: wallet.now, timeoutMs: 500 })
+  if (job?.type === 'resolve-address') return resolveAddressWorker(askAddress).attempt(job, never)
   if (job?.type === 'pay-invoice')
     return payInvoiceWorker({
       backend: wallet.backend,
@@ -113,7 +113,7 @@ describe('a withdrawal to an address', () => {
     const [job] = jobs()
     if (job?.type !== 'resolve-address') throw new Error('no address is asked')
     const away = new AddressUnavailable('its server does not answer (ENOTFOUND)')
-    const worker = resolveAddressWorker({ requestInvoice: () => Promise.reject(away) })
+    const worker = resolveAddressWorker(() => Promise.reject(away))
     expect(await worker.attempt(job, never)).toBe(null)
     const fact = worker.giveUp(job)
     if (fact === null) throw new Error('it is never given up')
@@ -147,7 +147,7 @@ describe('a withdrawal to an address', () => {
     const slow = new Promise<AddressAnswer>(resolve => {
       answer = resolve
     })
-    const worker = resolveAddressWorker({ requestInvoice: () => slow })
+    const worker = resolveAddressWorker(() => slow)
     const theirs = ['a@one.slow.example', 'b@two.slow.example', 'c@slow.example']
     const first = theirs.map(address => worker.attempt(at(address), never))
     expect(await worker.attempt(at('d@three.slow.example'), never)).toBe(null)
@@ -163,9 +163,7 @@ describe('a withdrawal to an address', () => {
     const [job] = jobs()
     if (job?.type !== 'resolve-address') throw new Error('no address is asked')
     const asked: string[] = []
-    const worker = resolveAddressWorker({
-      requestInvoice: ({ lightningAddress }) => new Promise(() => asked.push(lightningAddress)),
-    })
+    const worker = resolveAddressWorker(({ lightningAddress }) => new Promise(() => asked.push(lightningAddress)))
     const ended = new AbortController()
     const first = Array.from({ length: 3 }, () => worker.attempt(job, ended.signal))
     ended.abort()
@@ -181,7 +179,7 @@ describe('a withdrawal to an address', () => {
     const [job] = jobs()
     if (job?.type !== 'resolve-address') throw new Error('no address is asked')
     const errors = [...Array(9).fill(new AddressUnavailable('away')), new Error('a bug')]
-    const worker = resolveAddressWorker({ requestInvoice: () => Promise.reject(errors.shift()) })
+    const worker = resolveAddressWorker(() => Promise.reject(errors.shift()))
     for (let count = 0; count < 9; count++) expect(await worker.attempt(job, never)).toBe(null)
     await expect(worker.attempt(job, never)).rejects.toThrow('a bug')
   })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createLnurlPay } from '../../../../src/adapters/lnurl-pay/http.ts'
-import { type AddressRequest, AddressUnavailable } from '../../../../src/adapters/lnurl-pay/port.ts'
+import { AddressUnavailable } from '../../../../src/adapters/lnurl-pay/failures.ts'
+import { type AddressRequest, createLnurlPay } from '../../../../src/adapters/lnurl-pay/http.ts'
 import { createPublicLookup } from '../../../../src/bridge/public-lookup.ts'
 import { parseBolt11 } from '../../../../src/protocol/bolt11.ts'
 import { collectingGarbage } from '../collect-garbage.ts'
@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 const ask = (changes: Partial<AddressRequest> = {}, options: object = {}, signal = never) =>
-  createLnurlPay({ ...server.guard, port: server.port, now, ...options }).requestInvoice(
+  createLnurlPay({ ...server.guard, port: server.port, now, ...options })(
     { lightningAddress: 'alice@pay.example.com', amountMsat, comment: null, currency: 'bcrt', ...changes },
     signal,
   )
