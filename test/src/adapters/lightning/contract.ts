@@ -326,6 +326,23 @@ export function describeLightningContract(
         expect(await collect(fixture.backend, null, 1)).toMatchObject([{ paymentHash: paid }])
       })
 
+      if (!traits.hold) {
+        it('to hold payments, whether it is reached or not, and never leaves open whether it holds one', async () => {
+          expect(await fixture.backend.capabilities(never)).toMatchObject({ hold: false })
+          const refuses = async () => {
+            await expect(create({ hold: true })).rejects.toThrow('cannot hold payments')
+            await expect(fixture.backend.settleHold(request.preimage, never)).rejects.toThrow('cannot hold payments')
+            await expect(fixture.backend.cancelHold(nobodysHash, never)).rejects.toThrow('cannot hold payments')
+          }
+          await refuses()
+          // Nothing was made for that key.
+          const { paymentHash } = await create()
+          expect(await stateOf(paymentHash)).toEqual({ status: 'open' })
+          await fixture.backend.close()
+          await refuses()
+        })
+      }
+
       it('once it is closed', async () => {
         const { paymentHash } = await create()
         await fixture.backend.close()
