@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
+import { withFittingDescription } from '../adapters/lightning/description.ts'
 import {
   type CreatedInvoice,
   InvoiceRefused,
@@ -48,16 +49,12 @@ export function createInvoiceWorker(
     { invoiceId, amountMsat, description, expirySeconds, hold: wanted }: CreateJob['payload'],
     signal: AbortSignal,
   ) => {
-    const { hold: canHold, resolutionMsat } = await backend.capabilities(signal)
-    const hold = wanted && canHold
-    const request = {
-      idempotencyKey: invoiceId,
-      preimage: preimageOf(invoiceId),
-      amountMsat: Math.ceil(amountMsat / resolutionMsat) * resolutionMsat,
-      description,
-      expirySeconds,
-      ...(hold ? { hold } : {}),
-    }
+    const capabilities = await backend.capabilities(signal)
+    const { resolutionMsat } = capabilities
+    const hold = wanted && capabilities.hold
+    const wholeMsat = Math.ceil(amountMsat / resolutionMsat) * resolutionMsat
+    const asked = { idempotencyKey: invoiceId, preimage: preimageOf(invoiceId), amountMsat: wholeMsat, description }
+    const request = withFittingDescription({ ...asked, expirySeconds, ...(hold ? { hold } : {}) }, capabilities)
     const created = await backend.createInvoice(request, signal)
     const fault = faultOf(created, request, { currency: currency(), now: now() })
     if (fault !== null) throw new WrongInvoice(`${backend.name} made another invoice than was asked for: ${fault}`)

@@ -52,6 +52,7 @@ export async function createWorld(options: {
       knowsItsPayments: true,
       descriptionHash: true,
       resolutionMsat: random.pick([1, 1_000]),
+      maxDescriptionLength: 639,
       cursor: random.chance(0.6),
       late: random.chance(0.5),
     },

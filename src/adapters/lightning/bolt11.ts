@@ -2,7 +2,7 @@ import { decode } from 'bolt11'
 import type { InvoiceRequest } from './port.ts'
 
 /** A tagged field holds 1,023 words of 5 bits (BOLT 11, tagged fields). */
-const maxDescriptionBytes = 639
+export const maxDescriptionBytes = 639
 /** A year: what common nodes allow. */
 const maxExpirySeconds = 31_536_000
 

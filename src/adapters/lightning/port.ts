@@ -82,6 +82,8 @@ export type Capabilities = {
   readonly knowsItsPayments: boolean
   /** Amounts of invoices are multiples of this. */
   readonly resolutionMsat: 1 | 1_000
+  /** How long the description of an invoice may be, in UTF-16 code units; and it has to fit into an invoice (BOLT 11). */
+  readonly maxDescriptionLength: number
 }
 
 /** The backend could not be reached or gave no usable answer. What was asked may or may not have happened. */

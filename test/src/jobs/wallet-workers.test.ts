@@ -81,6 +81,23 @@ describe('having an invoice made', () => {
     expect(asked[0]).not.toHaveProperty('hold')
   })
 
+  it('with a description that the wallet can write', async () => {
+    const asked: object[] = []
+    const description = `${'a'.repeat(126)}🐼@example.com`
+    const backend: LightningBackend = {
+      ...fixture.backend,
+      capabilities: async () => ({ ...(await fixture.backend.capabilities(never)), maxDescriptionLength: 128 }),
+      createInvoice: (request, signal) => {
+        asked.push(request)
+        return fixture.backend.createInvoice(request, signal)
+      },
+    }
+    const made = await create(backend, { description })
+    expect(made).toMatchObject({ dedupeKey: `invoice:${invoiceId}:created` })
+    expect(asked).toMatchObject([{ description: `${'a'.repeat(126)}…` }])
+    expect(await create(backend, { description })).toEqual(made)
+  })
+
   it('is tried again while the wallet does not answer, and given up at once when it is known to be away', async () => {
     fixture.fail('create', 'unavailable')
     expect(await create(fixture.backend)).toBe(null)

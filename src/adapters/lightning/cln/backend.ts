@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { maxDescriptionBytes } from '../bolt11.ts'
 import { type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createInvoice, lookUpInvoice } from './invoices.ts'
 import { lookUpPayment, pay, retrySeconds } from './payments.ts'
@@ -43,6 +44,7 @@ export function createClnBackend({ now, waitSeconds = 30, ...node }: Options): L
         limitsFees: true,
         knowsItsPayments: true,
         resolutionMsat: 1,
+        maxDescriptionLength: maxDescriptionBytes,
       }
     },
     createInvoice: (request, signal) => createInvoice(rpc, request, signal),

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { checkInvoiceRequest, checkPayable, isHash } from '../bolt11.ts'
+import { checkInvoiceRequest, checkPayable, isHash, maxDescriptionBytes } from '../bolt11.ts'
 import { createNews } from '../news.ts'
 import { type InvoiceRequest, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { cancelHeld, ownInvoice, type ReceiveOutcome, receive, settleHeld } from './arrivals.ts'
@@ -120,6 +120,7 @@ export async function createDevWallet({ directory, network, now, timeoutMs = 20_
         limitsFees: true,
         knowsItsPayments: true,
         resolutionMsat: 1,
+        maxDescriptionLength: maxDescriptionBytes,
       })),
     createInvoice: async (request, signal) => {
       checkInvoiceRequest(request)

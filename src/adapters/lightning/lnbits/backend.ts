@@ -1,4 +1,4 @@
-import { isHash, readInvoice } from '../bolt11.ts'
+import { isHash, maxDescriptionBytes, readInvoice } from '../bolt11.ts'
 import { type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { createLnbitsApi } from './api.ts'
@@ -80,6 +80,7 @@ const canDo: Omit<Capabilities, 'pay'> = {
   limitsFees: true,
   knowsItsPayments: true,
   resolutionMsat,
+  maxDescriptionLength: maxDescriptionBytes,
 }
 
 function cannotHold(): never {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { maxDescriptionBytes } from '../bolt11.ts'
 import type { HttpRequest } from '../http-client.ts'
 import type { Capabilities } from '../port.ts'
 import type { LndConnection } from './connection.ts'
@@ -32,5 +33,6 @@ export async function findCapabilities(connection: LndConnection, signal: AbortS
     return true
   }
   const [pay, hold] = await Promise.all([may(emptyPayment), may(nobodysInvoice)])
-  return { hold, pay, descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat: 1 }
+  const always = { descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat: 1 } as const
+  return { hold, pay, ...always, maxDescriptionLength: maxDescriptionBytes }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkInvoiceRequest, isHash } from '../bolt11.ts'
+import { checkInvoiceRequest, isHash, maxDescriptionBytes } from '../bolt11.ts'
 import { type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { resultOf } from './answer.ts'
 import { keysOf } from './envelope.ts'
@@ -81,6 +81,7 @@ export function createNwcBackend(options: Options): LightningBackend {
       // Wallets say NOT_FOUND of payments under way, too.
       knowsItsPayments: false,
       resolutionMsat,
+      maxDescriptionLength: maxDescriptionBytes,
     }
   }
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { type Api, amount, createApi, refused } from './api.ts'
-import { createInvoice, lookUpInvoice } from './invoices.ts'
+import { createInvoice, lookUpInvoice, maxDescriptionLength } from './invoices.ts'
 import { lookUpPayment, pay, type Unanswered } from './payments.ts'
 import { streamSettlements } from './settlements.ts'
 
@@ -39,6 +39,7 @@ export function createPhoenixdBackend({ now, pingSeconds = 15, ...node }: Option
         limitsFees: true,
         knowsItsPayments: true,
         resolutionMsat: 1_000,
+        maxDescriptionLength,
       }
     },
     createInvoice: (request, signal) => createInvoice(api, turns, request, signal),

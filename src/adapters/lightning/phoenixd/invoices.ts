@@ -14,7 +14,7 @@ import { arrivalOf, incomingPayment } from './arrivals.ts'
 import { decodeInvoice } from './decoding.ts'
 
 /** `createinvoice`: a description has at most so many characters. */
-const maxDescriptionCharacters = 128
+export const maxDescriptionLength = 128
 
 const created = z.object({ paymentHash: hash, serialized: z.string() })
 const listed = z.array(
@@ -73,8 +73,8 @@ function checkWritable(request: InvoiceRequest): void {
   checkInvoiceRequest(request)
   if (request.hold === true) throw new RangeError('phoenixd cannot hold payments')
   if (request.amountMsat % 1_000 !== 0) throw new RangeError('phoenixd makes invoices for whole satoshis only')
-  if (request.descriptionHash === undefined && request.description.length > maxDescriptionCharacters) {
-    throw new RangeError(`the description of an invoice has more than ${maxDescriptionCharacters} characters`)
+  if (request.descriptionHash === undefined && request.description.length > maxDescriptionLength) {
+    throw new RangeError(`the description of an invoice has more than ${maxDescriptionLength} characters`)
   }
 }
 

@@ -4,7 +4,7 @@ import { type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { createStrikeApi } from './api.ts'
 import { streamIncoming } from './incoming.ts'
-import { checkRequest, createInvoice, lookUpInvoice, resolutionMsat } from './invoices.ts'
+import { checkRequest, createInvoice, lookUpInvoice, maxDescriptionLength, resolutionMsat } from './invoices.ts'
 import { lookUpPayment, pay } from './payments.ts'
 import { createRegister } from './register.ts'
 import { readWebhook, type WebhookHint } from './webhook.ts'
@@ -48,7 +48,8 @@ export function createStrikeBackend({ url, apiKey, webhookSecret, now, pollMs = 
     capabilities: async signal => {
       await api.balanceMsat(open(signal))
       // Strike does not tell which scopes a key has: paying shows.
-      return { hold: false, descriptionHash: true, pay: true, limitsFees: true, knowsItsPayments: true, resolutionMsat }
+      const known = { descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat } as const
+      return { hold: false, pay: true, ...known, maxDescriptionLength }
     },
     createInvoice: async (request, signal) => {
       checkRequest(request)

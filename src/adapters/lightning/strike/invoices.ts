@@ -14,15 +14,15 @@ import type { Register } from './register.ts'
 /** Strike counts bitcoin in satoshis. */
 export const resolutionMsat = 1_000
 /** docs.strike.me/api/create-a-receive-request */
-const maxDescriptionCharacters = 250
+export const maxDescriptionLength = 250
 
 /** Throws a RangeError for what Strike cannot write as an invoice, an Error for one that holds payments. */
 export function checkRequest(request: InvoiceRequest): void {
   checkInvoiceRequest(request)
   if (request.hold) throw new Error('Strike cannot hold payments')
   if (request.amountMsat % resolutionMsat !== 0) throw new RangeError('Strike makes invoices of whole satoshis')
-  if (request.descriptionHash === undefined && request.description.length > maxDescriptionCharacters) {
-    throw new RangeError(`Strike takes descriptions of at most ${maxDescriptionCharacters} characters`)
+  if (request.descriptionHash === undefined && request.description.length > maxDescriptionLength) {
+    throw new RangeError(`Strike takes descriptions of at most ${maxDescriptionLength} characters`)
   }
 }
 

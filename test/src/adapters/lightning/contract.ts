@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decode as recover } from 'bolt11'
 import { decode } from 'light-bolt11-decoder'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { withFittingDescription } from '../../../../src/adapters/lightning/description.ts'
 import {
   InvoiceRefused,
   type InvoiceRequest,
@@ -63,6 +64,8 @@ export type LightningTraits = {
   readonly hold: boolean
   readonly descriptionHash: boolean
   readonly resolutionMsat: 1 | 1_000
+  /** In UTF-16 code units; without it, as long as an invoice can hold. */
+  readonly maxDescriptionLength?: number
   /** It makes no invoice without a description. */
   readonly needsDescription?: boolean
   /** It books what an invoice asked for, and does not tell what arrived. */
@@ -87,6 +90,7 @@ export function describeLightningContract(
   world: World = ownWorld,
 ): void {
   const { takesPreimage, resolutionMsat, needsDescription = false, booksWhatWasAsked = false } = traits
+  const { maxDescriptionLength = 639 } = traits
   const isWhole = (amountMsat: number) => amountMsat % resolutionMsat === 0
   const given = testsIn(world)
 
@@ -156,6 +160,23 @@ export function describeLightningContract(
         const value = valuesOf((await create({ descriptionHash })).bolt11)
         expect(value('description_hash')).toBe(descriptionHash)
         expect(value('description')).toBeUndefined()
+      })
+
+      it('with descriptions as long as it says, and longer ones when they are made to fit', async () => {
+        const capabilities = await fixture.backend.capabilities(never)
+        expect(capabilities).toMatchObject({ maxDescriptionLength })
+        const whole = 'd'.repeat(maxDescriptionLength)
+        expect(valuesOf((await create({ description: whole })).bolt11)('description')).toBe(whole)
+        for (const [index, character] of ['d', 'é', '🐼'].entries()) {
+          const changes = { idempotencyKey: `long ${index}`, description: `a ${character.repeat(700)}` }
+          await expect(create(changes)).rejects.toThrow(RangeError)
+          const fitting = withFittingDescription(asked(changes), capabilities)
+          const said = valuesOf((await fixture.backend.createInvoice(fitting, never)).bolt11)('description')
+          expect(said).toBe(fitting.description)
+          expect(said).toMatch(new RegExp(`^a ${character}+…$`, 'u'))
+          // Asked again, it is the same request.
+          expect(withFittingDescription(asked(changes), capabilities)).toEqual(fitting)
+        }
       })
 
       it('that are the same for the same key, later and at once', async () => {

@@ -11,6 +11,7 @@ const said = {
   limitsFees: true,
   knowsItsPayments: true,
   resolutionMsat: 1,
+  maxDescriptionLength: 639,
 } as const
 
 it('what a backend can do is asked once a minute, and an answer that did not come is not kept', async () => {

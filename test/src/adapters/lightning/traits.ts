@@ -12,6 +12,7 @@ export const traitsOf = {
     hold: false,
     descriptionHash: true,
     resolutionMsat: 1_000,
+    maxDescriptionLength: 128,
     fixedFeeMsat: feeMsatOf,
   },
   lnbits: {
@@ -31,6 +32,7 @@ export const traitsOf = {
     hold: false,
     descriptionHash: true,
     resolutionMsat: 1_000,
+    maxDescriptionLength: 250,
     // docs.strike.me/api/create-lightning-payment-quote: what a payment costs is said before.
     reservedFeeMsat: 10_000,
   },

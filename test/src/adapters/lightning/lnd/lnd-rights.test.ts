@@ -52,7 +52,8 @@ describe('LND and the macaroon', () => {
     ['no invoices', ['invoices:write'], { hold: false, pay: true }],
   ])('says what it can do with %s', async (_case, missing, expected) => {
     for (const right of missing) fixture.server.rights.delete(right)
-    const all = { ...expected, descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat: 1 }
+    const always = { descriptionHash: true, limitsFees: true, knowsItsPayments: true, resolutionMsat: 1 }
+    const all = { ...expected, ...always, maxDescriptionLength: 639 }
     expect(await fixture.backend.capabilities(never)).toEqual(all)
   })
 

@@ -147,6 +147,7 @@ describe('what a wallet answers through Nostr Wallet Connect', () => {
       limitsFees: false,
       knowsItsPayments: false,
       resolutionMsat: 1,
+      maxDescriptionLength: 639,
     }
 
     it.each([

@@ -119,6 +119,7 @@ describe('phoenixd', () => {
       limitsFees: true,
       knowsItsPayments: true,
       resolutionMsat: 1_000,
+      maxDescriptionLength: 128,
     })
   })
 
