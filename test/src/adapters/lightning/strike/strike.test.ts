@@ -280,6 +280,36 @@ describe('the Strike adapter', () => {
       await expect(stream.next()).rejects.toThrow(LightningUnavailable)
     })
 
+    it('once, however often a webhook tells of one, and in whichever order', async () => {
+      const webhookSecret = 'secret'
+      const told = createStrikeBackend({ url: server.url, apiKey, webhookSecret, now: fixture.now, pollMs: 600_000 })
+      const bodies = [1, 2].map(() =>
+        Buffer.from(
+          JSON.stringify({ eventType: 'receive-request.receive-completed', data: { entityId: randomUUID() } }),
+        ),
+      )
+      const tell = (which: 0 | 1) => {
+        const body = bodies[which] ?? Buffer.alloc(0)
+        return told.takeWebhook(body, createHmac('sha256', webhookSecret).update(body).digest('hex'))
+      }
+      const looks = () => server.local.calls.filter(({ path }) => path.endsWith('/receive-requests/receives')).length
+      const looked = (before: number) => expect.poll(looks, { interval: 1 }).toBeGreaterThan(before)
+      const first = await payNew('a')
+      const stream = told.incoming(null, never)[Symbol.asyncIterator]()
+      expect((await stream.next()).value).toMatchObject({ paymentHash: first })
+      const next = stream.next()
+      for (const which of [1, 0, 0] as const) {
+        const before = looks()
+        expect(tell(which)).not.toBe(null)
+        await looked(before)
+      }
+      fixture.advance(1)
+      const second = await payNew('b')
+      expect(tell(0)).not.toBe(null)
+      expect((await next).value).toMatchObject({ paymentHash: second })
+      await told.close()
+    })
+
     it('from the first, given a cursor that is none', async () => {
       const paymentHash = await payNew('a')
       for (const cursor of ['7', '', '.', 'x.y', '9'.repeat(40)]) {
