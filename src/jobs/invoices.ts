@@ -7,8 +7,8 @@ import {
   type InvoiceRequest,
   type LightningBackend,
 } from '../adapters/lightning/port.ts'
+import { parseBolt11 } from '../bolt11.ts'
 import { invoiceCreated, invoiceFailed, invoiceLookedUp } from '../domain/billing/invoice-facts.ts'
-import { parseBolt11 } from '../protocol/bolt11.ts'
 import type { JobWorker } from './job.ts'
 import type { PreimageOf } from './preimages.ts'
 import { isUnavailable, unlessUnavailable } from './unless-unavailable.ts'

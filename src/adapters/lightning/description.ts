@@ -1,4 +1,4 @@
-import { maxDescriptionBytes } from './bolt11.ts'
+import { maxDescriptionBytes } from './invoice-request.ts'
 import type { Capabilities, InvoiceRequest } from './port.ts'
 
 const ellipsis = '…'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { maxBolt11Characters } from '../../protocol/bolt11.ts'
+import { maxBolt11Characters } from '../../bolt11.ts'
 import { ref } from '../../protocol/fields.ts'
 import { ok } from '../context.ts'
 import { completeJob } from '../jobs.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { maxBolt11Characters } from '../../protocol/bolt11.ts'
+import { maxBolt11Characters } from '../../bolt11.ts'
 import { amountMsat, lightningAddress, page, ref } from '../../protocol/fields.ts'
 import { isRejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'

@@ -1,4 +1,4 @@
-import { type Bolt11, parseBolt11 } from '../../protocol/bolt11.ts'
+import { type Bolt11, parseBolt11 } from '../../bolt11.ts'
 import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import type { Reader, Transactor } from '../../store/transaction.ts'

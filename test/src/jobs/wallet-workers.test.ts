@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
 import { type CreatedInvoice, InvoiceRefused, type LightningBackend } from '../../../src/adapters/lightning/port.ts'
+import { parseBolt11 } from '../../../src/bolt11.ts'
 import { cancelHoldWorker, settleHoldWorker } from '../../../src/jobs/holds.ts'
 import { createInvoiceWorker } from '../../../src/jobs/invoices.ts'
 import { preimagesOf } from '../../../src/jobs/preimages.ts'
-import { parseBolt11 } from '../../../src/protocol/bolt11.ts'
 import { never, requestOf, sha256 } from '../adapters/lightning/invoice-request.ts'
 import { type DevWalletFixture, openDevWallet } from '../adapters/lightning/open-dev-wallet.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { maxDescriptionBytes } from '../bolt11.ts'
+import { maxDescriptionBytes } from '../invoice-request.ts'
 import { type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createInvoice, lookUpInvoice } from './invoices.ts'
 import { lookUpPayment, pay, retrySeconds } from './payments.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { checkInvoiceRequest } from '../bolt11.ts'
+import { checkInvoiceRequest } from '../invoice-request.ts'
 import {
   type CreatedInvoice,
   InvoiceRefused,

@@ -1,4 +1,5 @@
-import { isHash, readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
+import { isHash } from '../invoice-request.ts'
 import type { Changes, DevWalletStore, InvoiceRow } from './store.ts'
 
 /** What became of a payment to one of the wallet's invoices; a refusal changed nothing. */
@@ -10,7 +11,7 @@ type Payment = { readonly receivedMsat: number | null; readonly late: boolean; r
 
 /** The wallet's invoice as BOLT 11 or payment hash; `null` when it is not one of the wallet's. */
 export function ownInvoice(store: DevWalletStore, invoice: string): { paymentHash: string; row: InvoiceRow } | null {
-  const paymentHash = isHash(invoice) ? invoice : (readInvoice(invoice)?.paymentHash ?? null)
+  const paymentHash = isHash(invoice) ? invoice : (parseBolt11(invoice)?.paymentHash ?? null)
   const row = paymentHash === null ? undefined : store.invoices.get(paymentHash)
   if (paymentHash === null || row === undefined) return null
   return isHash(invoice) || row.bolt11 === invoice.toLowerCase() ? { paymentHash, row } : null

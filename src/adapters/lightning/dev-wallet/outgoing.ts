@@ -1,4 +1,4 @@
-import { type ReadInvoice, readInvoice } from '../bolt11.ts'
+import { type Bolt11, parseBolt11 } from '../../../bolt11.ts'
 import type { PaymentOutcome, PaymentRequest } from '../port.ts'
 import { receiveInside } from './arrivals.ts'
 import type { Changes, DevWalletStore, PaymentRow } from './store.ts'
@@ -6,7 +6,7 @@ import type { Changes, DevWalletStore, PaymentRow } from './store.ts'
 /** Pays once: an invoice of the wallet itself, or one that it made for somebody outside; nobody else can be reached. */
 export function payInvoice(store: DevWalletStore, request: PaymentRequest, now: number): Promise<PaymentOutcome> {
   const { idempotencyKey, bolt11, maxFeeMsat } = request
-  const invoice = readInvoice(bolt11)
+  const invoice = parseBolt11(bolt11)
   if (invoice === null) return Promise.resolve({ status: 'failed', reason: 'this is no invoice' })
   const { paymentHash } = invoice
   return store.write(changes => {
@@ -43,10 +43,10 @@ export function outcomeOf({ status, preimage, feeMsat, reason }: PaymentRow): Pa
 function tryToPay(
   store: DevWalletStore,
   changes: Changes,
-  asked: { bolt11: string; invoice: ReadInvoice; maxFeeMsat: number; now: number },
+  asked: { bolt11: string; invoice: Bolt11; maxFeeMsat: number; now: number },
 ): Omit<PaymentRow, 'idempotencyKey'> {
   const { bolt11, invoice, maxFeeMsat, now } = asked
-  const { paymentHash, amountMsat, expiresAt, isRegtest } = invoice
+  const { paymentHash, amountMsat, expiresAt, currency } = invoice
   const failed = (reason: string) => ({
     status: 'failed' as const,
     amountMsat: amountMsat ?? 0,
@@ -54,7 +54,7 @@ function tryToPay(
     preimage: '',
     reason,
   })
-  if (!isRegtest) return failed('this invoice is of another network')
+  if (currency !== 'bcrt') return failed('this invoice is of another network')
   if (amountMsat === null) return failed('this invoice names no amount')
   if (now >= expiresAt) return failed('this invoice has expired')
   const outside = store.outside.get(paymentHash)

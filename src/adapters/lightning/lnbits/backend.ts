@@ -1,4 +1,5 @@
-import { isHash, maxDescriptionBytes, readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
+import { isHash, maxDescriptionBytes } from '../invoice-request.ts'
 import { type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { createLnbitsApi } from './api.ts'
@@ -57,7 +58,7 @@ export function createLnbitsBackend({ url, invoiceKey, adminKey, now, pollMs = 3
     },
     pay: async (request, signal) => {
       if (adminKey === undefined) throw new Error('this LNbits wallet cannot pay: it was given no admin key')
-      const key = readInvoice(request.bolt11)?.paymentHash ?? request.bolt11
+      const key = parseBolt11(request.bolt11)?.paymentHash ?? request.bolt11
       try {
         const until = open(signal)
         return await turns.take(`payment ${key}`, until, () => pay(api, request, until))

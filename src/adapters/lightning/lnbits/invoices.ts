@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { checkInvoiceRequest, isHash, readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
+import { checkInvoiceRequest, isHash } from '../invoice-request.ts'
 import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
 import type { LnbitsApi, Payment } from './api.ts'
 
@@ -35,7 +36,7 @@ export async function createInvoice(
     throw new Error('the idempotency key of an invoice was used again for a different request')
   }
   // The answer gives the expiry as a time whose zone depends on the version: the signed invoice has no doubt.
-  const invoice = readInvoice(row.bolt11)
+  const invoice = parseBolt11(row.bolt11)
   if (invoice?.paymentHash !== row.payment_hash) {
     throw new LightningUnavailable('LNbits answers with an invoice that cannot be read')
   }
@@ -89,7 +90,7 @@ export async function lookUpInvoice(
       : answer.payment
   if (row === undefined) return { status: 'unknown' }
   if (row.status === 'success') return { status: 'settled', ...arrivalOf(row), preimage: row.preimage ?? '' }
-  if ((readInvoice(row.bolt11)?.expiresAt ?? 0) <= now()) return { status: 'expired' }
+  if ((parseBolt11(row.bolt11)?.expiresAt ?? 0) <= now()) return { status: 'expired' }
   return { status: row.status === 'failed' ? 'cancelled' : 'open' }
 }
 

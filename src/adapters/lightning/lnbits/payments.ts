@@ -1,4 +1,4 @@
-import { readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
 import { LightningUnavailable, type PaymentOutcome, type PaymentRequest } from '../port.ts'
 import type { LnbitsApi, Payment } from './api.ts'
 import { bookedPayments } from './invoices.ts'
@@ -11,7 +11,7 @@ const maxReasonCharacters = 200
  */
 export async function pay(api: LnbitsApi, request: PaymentRequest, signal: AbortSignal): Promise<PaymentOutcome> {
   const { bolt11, maxFeeMsat } = request
-  const invoice = readInvoice(bolt11)
+  const invoice = parseBolt11(bolt11)
   if (invoice === null) return { status: 'failed', reason: 'this is no invoice' }
   if (invoice.amountMsat === null) return { status: 'failed', reason: 'this invoice names no amount' }
   const before = await lookUpPayment(api, invoice.paymentHash, signal)

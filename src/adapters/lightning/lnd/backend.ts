@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { checkInvoiceRequest } from '../bolt11.ts'
 import type { HttpTarget } from '../http-client.ts'
+import { checkInvoiceRequest } from '../invoice-request.ts'
 import type { LightningBackend } from '../port.ts'
 import { findCapabilities } from './capabilities.ts'
 import { connectToLnd } from './connection.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { maxDescriptionBytes } from '../bolt11.ts'
 import type { HttpRequest } from '../http-client.ts'
+import { maxDescriptionBytes } from '../invoice-request.ts'
 import type { Capabilities } from '../port.ts'
 import type { LndConnection } from './connection.ts'
 import { base64 } from './messages.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { checkInvoiceRequest, isHash } from '../bolt11.ts'
+import { checkInvoiceRequest, isHash } from '../invoice-request.ts'
 import { type CreatedInvoice, type InvoiceRequest, type InvoiceState, LightningUnavailable } from '../port.ts'
 import type { LndConnection } from './connection.ts'
 import { base64, type Invoice, invoiceSchema } from './messages.ts'

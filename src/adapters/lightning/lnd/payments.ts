@@ -1,5 +1,5 @@
-import { isHash } from '../bolt11.ts'
 import type { HttpRequest } from '../http-client.ts'
+import { isHash } from '../invoice-request.ts'
 import { LightningUnavailable, type PaymentOutcome, type PaymentRequest } from '../port.ts'
 import type { LndConnection } from './connection.ts'
 import { hashOf } from './invoices.ts'

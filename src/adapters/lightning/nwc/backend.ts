@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checkInvoiceRequest, isHash, maxDescriptionBytes } from '../bolt11.ts'
+import { checkInvoiceRequest, isHash, maxDescriptionBytes } from '../invoice-request.ts'
 import { type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { resultOf } from './answer.ts'
 import { keysOf } from './envelope.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
 import { type CreatedInvoice, InvoiceRefused, type InvoiceRequest, LightningUnavailable } from '../port.ts'
 import { type ErrorCode, resultOf } from './answer.ts'
 import { type Ask, keyOf, listIncoming, lookUp, type Transaction } from './transactions.ts'
@@ -78,7 +78,7 @@ export function createInvoices({ askInBackground, now, historySeconds }: Options
     const row = await lookUp(ask, paymentHash)
     const invoice = row === null ? null : invoiceOf(row)
     if (row === null || invoice === null) return null
-    const amountMsat = readInvoice(invoice.bolt11)?.amountMsat
+    const amountMsat = parseBolt11(invoice.bolt11)?.amountMsat
     if (amountMsat !== request.amountMsat || !tells(row, request)) throw usedBefore()
     return { invoice, digest: digestOf(request) }
   }
@@ -152,7 +152,7 @@ export function hashOf(preimage: string): string {
 /** An invoice that the wallet tells; `null` when what it tells is none, or is of another payment hash. */
 function invoiceOf(row: Pick<Transaction, 'invoice' | 'payment_hash'>): CreatedInvoice | null {
   const bolt11 = row.invoice ?? ''
-  const read = readInvoice(bolt11)
+  const read = parseBolt11(bolt11)
   if (read === null || read.paymentHash !== row.payment_hash) return null
   return { bolt11, paymentHash: read.paymentHash, expiresAt: read.expiresAt }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
 import { LightningUnavailable, type PaymentOutcome, type PaymentRequest } from '../port.ts'
 import type { Answer, ErrorCode } from './answer.ts'
 import { type Ask, keyOf, lookUp, type Transaction } from './transactions.ts'
@@ -49,7 +49,7 @@ export function createPayments(now: () => number): Payments {
 
   const payOnce = async (request: PaymentRequest, ask: Ask): Promise<PaymentOutcome> => {
     const { idempotencyKey, bolt11, maxFeeMsat } = request
-    const invoice = readInvoice(bolt11)
+    const invoice = parseBolt11(bolt11)
     if (invoice === null) return failed('this is no invoice')
     const { paymentHash, amountMsat, expiresAt } = invoice
     const before = await find(ask, paymentHash)

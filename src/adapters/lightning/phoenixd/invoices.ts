@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { checkInvoiceRequest } from '../bolt11.ts'
 import { readAnswer } from '../http-client.ts'
+import { checkInvoiceRequest } from '../invoice-request.ts'
 import {
   type CreatedInvoice,
   InvoiceRefused,

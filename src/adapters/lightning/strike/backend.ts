@@ -1,4 +1,5 @@
-import { isHash, readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
+import { isHash } from '../invoice-request.ts'
 import { createNews } from '../news.ts'
 import { type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
@@ -64,7 +65,7 @@ export function createStrikeBackend({ url, apiKey, webhookSecret, now, pollMs = 
       open(signal)
     },
     pay: async (request, signal) => {
-      const key = readInvoice(request.bolt11)?.paymentHash ?? request.bolt11
+      const key = parseBolt11(request.bolt11)?.paymentHash ?? request.bolt11
       try {
         const until = open(signal)
         return await turns.take(`payment ${key}`, until, () => pay(place, request, until))

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { checkInvoiceRequest, isHash, readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
+import { checkInvoiceRequest, isHash } from '../invoice-request.ts'
 import {
   type CreatedInvoice,
   InvoiceRefused,
@@ -45,7 +46,7 @@ export async function createInvoice(
     throw new Error('the idempotency key of an invoice was used again for a different request')
   }
   const { bolt11 } = made?.receiveRequestId === id ? made : await api.receiveRequest(id, signal)
-  const invoice = readInvoice(bolt11?.invoice ?? '')
+  const invoice = parseBolt11(bolt11?.invoice ?? '')
   if (!bolt11 || invoice?.paymentHash !== bolt11.paymentHash) {
     throw new LightningUnavailable('Strike answers with an invoice that cannot be read')
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readInvoice } from '../bolt11.ts'
+import { parseBolt11 } from '../../../bolt11.ts'
 import { LightningUnavailable, type PaymentOutcome, type PaymentRequest } from '../port.ts'
 import type { Payment, StrikeApi } from './api.ts'
 import type { Register } from './register.ts'
@@ -28,7 +28,7 @@ type Place = {
  */
 export async function pay(place: Place, request: PaymentRequest, signal: AbortSignal): Promise<PaymentOutcome> {
   const { api, register } = place
-  const invoice = readInvoice(request.bolt11)
+  const invoice = parseBolt11(request.bolt11)
   if (invoice === null) return { status: 'failed', reason: 'this is no invoice' }
   const { paymentHash, amountMsat } = invoice
   if (amountMsat === null) return { status: 'failed', reason: 'this invoice names no amount' }

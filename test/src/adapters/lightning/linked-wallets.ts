@@ -1,6 +1,6 @@
-import { readInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import type { PaymentOutcome } from '../../../../src/adapters/lightning/port.ts'
+import { parseBolt11 } from '../../../../src/bolt11.ts'
 import { never } from './invoice-request.ts'
 
 /** A payment from one wallet to the other; whether it has arrived, the other one knows. */
@@ -42,7 +42,7 @@ export function linkWallet(from: DevWallet, to: DevWallet, now: () => number, fe
     ...from,
     balanceMsat,
     pay: async ({ idempotencyKey, bolt11, maxFeeMsat }) => {
-      const invoice = readInvoice(bolt11)
+      const invoice = parseBolt11(bolt11)
       if (invoice?.amountMsat == null) return { status: 'failed', reason: 'this is no invoice' }
       const { paymentHash, amountMsat, expiresAt } = invoice
       const spendableMsat = await balanceMsat()

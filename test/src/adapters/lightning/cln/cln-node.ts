@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
+import { parseBolt11 } from '../../../../../src/bolt11.ts'
 import { never } from '../invoice-request.ts'
 import { unlessRefused } from '../unless-refused.ts'
 
@@ -149,8 +149,8 @@ export function createClnNode(wallet: DevWallet, now: () => number): ClnNode {
 
   const xpay = async ({ invstring, maxfee }: Parameters): Promise<RpcReply> => {
     const bolt11 = String(invstring)
-    const read = readInvoice(bolt11)
-    if (read === null || !read.isRegtest) return fail(-32602, 'Invalid bolt11 invoice: Bad bech32 string')
+    const read = parseBolt11(bolt11)
+    if (read === null || read.currency !== 'bcrt') return fail(-32602, 'Invalid bolt11 invoice: Bad bech32 string')
     const { paymentHash, amountMsat } = read
     if (amountMsat === null) return fail(-32602, 'amount_msat required')
     const at = now()
@@ -176,7 +176,7 @@ export function createClnNode(wallet: DevWallet, now: () => number): ClnNode {
   }
 
   const listpays = async ({ bolt11, payment_hash }: Parameters): Promise<RpcReply> => {
-    const read = bolt11 === undefined ? null : readInvoice(String(bolt11))
+    const read = bolt11 === undefined ? null : parseBolt11(String(bolt11))
     if (bolt11 !== undefined && read === null) return fail(-32602, 'Invalid invstring: Bad bech32 string')
     const paymentHash = read?.paymentHash ?? String(payment_hash)
     const tried = tries.get(paymentHash)

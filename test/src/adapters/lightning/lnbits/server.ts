@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { WebSocketServer } from 'ws'
 import { z } from 'zod'
-import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import { createLnbitsBackend } from '../../../../../src/adapters/lightning/lnbits/backend.ts'
+import { parseBolt11 } from '../../../../../src/bolt11.ts'
 import { type Call, type LocalServer, type Reply, startLocalServer } from '../local-server.ts'
 import type { BackendServer } from '../open-remote.ts'
 import { unlessRefused } from '../unless-refused.ts'
@@ -69,7 +69,7 @@ export async function startLnbits(node: DevWallet, now: () => number): Promise<L
       .reduce((sum, { amount, fee }) => sum + amount - Math.abs(fee), 0)
 
   const addLine = (fields: Pick<Line, 'bolt11' | 'amount' | 'fee' | 'memo' | 'extra'>): Line => {
-    const { paymentHash = '', expiresAt = 0 } = readInvoice(fields.bolt11) ?? {}
+    const { paymentHash = '', expiresAt = 0 } = parseBolt11(fields.bolt11) ?? {}
     const time = isoOf(now())
     const tag = typeof fields.extra.tag === 'string' ? fields.extra.tag : null
     const line: Line = {
@@ -104,7 +104,7 @@ export async function startLnbits(node: DevWallet, now: () => number): Promise<L
   }
 
   const payInvoice = async (bolt11: string): Promise<Reply> => {
-    const invoice = readInvoice(bolt11)
+    const invoice = parseBolt11(bolt11)
     if (invoice === null) return errorOf(520, 'Bolt11 decoding failed.', 'failed')
     const { paymentHash, amountMsat } = invoice
     if (amountMsat === null) return errorOf(520, 'Amountless invoices not supported.', 'failed')
@@ -146,7 +146,7 @@ export async function startLnbits(node: DevWallet, now: () => number): Promise<L
     // These two ask for no key (views/payment_api.py).
     if (method === 'GET' && hash !== undefined) return onePayment(hash, isKnown)
     if (method === 'GET' && path === '/api/v1/payments/fee-reserve') {
-      if (!readInvoice(query.get('invoice') ?? '')?.amountMsat) return errorOf(400, 'Invoice has no amount.')
+      if (!parseBolt11(query.get('invoice') ?? '')?.amountMsat) return errorOf(400, 'Invoice has no amount.')
       return { status: 200, json: { fee_reserve: settings.reserveFeeMsat } }
     }
     if (!key) return errorOf(401, 'No Api Key provided.')

@@ -1,5 +1,5 @@
-import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
+import { parseBolt11 } from '../../../../../src/bolt11.ts'
 import { never } from '../invoice-request.ts'
 import type { Reply } from '../local-server.ts'
 import type { InvoiceBook } from './lnd-invoices.ts'
@@ -60,14 +60,14 @@ export function openPaymentBook(node: DevWallet, invoices: InvoiceBook, now: () 
 
   return {
     decode: paymentRequest => {
-      const invoice = readInvoice(paymentRequest)
+      const invoice = parseBolt11(paymentRequest)
       if (invoice === null) return refuse(2, 'failed converting data: checksum failed')
       const { paymentHash, amountMsat } = invoice
       return { status: 200, json: { payment_hash: paymentHash, num_msat: String(amountMsat ?? 0), destination: '02' } }
     },
     send: async ({ paymentRequest, feeLimitMsat, noInflightUpdates }) => {
       if (paymentRequest === '') return refuseStream(2, 'invalid vertex length of 0, want 33')
-      const invoice = readInvoice(paymentRequest)
+      const invoice = parseBolt11(paymentRequest)
       if (invoice === null) return refuseStream(2, 'failed converting data: checksum failed')
       const { paymentHash, expiresAt, amountMsat } = invoice
       if (now() > expiresAt) return refuseStream(2, `invoice expired. Valid until ${new Date(expiresAt * 1_000)}`)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
+import { parseBolt11 } from '../../../../../src/bolt11.ts'
 import { never, sha256 } from '../invoice-request.ts'
 
 export type Params = Record<string, unknown>
@@ -136,7 +136,7 @@ export function createLedger({ node, now, keepsMetadata = true, enforcesMaxFee =
   }
 
   const lookUp = async (params: Params) => {
-    const { payment_hash: paymentHash = readInvoice(String(params.invoice))?.paymentHash } = params
+    const { payment_hash: paymentHash = parseBolt11(String(params.invoice))?.paymentHash } = params
     const row = find(String(paymentHash))
     if (row === undefined) throw new WalletError('NOT_FOUND', 'the transaction requested was not found')
     return describe(row)
@@ -177,7 +177,7 @@ export function createLedger({ node, now, keepsMetadata = true, enforcesMaxFee =
 
   const pay = async (params: Params) => {
     const invoice = String(params.invoice).toLowerCase()
-    const read = readInvoice(invoice)
+    const read = parseBolt11(invoice)
     if (read === null) throw new WalletError('INTERNAL', 'Failed to decode bolt11 invoice')
     const { paymentHash, amountMsat, expiresAt } = read
     if (now() > expiresAt) throw new WalletError('INTERNAL', 'this invoice has expired')

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { decode } from 'bolt11'
-import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import { feeMsatOf } from '../../../../../src/adapters/lightning/phoenixd/payments.ts'
+import { parseBolt11 } from '../../../../../src/bolt11.ts'
 import { never, sha256 } from '../invoice-request.ts'
 import type { Reply } from '../local-server.ts'
 import { unlessRefused } from '../unless-refused.ts'
@@ -117,7 +117,7 @@ export function createPhoenixdNode(wallet: DevWallet, now: () => number, tell: (
   const decodeInvoice = (form: URLSearchParams): Reply => {
     const invoice = form.get('invoice')
     if (invoice === null) return badRequest('Request parameter invoice is missing')
-    if (readInvoice(invoice) === null)
+    if (parseBolt11(invoice) === null)
       return badRequest("Request parameter invoice couldn't be parsed/converted to bolt11invoice")
     const { tagsObject: tags, millisatoshis, timestamp } = decode(invoice)
     return {
@@ -159,7 +159,7 @@ export function createPhoenixdNode(wallet: DevWallet, now: () => number, tell: (
   const payInvoice = async (form: URLSearchParams): Promise<Reply> => {
     const bolt11 = form.get('invoice')
     if (bolt11 === null) return badRequest('Request parameter invoice is missing')
-    const read = readInvoice(bolt11)
+    const read = parseBolt11(bolt11)
     if (read === null) return badRequest("Request parameter invoice couldn't be parsed/converted to bolt11invoice")
     if (read.amountMsat === null) return badRequest('Request parameter amountSat is missing')
     const { paymentHash, amountMsat } = read

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { readInvoice } from '../../../../../src/adapters/lightning/bolt11.ts'
 import type { DevWallet } from '../../../../../src/adapters/lightning/dev-wallet/wallet.ts'
 import { createStrikeBackend } from '../../../../../src/adapters/lightning/strike/backend.ts'
+import { parseBolt11 } from '../../../../../src/bolt11.ts'
 import { type Call, type LocalServer, type Reply, type ServerFault, startLocalServer } from '../local-server.ts'
 import type { BackendServer } from '../open-remote.ts'
 import { unlessRefused } from '../unless-refused.ts'
@@ -128,7 +128,7 @@ export async function startStrike(node: DevWallet, now: () => number): Promise<S
     const asked = quoteBody.safeParse(body)
     if (!asked.success || !z.uuid({ version: 'v4' }).safeParse(key).success) return errorOf(400, 'INVALID_DATA')
     const { lnInvoice } = asked.data
-    const invoice = readInvoice(lnInvoice)
+    const invoice = parseBolt11(lnInvoice)
     if (!invoice?.amountMsat) return errorOf(422, 'INVALID_LN_INVOICE')
     if (now() >= invoice.expiresAt) return errorOf(422, 'INVALID_STATE_FOR_INVOICE_EXPIRED')
     const { amountMsat } = invoice
@@ -151,7 +151,7 @@ export async function startStrike(node: DevWallet, now: () => number): Promise<S
     }
     if (now() >= quote.validUntil) return errorOf(422, 'PAYMENT_QUOTE_EXPIRED')
     const { lnInvoice: bolt11, amountMsat } = quote
-    const paymentHash = readInvoice(bolt11)?.paymentHash ?? ''
+    const paymentHash = parseBolt11(bolt11)?.paymentHash ?? ''
     const maxFeeMsat = settings.quotedFeeSat * 1_000
     const outcome = await node.pay({ idempotencyKey: paymentHash, bolt11, maxFeeMsat }, never)
     if (outcome.status === 'failed' && outcome.reason.includes('fee')) return errorOf(422, 'LN_ROUTE_NOT_FOUND')

@@ -2,10 +2,10 @@ import { createECDH, createHash } from 'node:crypto'
 import { decode } from 'bolt11'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readInvoice } from '../../../../src/adapters/lightning/bolt11.ts'
-import { type InvoiceFields, signInvoice } from '../../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
-import examples from './bolt11-examples.json' with { type: 'json' }
-import { nobodysInvoice } from './real/invoices.ts'
+import { type InvoiceFields, signInvoice } from '../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
+import { parseBolt11 } from '../../src/bolt11.ts'
+import examples from '../vectors/bolt11.json' with { type: 'json' }
+import { nobodysInvoice } from './adapters/lightning/real/invoices.ts'
 
 const secretKey = createHash('sha256').update('the node of a test').digest()
 const node = createECDH('secp256k1')
@@ -40,13 +40,13 @@ describe('a signed invoice', () => {
           expire_time: asked.expirySeconds,
           min_final_cltv_expiry: 18,
         })
-        expect(readInvoice(invoice)).toEqual({
+        expect(parseBolt11(invoice)).toEqual({
           paymentHash: asked.paymentHash,
           amountMsat: asked.amountMsat,
           expiresAt: asked.timestamp + asked.expirySeconds,
-          isRegtest: true,
+          currency: 'bcrt',
         })
-        expect(readInvoice(invoice.toUpperCase())?.paymentHash).toBe(asked.paymentHash)
+        expect(parseBolt11(invoice.toUpperCase())?.paymentHash).toBe(asked.paymentHash)
       }),
       { numRuns: 50 },
     )
@@ -59,29 +59,39 @@ describe('a signed invoice', () => {
     fc.assert(
       fc.property(fc.nat(invoice.length - 1), fc.constantFrom(...'qpzry9x8gf2tvdw0s3jn54khce6mua7l'), (at, letter) => {
         const changed = invoice.slice(0, at) + letter + invoice.slice(at + 1)
-        expect(readInvoice(changed)?.paymentHash ?? null).toBe(changed === invoice ? one.paymentHash : null)
+        expect(parseBolt11(changed)?.paymentHash ?? null).toBe(changed === invoice ? one.paymentHash : null)
       }),
     )
   })
 })
 
-describe('the payment hash of an invoice', () => {
+describe('an invoice', () => {
   it.each(examples.valid)('is read: $case', ({ invoice, paymentHash }) => {
-    expect(readInvoice(invoice)?.paymentHash).toBe(paymentHash)
+    expect(parseBolt11(invoice)?.paymentHash).toBe(paymentHash)
   })
 
   it.each(examples.invalid)('is not: $case', ({ invoice }) => {
-    expect(readInvoice(invoice)).toBe(null)
+    expect(parseBolt11(invoice)).toBe(null)
   })
 
-  it.each(['lnbc', 'lntb', 'lntbs', 'lnbcrt'])('is read on every network: %s', prefix => {
-    const made = nobodysInvoice({ prefix, amountMsat: 21_000, timestamp: 1_790_000_000, expirySeconds: 60 })
-    const { paymentHash } = made
-    const read = { paymentHash, amountMsat: 21_000, expiresAt: 1_790_000_060, isRegtest: prefix === 'lnbcrt' }
-    for (const text of [made.bolt11, made.bolt11.toUpperCase()]) expect(readInvoice(text)).toEqual(read)
+  it.each(['bc', 'tb', 'tbs', 'bcrt'])('is read on every network, which it says: %s', currency => {
+    const wanted = { prefix: `ln${currency}`, amountMsat: 21_001, timestamp: 1_790_000_000, expirySeconds: 60 }
+    const { bolt11, paymentHash } = nobodysInvoice(wanted)
+    const read = { currency, amountMsat: 21_001, paymentHash, expiresAt: 1_790_000_060 }
+    for (const text of [bolt11, bolt11.toUpperCase()]) expect(parseBolt11(text)).toEqual(read)
   })
 
-  it.each(['', 'ln', 'lnbc1', 'lnbcrt1', 'not an invoice', '1'.repeat(5_000)])('is not read from %j', text => {
-    expect(readInvoice(text)).toBe(null)
+  it.each([
+    '',
+    'ln',
+    'lnbc1',
+    'lnbcrt1',
+    'lntbs',
+    'lntbs210n1qqqq',
+    'lnxy210n1qqqq',
+    'not an invoice',
+    '1'.repeat(5_000),
+  ])('is not read from %j', text => {
+    expect(parseBolt11(text)).toBe(null)
   })
 })
