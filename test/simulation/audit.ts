@@ -1,38 +1,65 @@
-import { compareTables, foldLog } from '../../src/pipeline/fold.ts'
+import { compareTables, type Difference, foldLog } from '../../src/pipeline/fold.ts'
 import type { Signer } from '../../src/protocol/signer.ts'
 import type { Environment } from '../../src/store/environment.ts'
-import type { Head } from '../../src/store/log.ts'
+import { startOfLog } from '../../src/store/log.ts'
+import type { TableInfo } from '../../src/store/table.ts'
 import { tables } from '../../src/store/tables.ts'
 import { contradictions } from '../src/domain/books.ts'
+import type { RowChange } from './journal.ts'
+import { withToldWrites } from './told-writes.ts'
 import type { Node } from './wallet/node.ts'
 
-/** `log`: that each entry gives again what it gave; `whole`: the tables and the books too; `anew`: from the first entry. */
-type Extent = 'log' | 'whole' | 'anew'
+/** Replays the log and says what is not as it says. */
+export type Audit = {
+  /** Hears of every commit, and of what is forgotten. */
+  changed(changes: readonly RowChange[]): void
+  /** Goes on where the last one ended, and compares every row that has changed since on either side: all others were equal. */
+  since(): string[]
+  /** Begins with the first entry, and compares all tables. */
+  anew(): string[]
+}
 
-/**
- * Replays the log into an environment of its own and compares all tables: what differs, and what contradicts itself. What
- * was durable at one audit is at the next, so that the replay goes on.
- */
+/** Makes an audit with an environment of its own; what was durable at one replay is at the next. */
 export function createAudit(options: {
   environment: Environment
   scratch: Environment
   signer: Signer
   isSigned: Parameters<typeof foldLog>[2]['isSigned']
-}): (extent: Extent) => string[] {
-  const { environment, scratch, signer, isSigned } = options
-  let head: Head | undefined
-  return extent => {
-    if (extent === 'anew' || head === undefined) {
-      clearTables(scratch)
-      head = undefined
-    }
+}): Audit {
+  const { environment, signer, isSigned } = options
+  const touched = new Map<string, { table: TableInfo; key: Buffer }>()
+  const touch = (table: TableInfo, key: Buffer) => {
+    if (table.mark === 'fold') touched.set(`${table.name} ${key.toString('latin1')}`, { table, key })
+  }
+  const scratch = withToldWrites(options.scratch, touch)
+  let head = startOfLog()
+  const replay = (compare: (report: (difference: Difference) => void) => void): string[] => {
     const found: string[] = []
-    const report = ({ table, key, what }: { table: string; key: string; what: string }) =>
+    const report = ({ table, key, what }: Difference) =>
       found.push(`replay gives the same tables: ${table} ${key} ${what}`)
-    head = foldLog(environment, scratch, { signer, isSigned, report, ...(head === undefined ? {} : { from: head }) })
-    if (extent === 'log') return found
-    compareTables(environment, scratch, report)
+    head = foldLog(environment, scratch, { signer, isSigned, report, from: head })
+    compare(report)
+    touched.clear()
     return [...found, ...contradictions(environment).map(one => `the books agree: ${one}`)]
+  }
+  clearTables(options.scratch)
+  return {
+    changed: changes => {
+      for (const { table, key } of changes) touch(table, key)
+    },
+    since: () =>
+      replay(report => {
+        for (const { table, key } of touched.values()) {
+          const [live, folded] = [environment.bytes(table).getBinary(key), scratch.bytes(table).getBinary(key)]
+          const isSame = live === undefined || folded === undefined ? live === folded : live.equals(folded)
+          if (!isSame) report({ table: table.name, key: key.toString('hex'), what: 'differs from what the log says' })
+        }
+      }),
+    anew: () => {
+      clearTables(options.scratch)
+      head = startOfLog()
+      return replay(report => void compareTables(environment, scratch, report))
+    },
   }
 }
 

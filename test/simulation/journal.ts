@@ -1,6 +1,6 @@
-import type { Rows } from '../../relay/store/pending-writes.ts'
 import type { Environment } from '../../src/store/environment.ts'
 import type { TableInfo } from '../../src/store/table.ts'
+import { withToldWrites } from './told-writes.ts'
 
 /** One row that changed, as bytes. */
 export type RowChange = {
@@ -31,48 +31,11 @@ export function createJournal(
   let open: RowChange[] | null = null
   let number = 0
   let unflushed: { number: number; changes: RowChange[] }[] = []
-  const wrapped = new Map<string, Rows>()
-
-  const wrap = (table: TableInfo): Rows => {
-    const bytes = inner.bytes(table)
-    const record = (key: Buffer, after: Buffer | undefined) => {
-      if (open === null) throw new Error(`a write to ${table.name} outside of the writer`)
-      // Each key and row is encoded for its own write, and each that is read so is a copy.
-      open.push({ table, key, before: bytes.getBinary(key), after })
-    }
-    const methods = {
-      get: (key: Buffer) => bytes.get(key),
-      getBinary: (key: Buffer) => bytes.getBinary(key),
-      getBinaryFast: (key: Buffer) => bytes.getBinaryFast(key),
-      getRange: (options: Parameters<Rows['getRange']>[0]) => bytes.getRange(options),
-      putSync: (key: Buffer, value: Buffer) => {
-        record(key, value)
-        return bytes.putSync(key, value)
-      },
-      removeSync: (key: Buffer) => {
-        record(key, undefined)
-        return bytes.removeSync(key)
-      },
-    }
-    return methods as unknown as Rows
-  }
-  const bytes = (table: TableInfo): Rows => {
-    let one = wrapped.get(table.name)
-    if (one === undefined) {
-      one = wrap(table)
-      wrapped.set(table.name, one)
-    }
-    return one
-  }
-  const environment: Environment = {
-    ...inner,
-    bytes,
-    transactor: {
-      ...inner.reader,
-      put: (table, key, row) => void bytes(table).putSync(table.encodeKey(key), table.codec.encode(row)),
-      delete: (table, key) => void bytes(table).removeSync(table.encodeKey(key)),
-    },
-  }
+  const environment = withToldWrites(inner, (table, key, after) => {
+    if (open === null) throw new Error(`a write to ${table.name} outside of the writer`)
+    // Each key and row is encoded for its own write, and each that is read so is a copy.
+    open.push({ table, key, before: inner.bytes(table).getBinary(key), after })
+  })
 
   return {
     environment,

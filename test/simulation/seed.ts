@@ -25,8 +25,6 @@ const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, walletOw
 
 /** One seed in so many has the real curve, which is slow. */
 const realCurveEvery = 50
-/** In one seed in so many the whole log is folded again at the end. */
-const foldedAnewEvery = 10
 
 /** What came of a seed. */
 export type SeedReport = {
@@ -73,13 +71,7 @@ async function runSeed(options: {
   const { seed, steps, environment, scratch, cryptography } = options
   clearTables(environment)
   const random = createRandom(seed)
-  const world = await createWorld({
-    cryptography,
-    random,
-    environment,
-    scratch,
-    isFoldedAnew: seed % foldedAnewEvery === 0,
-  })
+  const world = await createWorld({ cryptography, random, environment, scratch })
   const { violations } = world
   const total = actors.reduce((sum, { weight }) => sum + weight, 0)
   const next = (): Actor => {

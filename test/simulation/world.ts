@@ -21,8 +21,6 @@ import { createPayees } from './wallet/payees.ts'
 import { createWalletWatch } from './wallet-watch.ts'
 
 const startSeconds = 1_790_000_000
-/** After one crash in so many the tables are compared and the books looked through. */
-const comparedEvery = 4
 
 /** Everything there is in one seed: the service, its wallet, its clients, time and chance. */
 export type World = Awaited<ReturnType<typeof createWorld>>
@@ -33,8 +31,6 @@ export async function createWorld(options: {
   random: Random
   environment: Environment
   scratch: Environment
-  /** Whether the log is folded from its first entry at the end, and not only from where the last audit ended. */
-  isFoldedAnew: boolean
 }) {
   const { random, scratch } = options
   const { secp, makeSigner } = options.cryptography
@@ -63,6 +59,7 @@ export async function createWorld(options: {
   const ledger = createLedgerWatch()
   const asked = createWalletWatch(wallets)
   const journal = createJournal(options.environment, (changes, isForgotten) => {
+    audit.changed(changes)
     violations.push(...ledger.changed(changes, isForgotten))
     violations.push(...asked.changed(changes, isForgotten))
     if (!isForgotten) violations.push(...watchBusiness(changes, { node, market }))
@@ -119,7 +116,7 @@ export async function createWorld(options: {
     }
     journal.flush(journal.commits())
     flushed(journal.commits())
-    violations.push(...audit(crashes % comparedEvery === 0 ? 'whole' : 'log'))
+    violations.push(...audit.since())
     for (const { event, acknowledgedAtMs } of clients.sent.values()) {
       if (acknowledgedAtMs !== null && !isKnown(event.id)) violations.push(`acknowledged and lost: ${event.id}`)
     }
@@ -224,7 +221,7 @@ export async function createWorld(options: {
       for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
         if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)
       }
-      violations.push(...audit(options.isFoldedAnew ? 'anew' : 'whole'))
+      violations.push(...audit.anew())
     },
   }
 }
