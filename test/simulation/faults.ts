@@ -21,6 +21,8 @@ export type Faults = {
   /** Whether a slice is undone and run again, since something beside it failed. */
   runsAgain(): boolean
   losesMessage(): boolean
+  /** How often something went wrong that keeps the service from hearing of payments, or from doing something about them. */
+  count(): number
   /** Nothing goes wrong from now on. */
   calm(): void
   /** The wallet is away, or is back. */
@@ -44,20 +46,27 @@ export function createFaults(random: Random): Faults {
   let isCalm = false
   let isAway = false
   let isFull = false
+  let count = 0
   const happens = (rate: number) => !isCalm && rate > 0 && random.chance(rate)
+  const hinders = (rate: number) => {
+    const isSo = happens(rate)
+    if (isSo) count++
+    return isSo
+  }
   return {
     call: () => {
       if (isAway && !isCalm) return 'not-sent'
-      return happens(rates.call) ? random.pick(['not-sent', 'unanswered', 'unanswered', 'late']) : 'answered'
+      return hinders(rates.call) ? random.pick(['not-sent', 'unanswered', 'unanswered', 'late']) : 'answered'
     },
-    losesNotice: () => happens(rates.notice),
+    losesNotice: () => hinders(rates.notice),
     strangerFails: () => happens(rates.stranger),
-    breaksStream: () => (isAway && !isCalm) || happens(rates.stream),
+    breaksStream: () => (isAway && !isCalm) || hinders(rates.stream),
     // Answers of strangers are few.
-    crashesAt: point => happens(point === 'after an answer' ? rates.crash * 10 : rates.crash),
-    fillsDisk: () => (isFull && !isCalm) || happens(rates.disk),
+    crashesAt: point => hinders(point === 'after an answer' ? rates.crash * 10 : rates.crash),
+    fillsDisk: () => (isFull && !isCalm) || hinders(rates.disk),
     runsAgain: () => happens(rates.again),
     losesMessage: () => happens(rates.message),
+    count: () => count,
     calm: () => {
       isCalm = true
     },

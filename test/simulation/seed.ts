@@ -13,6 +13,7 @@ import { owner } from './actors/owner.ts'
 import { payer } from './actors/payer.ts'
 import { saver } from './actors/saver.ts'
 import { squatter } from './actors/squatter.ts'
+import { decideAll, treasurer } from './actors/treasurer.ts'
 import { trouble } from './actors/trouble.ts'
 import { walletOwner } from './actors/wallet-owner.ts'
 import { clearTables } from './audit.ts'
@@ -21,7 +22,7 @@ import { type Cryptography, realSigners, standInSigners } from './stand-in-signe
 import { createWorld } from './world.ts'
 
 /** Whoever acts in a simulation. A new one is a file and its name here. */
-const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, walletOwner, operator, trouble]
+const actors: readonly Actor[] = [buyer, payer, saver, squatter, owner, walletOwner, operator, treasurer, trouble]
 
 /** One seed in so many has the real curve, which is slow. */
 const realCurveEvery = 50
@@ -89,7 +90,7 @@ async function runSeed(options: {
     await next().act(world)
     await world.pass(random.pick([1, 20, 20, 300, 300, 2_000, 20_000, 120_000]), 1 + random.whole(3))
   }
-  if (violations.length === 0) await world.finish()
+  if (violations.length === 0) await world.finish(() => decideAll(world))
   const { seq, hash } = readHead(environment)
   const logHash = createHash('sha256').update(hash).digest('hex')
   return { seed, violations: [...violations], step, logHash, entries: seq, crashes: world.crashes() }

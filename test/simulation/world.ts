@@ -12,6 +12,7 @@ import { createJournal } from './journal.ts'
 import { createLedgerWatch } from './ledger-watch.ts'
 import { type Machine, startMachine } from './machine.ts'
 import { createMarket } from './market.ts'
+import { createMoneyWatch } from './money-watch.ts'
 import { firstSettings, operatorNumber } from './settings.ts'
 import type { Cryptography } from './stand-in-signer.ts'
 import { createTimeline, settled } from './timeline.ts'
@@ -45,7 +46,7 @@ export async function createWorld(options: {
       hold: random.chance(0.5),
       pay: random.chance(0.9),
       limitsFees: random.chance(0.8),
-      knowsItsPayments: true,
+      knowsItsPayments: random.chance(0.7),
       descriptionHash: true,
       resolutionMsat: random.pick([1, 1_000]),
       maxDescriptionLength: 639,
@@ -62,8 +63,13 @@ export async function createWorld(options: {
     audit.changed(changes)
     violations.push(...ledger.changed(changes, isForgotten))
     violations.push(...asked.changed(changes, isForgotten))
-    if (!isForgotten) violations.push(...watchBusiness(changes, { node, market }))
+    violations.push(...money.changed(changes, isForgotten))
+    if (!isForgotten) violations.push(...watchBusiness(changes, { node, market, reader, decided }))
   })
+
+  const { reader } = journal.environment
+  const money = createMoneyWatch({ node, reader })
+  const decided = new Set<string>()
 
   let machine: Machine | null = null
   let life = { alive: false }
@@ -82,7 +88,7 @@ export async function createWorld(options: {
     deliver: (event, ip, answer) => machine?.receive(event, ip, answer),
     acknowledged: id => deadlines.acknowledged(id),
   })
-  const deadlines = createDeadlines({ journal, node, clients })
+  const deadlines = createDeadlines({ journal, node, clients, nowMs: timeline.nowMs })
 
   const flushed = (commit: number) => {
     const durable = unread.filter(one => one.commit <= commit)
@@ -123,12 +129,8 @@ export async function createWorld(options: {
   }
   let crashes = 0
 
-  const isKnown = (id: string) => {
-    const { reader } = journal.environment
-    return (
-      reader.has(tables.outcomes, [id]) || reader.has(tables.refusals, [id]) || clients.sent.get(id)?.result !== null
-    )
-  }
+  const isKnown = (id: string) =>
+    reader.has(tables.outcomes, [id]) || reader.has(tables.refusals, [id]) || clients.sent.get(id)?.result !== null
 
   const start = async () => {
     if (life.alive) return
@@ -165,6 +167,16 @@ export async function createWorld(options: {
     // Set forward and back again, log time stands until the clock has caught up, and with it what waits for a time.
     machine.clock.now() <= timeline.now()
 
+  let faultsSeen = 0
+  /** Lets time pass, in which the machine looks at what is due so many times. */
+  const pass = async (ms: number, looks: number) => {
+    await timeline.pass(ms, looks)
+    await settled()
+    deadlines.passed(ms, looks, { isUp: isUp(), isClear: faults.count() === faultsSeen })
+    faultsSeen = faults.count()
+    violations.push(...deadlines.check(), ...money.check())
+  }
+
   return {
     random,
     timeline,
@@ -172,7 +184,9 @@ export async function createWorld(options: {
     node,
     market,
     clients,
-    reader: journal.environment.reader,
+    reader,
+    /** The withdrawals of which an operator has said what became of them. */
+    decided,
     violations,
     operator: clients.person(operatorNumber),
     crash,
@@ -197,26 +211,20 @@ export async function createWorld(options: {
       isWalletAway = isAway
       faults.setWalletAway(isAway)
     },
-    /** Lets time pass, in which the machine looks at what is due so many times. */
-    pass: async (ms: number, looks: number) => {
-      await timeline.pass(ms, looks)
-      await settled()
-      deadlines.passed(ms, looks, isUp())
-      violations.push(...deadlines.check())
-    },
-    /** Everything is put right and given its time; what is not done then never will be. */
-    finish: async () => {
+    pass,
+    /** Everything is put right and given its time; what is not done then never will be, unless an operator decides it. */
+    finish: async (decideAll: () => void) => {
       faults.calm()
       skewSeconds = 0
       isDiskFull = false
       isWalletAway = false
       await start()
       machine?.clock.confirm()
-      await timeline.pass(60_000, 30)
-      await timeline.pass(3 * 3_600_000, 90)
-      const isWaiting = () => journal.environment.reader.range(tables.jobs, [], { limit: 1 }).length > 0
-      for (let hours = 0; hours < 6 && isWaiting(); hours++) await timeline.pass(3_600_000, 20)
-      violations.push(...deadlines.check())
+      await pass(60_000, 30)
+      for (let parts = 0; parts < 30; parts++) await pass(360_000, 3)
+      decideAll()
+      const isWaiting = () => reader.range(tables.jobs, [], { limit: 1 }).length > 0
+      for (let hours = 0; hours < 6 && isWaiting(); hours++) await pass(3_600_000, 20)
       violations.push(...auditEnd(journal.environment, node))
       for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
         if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)

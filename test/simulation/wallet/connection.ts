@@ -64,8 +64,9 @@ export function connectWallet(options: {
   const outcomeOf = (idempotencyKey: string) => {
     const payment = node.outgoing.get(idempotencyKey)
     if (payment === undefined) return null
-    const { status, feeMsat, paymentHash } = payment
-    if (status === 'unknown') return { status }
+    const { status, feeMsat, paymentHash, kept } = payment
+    if (kept === 'forgotten') return null
+    if (status === 'unknown' || kept === 'unknown') return { status: 'unknown' as const }
     return status === 'paid'
       ? { status, feeMsat, preimage: node.preimageOf(paymentHash) }
       : { status, reason: 'there is no way to the payee' }

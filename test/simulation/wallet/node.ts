@@ -17,14 +17,21 @@ export type Incoming = {
   status: 'open' | 'accepted' | 'settled' | 'cancelled'
   receivedMsat: number
   at: number
+  /** Since when its payment waited for us; `null`: it never did. */
+  acceptedAtMs: number | null
+  /** When that went back to its payer without our word; `null`: it did not. */
+  wentBackAtMs: number | null
 }
 
 /** A payment that the wallet was asked for, and what truly became of it. */
 export type Outgoing = {
+  readonly id: string
   readonly paymentHash: string
   readonly amountMsat: number
   readonly feeMsat: number
   status: 'unknown' | 'paid' | 'failed'
+  /** The wallet never says what became of it: that it does not know, or even that it has never heard of it. */
+  readonly kept: 'told' | 'unknown' | 'forgotten'
 }
 
 /** An invoice of somebody else's, for withdrawals. */
@@ -49,11 +56,14 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
   const settlements: Incoming[] = []
   const outgoing = new Map<string, Outgoing>()
   const outside = new Map<string, Outside>()
-  /** How often each hash was truly paid, which must never be twice. */
-  const paidTimes = new Map<string, number>()
+  /** What was truly paid, and the hashes for which that was not the first time, which must never be. */
+  const payments: Outgoing[] = []
+  const paidAgain: string[] = []
+  const accepted: Incoming[] = []
   const askedTimes = new Map<string, number>()
   const listeners = new Set<(invoice: Incoming) => void>()
   let balanceMsat = 10 ** 12
+  let behindMsat = 0
   let made = 0
 
   const announce = (invoice: Incoming) => {
@@ -73,18 +83,28 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
     payment.status = isPaid ? 'paid' : 'failed'
     if (!isPaid) return
     balanceMsat -= payment.amountMsat + payment.feeMsat
-    paidTimes.set(payment.paymentHash, (paidTimes.get(payment.paymentHash) ?? 0) + 1)
+    if (payments.some(({ paymentHash }) => paymentHash === payment.paymentHash)) paidAgain.push(payment.paymentHash)
+    payments.push(payment)
   }
 
   return {
     abilities,
     incoming,
     settlements,
+    /** Invoices whose payment had to wait for us, in that order. */
+    accepted,
     outgoing,
-    paidTimes,
+    payments,
+    paidAgain,
     askedTimes,
     listeners,
     balanceMsat: () => balanceMsat,
+    /** What came and went without any invoice or payment of ours. */
+    behindMsat: () => behindMsat,
+    moveBehindOurBack: (msat: number): void => {
+      balanceMsat += msat
+      behindMsat += msat
+    },
 
     create: (request: InvoiceRequest): Incoming => {
       const paymentHash = sha256(request.preimage)
@@ -105,6 +125,8 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
         status: 'open',
         receivedMsat: 0,
         at: 0,
+        acceptedAtMs: null,
+        wentBackAtMs: null,
       }
       incoming.set(paymentHash, invoice)
       return invoice
@@ -123,10 +145,14 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       }
       invoice.status = 'accepted'
       invoice.at = now()
+      invoice.acceptedAtMs = timeline.nowMs()
+      accepted.push(invoice)
       // Nobody waits for ever: the payer has it back after a while, sometimes soon.
       const heldMs = random.chance(0.1) ? random.whole(5_000) : 3_600_000 + random.whole(3_600_000)
       timeline.after(heldMs, outsideWorld, () => {
-        if (invoice.status === 'accepted') invoice.status = 'cancelled'
+        if (invoice.status !== 'accepted') return
+        invoice.status = 'cancelled'
+        invoice.wentBackAtMs = timeline.nowMs()
       })
       announce(invoice)
       return true
@@ -157,7 +183,8 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       const { paymentHash, amountMsat } = target
       // Now and then a wallet spends more than it was allowed to.
       const feeMsat = random.chance(0.05) ? maxFeeMsat + 1_000 : random.whole(maxFeeMsat + 1)
-      const payment: Outgoing = { paymentHash, amountMsat, feeMsat, status: 'unknown' }
+      const kept = random.chance(0.1) ? (abilities.knowsItsPayments ? 'unknown' : 'forgotten') : 'told'
+      const payment: Outgoing = { id: idempotencyKey, paymentHash, amountMsat, feeMsat, status: 'unknown', kept }
       outgoing.set(idempotencyKey, payment)
       if (now() >= target.expiresAt) decide(payment, false)
       else if (random.chance(0.6)) decide(payment, random.chance(0.7))
