@@ -13,6 +13,7 @@ import { createLedgerWatch } from './ledger-watch.ts'
 import { type Machine, startMachine } from './machine.ts'
 import { createMarket } from './market.ts'
 import { createMoneyWatch } from './money-watch.ts'
+import { createReconcileWatch } from './reconcile-watch.ts'
 import { firstSettings, operatorNumber } from './settings.ts'
 import type { Cryptography } from './stand-in-signer.ts'
 import { createTimeline, settled } from './timeline.ts'
@@ -63,13 +64,14 @@ export async function createWorld(options: {
     audit.changed(changes)
     violations.push(...ledger.changed(changes, isForgotten))
     violations.push(...asked.changed(changes, isForgotten))
-    violations.push(...money.changed(changes, isForgotten))
+    violations.push(...money.changed(changes, isForgotten), ...comparisons.changed(changes, isForgotten))
     if (!isForgotten) violations.push(...watchBusiness(changes, { node, market, reader, decided }))
   })
 
   const { reader } = journal.environment
   const money = createMoneyWatch({ node, reader })
   const decided = new Set<string>()
+  const comparisons = createReconcileWatch({ node, reader, nowMs: timeline.nowMs })
 
   let machine: Machine | null = null
   let life = { alive: false }
@@ -211,6 +213,11 @@ export async function createWorld(options: {
       isWalletAway = isAway
       faults.setWalletAway(isAway)
     },
+    /** The operator, or a thief, moves money of the wallet by hand. */
+    moveBehindOurBack: (msat: number) => {
+      node.moveBehindOurBack(msat)
+      comparisons.moved()
+    },
     pass,
     /** Everything is put right and given its time; what is not done then never will be, unless an operator decides it. */
     finish: async (decideAll: () => void) => {
@@ -226,6 +233,9 @@ export async function createWorld(options: {
       const isWaiting = () => reader.range(tables.jobs, [], { limit: 1 }).length > 0
       for (let hours = 0; hours < 6 && isWaiting(); hours++) await pass(3_600_000, 20)
       violations.push(...auditEnd(journal.environment, node))
+      // The next two comparisons of the wallet with the ledger, with nothing under way.
+      for (let days = 0; days < 2; days++) await pass(90_000_000, 4)
+      violations.push(...comparisons.end())
       for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
         if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)
       }

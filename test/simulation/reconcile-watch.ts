@@ -1,0 +1,67 @@
+import { tables } from '../../src/store/tables.ts'
+import type { Reader } from '../../src/store/transaction.ts'
+import type { RowChange } from './journal.ts'
+import { changesOf } from './ledger-watch.ts'
+import type { Node } from './wallet/node.ts'
+
+/** What the wallet said may have changed until it is written down. */
+const writtenWithinMs = 60_000
+
+/** What the service says of the difference between the wallet and the ledger, against what nobody has booked in truth. */
+export function createReconcileWatch(options: { node: Node; reader: Reader; nowMs(): number }) {
+  const { node, reader, nowMs } = options
+  const beganMsat = node.balanceMsat()
+  /** What was spent over the limit is not booked until it is known: of that the ledger has not set anything aside. */
+  const overspentMsat = () => {
+    let msat = 0
+    for (const { id, feeMsat } of node.payments) {
+      const row = reader.get(tables.withdrawals, [id])
+      if (row?.status === 'paying') msat += Math.max(0, feeMsat - row.maxFeeMsat)
+    }
+    return msat
+  }
+  const trueMsat = () => beganMsat + node.behindMsat() - overspentMsat()
+  /** What nobody booked, and since when, as far back as operators have been told of nothing. */
+  let truths = [{ msat: beganMsat, sinceMs: nowMs() }]
+  /** By the time of a report, what it was made of. */
+  const before = new Map<string, typeof truths>()
+
+  const look = () => {
+    if (truths.at(-1)?.msat !== trueMsat()) truths.push({ msat: trueMsat(), sinceMs: nowMs() })
+  }
+
+  /** A change was reported: only what came later can be the reason of another. */
+  const reported = (time: string) => {
+    before.set(time, truths)
+    const recent = nowMs() - writtenWithinMs
+    truths = truths.filter((_, index) => (truths[index + 1]?.sinceMs ?? nowMs()) >= recent)
+  }
+
+  return {
+    changed: (changes: readonly RowChange[], isForgotten: boolean): string[] => {
+      const found: string[] = []
+      for (const { key, before: was, after } of changesOf(changes, tables.reconciliations)) {
+        const time = String(key[1])
+        look()
+        if (isForgotten) truths = [...(before.get(time) ?? []), ...truths]
+        else if (after === undefined || was !== undefined) found.push(`the comparison of ${time} was changed`)
+        else if (after.changeMsat !== 0) {
+          if (truths.every(({ msat }) => msat === truths[0]?.msat)) {
+            found.push(`the wallet and the books: a difference of ${after.changeMsat} is reported that is none`)
+          }
+          reported(time)
+        }
+      }
+      return found
+    },
+    /** Money came or went behind the service's back. */
+    moved: look,
+    /** With nothing under way, the last comparison has to be exact. */
+    end: (): string[] => {
+      const last = reader.range(tables.reconciliations, [], { limit: 1, reverse: true })[0]?.row
+      if (last?.unbookedMinMsat === trueMsat() && last.unbookedMaxMsat === trueMsat()) return []
+      const said = `${last?.unbookedMinMsat} to ${last?.unbookedMaxMsat}`
+      return [`the wallet and the books: nobody booked ${trueMsat()}, said to be ${said}`]
+    },
+  }
+}
