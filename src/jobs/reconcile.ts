@@ -1,4 +1,5 @@
 import type { LightningBackend } from '../adapters/lightning/port.ts'
+import { balanceOf, walletAccount, withdrawalsAccount } from '../domain/billing/ledger.ts'
 import { walletReconciled } from '../domain/billing/reconcile.ts'
 import type { AppendFact } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
@@ -9,6 +10,9 @@ import { isUnavailable } from './unless-unavailable.ts'
 const everySeconds = 86_400
 const lookEveryMs = 60_000
 const askTimeoutMs = 15_000
+/** Of what was in the wallet when it was asked we have heard by then: the stream tells at once, and sweeps find what it missed. */
+const heardWithinMs = 900_000
+const postingsAtOnce = 256
 
 type Options = {
   environment: Environment
@@ -37,13 +41,42 @@ export async function reconcileRegularly(options: Options): Promise<void> {
   }
 }
 
-/** Compares them if a day has passed since; says whether it has. Throws `LightningUnavailable`. */
+/** Compares them, which takes a while, if a day has passed since; says whether it has. Throws `LightningUnavailable`. */
 export async function reconcileIfDue(options: Options): Promise<boolean> {
   const { environment, backend, walletId, appendFact, now, signal, waits = machineWaits } = options
   const [last] = environment.reader.range(tables.reconciliations, [walletId], { limit: 1, reverse: true })
   const time = now()
   if (last !== undefined && time < last.key[1] + everySeconds) return false
   const inTime = AbortSignal.any([signal, waits.timeout(askTimeoutMs)])
-  const params = { backend: walletId, balanceMsat: await backend.balanceMsat(inTime) }
+  const ledgerMsat = -balanceOf(environment.reader, walletAccount)
+  const underWayMsat = balanceOf(environment.reader, withdrawalsAccount)
+  const balanceMsat = await backend.balanceMsat(inTime)
+  const answeredAt = now()
+  await waits.pause(heardWithinMs, signal)
+  if (signal.aborted) return false
+  const { arrivedMsat, begunMsat } = await bookedSince(options, time, answeredAt)
+  const params = { backend: walletId, balanceMsat, ledgerMsat, underWayMsat: underWayMsat + begunMsat, arrivedMsat }
   return appendFact({ method: walletReconciled, params, dedupeKey: `${walletId}:${time}:reconciled` })
+}
+
+/** What was booked as received since a second, and what payments were begun until another, in millisatoshi. */
+async function bookedSince(
+  { environment, waits = machineWaits }: Options,
+  time: number,
+  answeredAt: number,
+): Promise<{ arrivedMsat: number; begunMsat: number }> {
+  let [arrivedMsat, begunMsat] = [0, 0]
+  // Ids begin with log time.
+  let after = time.toString(16).padStart(10, '0').padEnd(32, '0')
+  for (let isOver = false; !isOver; ) {
+    const page = environment.reader.range(tables.postings, [], { after: [after], limit: postingsAtOnce })
+    for (const { key, row } of page) {
+      after = key[0]
+      if (row.debit === walletAccount) arrivedMsat += row.amountMsat
+      if (row.credit === withdrawalsAccount && row.time <= answeredAt) begunMsat += row.amountMsat
+    }
+    isOver = page.length < postingsAtOnce
+    await waits.turn()
+  }
+  return { arrivedMsat, begunMsat }
 }

@@ -191,6 +191,7 @@ export const moneyTables = {
       changeMsat: int,
       unbookedMinMsat: int,
       unbookedMaxMsat: int,
+      arrivedMsat: int,
     }),
   }),
   /** posting id → one movement of money; never changed. */

@@ -282,8 +282,9 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   await paid(send(carol, 'order.place', { items: [{ itemId: 'sticker', quantity: 2 }] }), 10_000, '10')
 
   // Compared with the wallet: the first time, and when something is missing.
+  const then = { ledgerMsat: 20_000_000, underWayMsat: 50_000, arrivedMsat: 10_000 }
   for (const balanceMsat of [30_000_000, 29_000_000]) {
-    const params = { backend: 'golden', balanceMsat }
+    const params = { backend: 'golden', balanceMsat, ...then }
     await appendFact({ method: walletReconciled, params, dedupeKey: `golden:${balanceMsat}:reconciled` })
     clock.time += 86_400
   }

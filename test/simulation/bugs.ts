@@ -12,6 +12,8 @@ export type Bug = {
 const settle = 'src/domain/billing/settle.ts'
 const sweeping = 'src/jobs/settlements.ts'
 const withdrawing = 'src/domain/billing/withdraw.ts'
+const holding = 'src/jobs/holds.ts'
+const comparing = 'src/domain/billing/reconcile.ts'
 
 /** The traps that other sellers of names and their wallets have fallen into, and some of our own. */
 export const bugs: readonly Bug[] = [
@@ -182,6 +184,98 @@ export const bugs: readonly Bug[] = [
         file: 'src/domain/billing/rates.ts',
         find: 'now - rate.observedAt <= settings.rates.maxAgeSeconds',
         replace: 'now >= settings.rates.maxAgeSeconds',
+      },
+    ],
+  },
+  {
+    name: 'nobody takes notice of a payment that waits',
+    caughtBy: /waits to be taken|until it went back by itself/,
+    changes: [
+      {
+        file: 'src/domain/billing/hold-facts.ts',
+        find: '    acceptPayment(tx, context, invoiceId, invoice, received)\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'a payment that waits is kept for, and never taken',
+    caughtBy: /waits to be taken|until it went back by itself/,
+    changes: [
+      {
+        file: holding,
+        find: 'unlessUnavailable(backend.settleHold(preimageOf(job.payload.invoiceId), signal))',
+        replace: 'unlessUnavailable(Promise.resolve(null))',
+      },
+    ],
+  },
+  {
+    name: 'a name is given for a payment that went back',
+    caughtBy: /the wallet and the books|fulfilled by a payment/,
+    changes: [
+      {
+        file: holding,
+        find: "outcome === 'lost' ? ended(job, null)",
+        replace: "outcome === 'lost' ? ended(job, { receivedMsat: 100_000_000, settledAt: 0 })",
+      },
+    ],
+  },
+  {
+    name: 'what is sent back costs its fee on top',
+    caughtBy: /refunds have an end|is not on the balance/,
+    changes: [
+      {
+        file: 'src/domain/billing/refunds.ts',
+        find: 'sendableMsat(context.settings, creditedMsat)',
+        replace: 'creditedMsat - (creditedMsat % 1_000)',
+      },
+    ],
+  },
+  {
+    name: 'a wallet that does not know its payments is believed that it never made one',
+    caughtBy: /unknown is not failed/,
+    changes: [
+      {
+        file: 'src/jobs/payments.ts',
+        find: 'return capabilities?.knowsItsPayments === true',
+        replace: 'return capabilities !== null',
+      },
+    ],
+  },
+  {
+    name: 'what arrives while the wallet is compared with the ledger is a difference',
+    caughtBy: /is reported that is none/,
+    changes: [
+      {
+        file: comparing,
+        find: 'balanceMsat - ledgerMsat - arrivedMsat',
+        replace: 'balanceMsat - ledgerMsat',
+      },
+    ],
+  },
+  {
+    name: 'a difference that was found is not kept',
+    caughtBy: /nobody booked|is reported that is none/,
+    changes: [
+      {
+        file: comparing,
+        find: 'const isSame = before !== undefined && changeMsat === 0',
+        replace: 'const isSame = before !== undefined',
+      },
+    ],
+  },
+  {
+    name: 'something is written that is not in the log',
+    caughtBy: /replay gives the same tables/,
+    changes: [
+      {
+        file: 'src/jobs/asked-payments.ts',
+        find: 'add: id => write(() => transactor.put(tables.askedPayments, [id], { wallet })),',
+        replace:
+          'add: id => write(() => {\n' +
+          '      transactor.put(tables.askedPayments, [id], { wallet })\n' +
+          "      transactor.put(tables.counters, ['asked'], { value: 1 })\n" +
+          '    }),',
       },
     ],
   },

@@ -4,8 +4,8 @@ import type { RowChange } from './journal.ts'
 import { changesOf } from './ledger-watch.ts'
 import type { Node } from './wallet/node.ts'
 
-/** What the wallet said may have changed until it is written down. */
-const writtenWithinMs = 60_000
+/** How long the service waits for news of what the wallet had when it was asked. */
+const heardWithinSeconds = 900
 
 /** What the service says of the difference between the wallet and the ledger, against what nobody has booked in truth. */
 export function createReconcileWatch(options: { node: Node; reader: Reader; nowMs(): number }) {
@@ -20,7 +20,17 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
     }
     return msat
   }
-  const trueMsat = () => beganMsat + node.behindMsat() - overspentMsat()
+  /** What came so long ago should have been booked: a difference of it is one. */
+  const overdueMsat = () => {
+    const heardBy = nowMs() / 1_000 - heardWithinSeconds
+    let msat = 0
+    for (const { paymentHash, receivedMsat, at } of node.settlements) {
+      const id = at > heardBy ? undefined : reader.get(tables.invoicesByHash, [paymentHash])?.invoiceId
+      if (id !== undefined && reader.get(tables.invoices, [id])?.status !== 'settled') msat += receivedMsat
+    }
+    return msat
+  }
+  const trueMsat = () => beganMsat + node.behindMsat() - overspentMsat() + overdueMsat()
   /** What nobody booked, and since when, as far back as operators have been told of nothing. */
   let truths = [{ msat: beganMsat, sinceMs: nowMs() }]
   /** By the time of a report, what it was made of. */
@@ -30,11 +40,11 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
     if (truths.at(-1)?.msat !== trueMsat()) truths.push({ msat: trueMsat(), sinceMs: nowMs() })
   }
 
-  /** A change was reported: only what came later can be the reason of another. */
-  const reported = (time: string) => {
+  /** A change was reported: only what came after the wallet was asked can be the reason of another. */
+  const reported = (time: string, balanceMsat: number) => {
     before.set(time, truths)
-    const recent = nowMs() - writtenWithinMs
-    truths = truths.filter((_, index) => (truths[index + 1]?.sinceMs ?? nowMs()) >= recent)
+    const askedAtMs = node.readings.find(({ msat }) => msat === balanceMsat)?.atMs ?? 0
+    truths = truths.filter((_, index) => (truths[index + 1]?.sinceMs ?? nowMs()) >= askedAtMs)
   }
 
   return {
@@ -49,8 +59,9 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
           if (truths.every(({ msat }) => msat === truths[0]?.msat)) {
             found.push(`the wallet and the books: a difference of ${after.changeMsat} is reported that is none`)
           }
-          reported(time)
+          reported(time, after.balanceMsat)
         }
+        if (!isForgotten) node.readings.length = 0
       }
       return found
     },

@@ -4,11 +4,11 @@ import { type RowOf, tables } from '../../store/tables.ts'
 import type { Reader } from '../../store/transaction.ts'
 import { ok } from '../context.ts'
 import { defineCommand, defineQuery } from '../method.ts'
-import { balanceOf, walletAccount, withdrawalsAccount } from './ledger.ts'
 
 /**
  * The wallet has what went through the ledger, and what its operator keeps there besides. Once a day both are compared: what
- * changes of the difference, nobody has booked.
+ * changes of the difference, nobody has booked. What is in the wallet is in the ledger only when we have heard of it, so the
+ * comparison is made later than the question, when what was booked since can be told.
  */
 
 const view = z.object({
@@ -16,13 +16,15 @@ const view = z.object({
   time: z.int(),
   /** What the wallet says that it has. */
   balanceMsat: z.int(),
-  /** What it should have by the ledger, if it had begun with nothing. */
+  /** What it should have had by the ledger before it was asked, if it had begun with nothing. */
   ledgerMsat: z.int(),
-  /** Of that, what may have left it already: payments of which nobody knows yet what became. */
+  /** Of that, what may have left it already: payments of which nobody knew yet what became. */
   underWayMsat: z.int(),
+  /** Beside that, what may have been in it already: what has been booked as received since. */
+  arrivedMsat: z.int(),
   /**
-   * What nobody has booked, at least and at most: the difference of the two, as far as payments under way do not explain it,
-   * by this comparison and those before.
+   * What nobody has booked, at least and at most: the difference of the two, as far as payments under way, or just
+   * received, do not explain it, by this comparison and those before.
    */
   unbookedMinMsat: z.int(),
   unbookedMaxMsat: z.int(),
@@ -37,14 +39,18 @@ export const walletReconciled = defineCommand({
   caller: 'service',
   privacy: 'public',
   summary: 'The balance of the wallet was compared with the ledger.',
-  params: z.strictObject({ backend: z.string().max(64), balanceMsat: z.int() }),
+  params: z.strictObject({
+    backend: z.string().max(64),
+    balanceMsat: z.int(),
+    ledgerMsat: z.int(),
+    underWayMsat: z.int().min(0),
+    arrivedMsat: z.int().min(0),
+  }),
   result: z.object({}),
-  handle: ({ backend, balanceMsat }, tx, context) => {
-    const ledgerMsat = -balanceOf(tx, walletAccount)
-    const underWayMsat = balanceOf(tx, withdrawalsAccount)
-    // A payment under way has left the wallet or has not.
-    const leastMsat = balanceMsat - ledgerMsat
-    const mostMsat = leastMsat + underWayMsat
+  handle: ({ backend, balanceMsat, ledgerMsat, underWayMsat, arrivedMsat }, tx, context) => {
+    // A payment under way had left the wallet or had not; one that was booked since had come or had not.
+    const leastMsat = balanceMsat - ledgerMsat - arrivedMsat
+    const mostMsat = balanceMsat - ledgerMsat + underWayMsat
     const before = lastOf(tx, backend)
     const changeMsat = before === undefined ? 0 : gapBetween(before, leastMsat, mostMsat)
     const isSame = before !== undefined && changeMsat === 0
@@ -52,6 +58,7 @@ export const walletReconciled = defineCommand({
       balanceMsat,
       ledgerMsat,
       underWayMsat,
+      arrivedMsat,
       changeMsat,
       unbookedMinMsat: isSame ? Math.max(before.unbookedMinMsat, leastMsat) : leastMsat,
       unbookedMaxMsat: isSame ? Math.min(before.unbookedMaxMsat, mostMsat) : mostMsat,

@@ -104,7 +104,12 @@ export function connectWallet(options: {
       }
     },
     lookUpPayment: ({ idempotencyKey }, signal) => call(signal, () => outcomeOf(idempotencyKey)),
-    balanceMsat: signal => call(signal, node.balanceMsat),
+    balanceMsat: signal =>
+      call(signal, () => {
+        const msat = node.balanceMsat()
+        node.readings.push({ msat, atMs: timeline.nowMs() })
+        return msat
+      }),
     check: signal => call(signal, () => undefined),
     close: () => Promise.resolve(),
   }

@@ -60,6 +60,7 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
   const payments: Outgoing[] = []
   const paidAgain: string[] = []
   const accepted: Incoming[] = []
+  const readings: { readonly msat: number; readonly atMs: number }[] = []
   const askedTimes = new Map<string, number>()
   const listeners = new Set<(invoice: Incoming) => void>()
   let balanceMsat = 10 ** 12
@@ -99,6 +100,8 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
     askedTimes,
     listeners,
     balanceMsat: () => balanceMsat,
+    /** When it said how much it has, and how much. */
+    readings,
     /** What came and went without any invoice or payment of ours. */
     behindMsat: () => behindMsat,
     moveBehindOurBack: (msat: number): void => {

@@ -23,17 +23,30 @@ afterEach(async () => {
   await service.close()
 })
 
-const reconcile = (ask: (signal: AbortSignal) => Promise<number> = async () => balanceMsat) =>
+const reconcile = (
+  ask: (signal: AbortSignal) => Promise<number> = async () => balanceMsat,
+  meanwhile: () => Promise<void> = async () => undefined,
+  signal: AbortSignal = never,
+) =>
   reconcileIfDue({
     environment: service.environment,
     appendFact: service.appendFact,
     walletId: 'test',
     backend: { ...silentBackend('test'), balanceMsat: ask },
     now: () => service.clock.time,
-    signal: never,
+    signal,
     onError: () => undefined,
-    waits: { ...machineWaits, timeout: () => machineWaits.timeout(1) },
+    waits: { ...machineWaits, timeout: () => machineWaits.timeout(1), pause: meanwhile },
   })
+/** Has alice withdraw to an invoice of somebody's. */
+const withdraw = (amountMsat: number) => {
+  const paymentHash = amountMsat.toString(16).padStart(64, '0')
+  const timestamp = service.clock.time
+  const secrets = { paymentHash, paymentSecret: 'bb'.repeat(32) }
+  const fields = { ...secrets, amountMsat, description: '', timestamp, expirySeconds: 600 }
+  const bolt11 = signInvoice(fields, Buffer.alloc(32, 9))
+  service.send(alice, 'balance.withdraw', { bolt11, maxFeeMsat: 1_000 })
+}
 const listed = (key = operator) => service.query(key, 'wallet.reconciliations', {}).body
 const notices = () => service.notices(operator).filter(({ type }) => type === 'wallet.difference')
 
@@ -71,6 +84,56 @@ describe('comparing the wallet with the ledger', () => {
     expect(notices()).toEqual([])
   })
 
+  it.each([
+    ['was asked', 50_000],
+    ['answered', 0],
+  ])('takes what came when it %s, and was booked later, for none that nobody has booked', async (_when, hasMsat) => {
+    await reconcile()
+    service.clock.time += day
+    const booked = async () => {
+      service.clock.time += 600
+      await service.fund(alice, 50_000)
+    }
+    await reconcile(async () => balanceMsat + hasMsat, booked)
+    balanceMsat += 50_000
+    service.clock.time += day
+    await reconcile()
+    expect(notices()).toEqual([])
+    expect(listed().reconciliations).toMatchObject([
+      { changeMsat: 0, unbookedMinMsat: ownMsat, unbookedMaxMsat: ownMsat },
+      { changeMsat: 0, ledgerMsat: 0, arrivedMsat: 50_000 },
+      { changeMsat: 0 },
+    ])
+  })
+
+  it('takes a payment that was begun while it was asked for none that nobody has booked', async () => {
+    await service.fund(alice, 50_000)
+    balanceMsat += 50_000
+    service.clock.time += 1
+    await reconcile()
+    service.clock.time += day
+    await reconcile(async () => {
+      withdraw(30_000)
+      return balanceMsat - 30_500
+    })
+    expect(notices()).toEqual([])
+    // One that was begun after the answer explains nothing.
+    service.clock.time += day
+    const later = async () => {
+      service.clock.time += 1
+      withdraw(1_000)
+    }
+    await reconcile(async () => balanceMsat - 31_001, later)
+    expect(notices().map(({ body }) => body)).toMatchObject([{ changeMsat: -1 }])
+  })
+
+  it('is not made of an answer from before the end of the process', async () => {
+    const ending = new AbortController()
+    const end = async () => ending.abort()
+    expect(await reconcile(undefined, end, ending.signal)).toBe(false)
+    expect(listed().reconciliations).toEqual([])
+  })
+
   it('tells operators of what nobody has booked, once', async () => {
     await reconcile()
     balanceMsat -= 1_234
@@ -85,16 +148,7 @@ describe('comparing the wallet with the ledger', () => {
     await reconcile()
     await service.fund(alice, 50_000)
     balanceMsat += 50_000
-    const secrets = { paymentHash: 'aa'.repeat(32), paymentSecret: 'bb'.repeat(32) }
-    const fields = {
-      ...secrets,
-      amountMsat: 30_000,
-      description: '',
-      timestamp: service.clock.time,
-      expirySeconds: 600,
-    }
-    const bolt11 = signInvoice(fields, Buffer.alloc(32, 9))
-    service.send(alice, 'balance.withdraw', { bolt11, maxFeeMsat: 1_000 })
+    withdraw(30_000)
     for (const spentMsat of [30_500, 0, 30_500]) {
       service.clock.time += day
       balanceMsat -= spentMsat
