@@ -13,6 +13,7 @@ const settle = 'src/domain/billing/settle.ts'
 const sweeping = 'src/jobs/settlements.ts'
 const withdrawing = 'src/domain/billing/withdraw.ts'
 const holding = 'src/jobs/holds.ts'
+const refunding = 'src/domain/billing/refunds.ts'
 const comparing = 'src/domain/billing/reconcile.ts'
 
 /** The traps that other sellers of names and their wallets have fallen into, and some of our own. */
@@ -158,7 +159,7 @@ export const bugs: readonly Bug[] = [
     caughtBy: /paid at most once|brought/,
     changes: [
       {
-        file: 'src/domain/billing/refunds.ts',
+        file: refunding,
         find: "  if (order.status === 'refunded') return reject('CONFLICT', 'this order has been refunded')\n  if (order.status !== 'fulfilled')",
         replace: "  if (order.status !== 'fulfilled' && order.status !== 'refunded')",
       },
@@ -221,13 +222,18 @@ export const bugs: readonly Bug[] = [
     ],
   },
   {
-    name: 'what is sent back costs its fee on top',
-    caughtBy: /refunds have an end|is not on the balance/,
+    name: 'all that is on the balance is sent back',
+    caughtBy: /refunds have an end/,
     changes: [
       {
-        file: 'src/domain/billing/refunds.ts',
+        file: refunding,
         find: 'sendableMsat(context.settings, creditedMsat)',
-        replace: 'creditedMsat - (creditedMsat % 1_000)',
+        replace: 'sendableMsat(context.settings, creditedMsat && balanceOf(tx, customerAccount(account)))',
+      },
+      {
+        file: refunding,
+        find: 'import { customerAccount, post }',
+        replace: 'import { balanceOf, customerAccount, post }',
       },
     ],
   },
