@@ -116,6 +116,28 @@ describe('identifier.register by invoice', () => {
     expect(status(unpaidHoldsPerAccount)).toMatchObject({ status: 'available' })
   })
 
+  it('rations unpaid holds in total: beyond them an order races, whoever places it, until one of them is over', async () => {
+    const settings = { ...testSettings, orders: { ...testSettings.orders, unpaidHoldsTotal: 2 } }
+    await service.appendFact({ method: configApplied, params: { settings }, dedupeKey: 'config:2' })
+    const order = async (number: number) => {
+      const key = keyOf(10 + number)
+      const { id } = service.send(key, 'identifier.register', { identifier: `name${number}@example.com` })
+      const hash = await service.walletAnswers()
+      const result = service.resultOf(id, key)
+      expect(result?.status).toBe('payment-required')
+      return { hash, held: (result?.body.order as { held: boolean } | undefined)?.held }
+    }
+    const [first, second, third] = [await order(1), await order(2), await order(3)]
+    expect([first.held, second.held, third.held]).toEqual([true, true, false])
+    await service.settle(third.hash, priceOfAlice)
+    expect(service.query(bob, 'identifier.get', { identifier: 'name3@example.com' }).body).toMatchObject({
+      owner: keyOf(13).publicKey,
+    })
+    expect((await order(4)).held).toBe(false)
+    await service.settle(first.hash, priceOfAlice)
+    expect([(await order(5)).held, (await order(6)).held]).toEqual([true, false])
+  })
+
   it.each([
     { winner: alice, loser: bob, who: 'who came first' },
     { winner: bob, loser: alice, who: 'who came later' },
