@@ -87,12 +87,18 @@ export function auditEnd(environment: Environment, node: Node): string[] {
   return found
 }
 
+/** How many rows one transaction removes: what more of them free, LMDB may not be able to write down. */
+const clearedAtOnce = 500
+
 /** Empties every table of ours. */
 export function clearTables(environment: Environment): void {
-  environment.root.transactionSync(() => {
-    for (const table of Object.values(tables)) {
-      const rows = environment.bytes(table)
-      for (const key of [...rows.getKeys({})].map(key => Buffer.from(key))) rows.removeSync(key)
+  for (const table of Object.values(tables)) {
+    const rows = environment.bytes(table)
+    const keys = [...rows.getKeys({})].map(key => Buffer.from(key))
+    while (keys.length > 0) {
+      environment.root.transactionSync(() => {
+        for (const key of keys.splice(0, clearedAtOnce)) rows.removeSync(key)
+      })
     }
-  })
+  }
 }
