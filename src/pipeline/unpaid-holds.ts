@@ -13,7 +13,8 @@ const maxNetworks = 50_000
 
 /**
  * Counts the unpaid holds of each address. An order counts until it is paid or over. In memory, since the log knows no
- * addresses: after a restart the count begins anew, and what was held then lasts as long as a hold at most.
+ * addresses: after a restart the count begins anew, and what was held then lasts as long as a hold at most. So does what was
+ * over in a transaction that is undone, if it was forgotten in it.
  */
 export function createUnpaidHolds(
   reader: Reader,

@@ -2,6 +2,7 @@ import type { NostrEvent } from '../../relay/event.ts'
 import { kinds } from '../../src/protocol/kinds.ts'
 import type { Signer } from '../../src/protocol/signer.ts'
 import type { Random } from '../system/random.ts'
+import { type Address, customerAddress } from './addresses.ts'
 import type { Faults } from './faults.ts'
 import type { Answer } from './machine.ts'
 import type { MakeSigner } from './stand-in-signer.ts'
@@ -13,7 +14,12 @@ const giveUpMs = 900_000
 const callTries = 8
 
 /** A customer, operator or squatter with a key, and the address they come from. */
-export type Person = { readonly signer: Signer; readonly publicKey: string; readonly ip: string }
+export type Person = Address & {
+  readonly signer: Signer
+  readonly publicKey: string
+  /** Whether they ever pay an invoice. */
+  readonly pays: boolean
+}
 
 /** An invoice as its customer was told of it. */
 export type KnownInvoice = {
@@ -30,6 +36,8 @@ export type KnownInvoice = {
 export type Sent = {
   readonly event: NostrEvent
   readonly person: Person
+  readonly method: string
+  readonly params: object
   acknowledgedAtMs: number | null
   result: string | null
 }
@@ -58,13 +66,13 @@ export function createClients(options: {
   const handles: { person: Person; handle: string }[] = []
   let salt = 0
 
-  const person = (number: number, ip = `192.0.2.${number}`): Person => {
+  const person = (number: number, { ip, network, pays } = { ...customerAddress(number), pays: true }): Person => {
     const known = people.get(number)
     if (known !== undefined) return known
     const secretKey = Buffer.alloc(32, 1)
     secretKey.writeUInt32BE(number, 28)
     const signer = makeSigner(secretKey)
-    const made = { signer, publicKey: signer.publicKey, ip }
+    const made = { signer, publicKey: signer.publicKey, ip, network, pays }
     people.set(number, made)
     byKey.set(made.publicKey, made)
     return made
@@ -133,6 +141,7 @@ export function createClients(options: {
 
   return {
     person,
+    /** Of those who may pay. */
     invoices,
     codes,
     /** Of the secrets that are kept for people, erased ones too. */
@@ -146,7 +155,7 @@ export function createClients(options: {
     /** Signs a command and sends it until it is acknowledged; gives its id. */
     send: (by: Person, method: string, params: object): string => {
       const event = sign(by, kinds.command, method, params)
-      const command: Sent = { event, person: by, acknowledgedAtMs: null, result: null }
+      const command: Sent = { event, person: by, method, params, acknowledgedAtMs: null, result: null }
       sent.set(event.id, command)
       transmit(command, timeline.nowMs())
       return event.id
@@ -173,7 +182,7 @@ export function createClients(options: {
       if (text === null) return `the result of ${tag('e')} cannot be decrypted`
       const body = JSON.parse(text) as { code?: string; invoice?: Omit<KnownInvoice, 'person'> }
       if (body.code !== undefined && tag('method') === 'referral.create') codes.push(body.code)
-      if (tag('status') === 'payment-required' && body.invoice !== undefined) {
+      if (reader.pays && tag('status') === 'payment-required' && body.invoice !== undefined) {
         invoices.push({ ...body.invoice, person: reader })
       }
       return null

@@ -23,9 +23,13 @@ export type Journal = {
   forget(): void
 }
 
-/** Makes the journal of an open environment. `changed` hears of every commit, and of what is forgotten the other way round. */
+/**
+ * Makes the journal of an open environment. `changed` hears of every commit, and of what is forgotten the other way round;
+ * `undone` of a transaction of which nothing stays.
+ */
 export function createJournal(
   inner: Environment,
+  undone: () => void,
   changed: (changes: readonly RowChange[], isForgotten: boolean) => void,
 ): Journal {
   let open: RowChange[] | null = null
@@ -44,6 +48,9 @@ export function createJournal(
       open = changes
       try {
         inner.root.transactionSync(run)
+      } catch (error) {
+        undone()
+        throw error
       } finally {
         open = null
       }

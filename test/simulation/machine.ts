@@ -43,7 +43,6 @@ const rations = {
   storedBytesPerKeyPerDay: plenty,
   storedBytesPerIpPerDay: plenty,
 }
-const unpaidHoldsPerIp = 6
 
 /** The OK of an event, and what is delivered with it to whoever waits. */
 export type Answer = (accepted: boolean, message: string, delivered: readonly NostrEvent[]) => void
@@ -72,6 +71,7 @@ export type MachineOptions = {
   market: Market
   life: { alive: boolean }
   settings: Settings
+  unpaidHoldsPerIp: number
   isDiskFull(): boolean
   /** What the machine's clock is ahead of true time, in seconds. */
   skewSeconds(): number
@@ -84,7 +84,7 @@ export type MachineOptions = {
 
 /** Starts the service on what is stored. */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
-  const { journal, signer, timeline, life, settings } = options
+  const { journal, signer, timeline, life, settings, unpaidHoldsPerIp } = options
   const { environment } = journal
   const wallSeconds = () => timeline.now() + options.skewSeconds()
   const clock = createLogClock({

@@ -1,5 +1,6 @@
 import type { Settings } from '../../src/store/settings-row.ts'
 import { testSettings } from '../src/service.ts'
+import type { Random } from '../system/random.ts'
 import { maxRateAgeSeconds } from './market.ts'
 
 /** The number of the operator's key. */
@@ -9,10 +10,27 @@ const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 20, usesPerAccount:
 
 const inEuro = { name: 'euro.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 3_600, open: true }
 
+/** How much may be held unpaid, and how many orders the squatter places at once at most: of each there is little in some seeds. */
+export function chooseRations(random: Random) {
+  return {
+    perAccount: random.pick([1, 2, 3]),
+    perAddress: random.pick([2, 4, 8]),
+    total: random.pick([4, 12, 50]),
+    lapsedSeconds: random.pick([900, 86_400, 86_400]),
+    squatterOrders: random.chance(0.02) ? 400 : random.pick([0, 0, 3, 10, 40]),
+  }
+}
+
 /** The settings that a world begins with. */
-export function firstSettings(operator: string): Settings {
+export function firstSettings(operator: string, rations: ReturnType<typeof chooseRations>): Settings {
   return {
     ...testSettings,
+    orders: {
+      ...testSettings.orders,
+      unpaidHoldsPerAccount: rations.perAccount,
+      unpaidHoldsTotal: rations.total,
+      lapsedHoldSeconds: rations.lapsedSeconds,
+    },
     operators: [operator],
     staff: [],
     suspended: [],

@@ -8,13 +8,14 @@ import { watchBusiness } from './business-watch.ts'
 import { createClients } from './clients.ts'
 import { createDeadlines } from './deadlines.ts'
 import { createFaults } from './faults.ts'
+import { createHoldsWatch } from './holds-watch.ts'
 import { createJournal } from './journal.ts'
 import { createLedgerWatch } from './ledger-watch.ts'
 import { type Machine, startMachine } from './machine.ts'
 import { createMarket } from './market.ts'
 import { createMoneyWatch } from './money-watch.ts'
 import { createReconcileWatch } from './reconcile-watch.ts'
-import { firstSettings, operatorNumber } from './settings.ts'
+import { chooseRations, firstSettings, operatorNumber } from './settings.ts'
 import type { Cryptography } from './stand-in-signer.ts'
 import { createTimeline, settled } from './timeline.ts'
 import { createCustomerWallets } from './wallet/customer-wallets.ts'
@@ -60,10 +61,13 @@ export async function createWorld(options: {
   const market = createMarket()
   const ledger = createLedgerWatch()
   const asked = createWalletWatch(wallets)
-  const journal = createJournal(options.environment, (changes, isForgotten) => {
+  const rations = chooseRations(random)
+  const holds = createHoldsWatch({ perAddress: rations.perAddress, clients: () => clients })
+  const journal = createJournal(options.environment, holds.undone, (changes, isForgotten) => {
     audit.changed(changes)
     violations.push(...ledger.changed(changes, isForgotten))
     violations.push(...asked.changed(changes, isForgotten))
+    violations.push(...holds.changed(changes, isForgotten))
     violations.push(...money.changed(changes, isForgotten), ...comparisons.changed(changes, isForgotten))
     if (!isForgotten) violations.push(...watchBusiness(changes, { node, market, reader, decided }))
   })
@@ -75,7 +79,7 @@ export async function createWorld(options: {
 
   let machine: Machine | null = null
   let life = { alive: false }
-  let settings: Settings = firstSettings(makeSigner(keyBytes(operatorNumber)).publicKey)
+  let settings: Settings = firstSettings(makeSigner(keyBytes(operatorNumber)).publicKey, rations)
   let skewSeconds = 0
   let isDiskFull = false
   let isWalletAway = false
@@ -138,6 +142,7 @@ export async function createWorld(options: {
     if (life.alive) return
     const begun = { alive: true }
     life = begun
+    holds.started()
     const started = await startMachine({
       journal,
       signer,
@@ -150,6 +155,7 @@ export async function createWorld(options: {
       market,
       life: begun,
       settings,
+      unpaidHoldsPerIp: rations.perAddress,
       isDiskFull: () => isDiskFull,
       skewSeconds: () => skewSeconds,
       crash,
@@ -191,6 +197,7 @@ export async function createWorld(options: {
     decided,
     violations,
     operator: clients.person(operatorNumber),
+    squatterOrders: rations.squatterOrders,
     crash,
     start,
     isRunning: () => machine !== null,
@@ -232,6 +239,7 @@ export async function createWorld(options: {
       decideAll()
       const isWaiting = () => reader.range(tables.jobs, [], { limit: 1 }).length > 0
       for (let hours = 0; hours < 6 && isWaiting(); hours++) await pass(3_600_000, 20)
+      violations.push(...holds.end())
       violations.push(...auditEnd(journal.environment, node))
       // The next two comparisons of the wallet with the ledger, with nothing under way.
       for (let days = 0; days < 2; days++) await pass(90_000_000, 4)
