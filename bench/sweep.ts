@@ -45,7 +45,7 @@ export async function measureSweep(report: Report, openInvoices: number, seconds
           environment.transactor.put(tables.invoices, [invoiceId], {
             ...({ status: 'open', orderId: invoiceId, account: commandId, amountMsat: 1_000, createdAt: now } as const),
             ...{ bolt11: null, paymentHash, expiresAt: now + expirySeconds, receivedMsat: null, settledAt: null },
-            hold: true,
+            ...{ hold: true, creditMsat: 0, replaces: null },
           })
           environment.transactor.put(tables.unsettledInvoices, [now + expirySeconds, invoiceId], {})
         }

@@ -3,7 +3,8 @@ import { time } from '../protocol/fields.ts'
 import { splitIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Transactor } from '../store/transaction.ts'
-import { withdrawInvoice } from './billing/accept.ts'
+import { retireInvoice } from './billing/invoices.ts'
+import { giveUpReplacement } from './billing/order-invoice.ts'
 import { expireOrder } from './billing/order-outcomes.ts'
 import { outcomeUnknown, paymentUnavailable } from './billing/unavailable.ts'
 import { type Context, ok } from './context.ts'
@@ -68,6 +69,14 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
       resolvePending(tx, context, id, orderId === null ? outcomeUnknown() : paymentUnavailable())
       break
     }
+    case 'invoice-deadline': {
+      const orderId = tx.get(tables.invoices, [id])?.orderId
+      const order = orderId === undefined ? undefined : tx.get(tables.orders, [orderId])
+      if (orderId !== undefined && order?.invoiceId === id) {
+        giveUpReplacement(tx, context, orderId, order, paymentUnavailable())
+      }
+      break
+    }
     case 'order-expiry':
       expireOrderAndInvoice(tx, context, id)
       break
@@ -98,12 +107,8 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
 
 /** An order that was paid otherwise, or ended before, still has its invoice to end. A payment that waits is dealt with by its own jobs. */
 function expireOrderAndInvoice(tx: Transactor, context: Context, orderId: string): void {
-  const invoiceId = tx.get(tables.orders, [orderId])?.invoiceId ?? null
   expireOrder(tx, context, orderId)
+  const invoiceId = tx.get(tables.orders, [orderId])?.invoiceId ?? null
   const invoice = invoiceId === null ? undefined : tx.get(tables.invoices, [invoiceId])
-  if (invoiceId !== null && invoice?.status === 'open') {
-    const expired = { ...invoice, status: 'expired' as const }
-    tx.put(tables.invoices, [invoiceId], expired)
-    withdrawInvoice(tx, context, invoiceId, expired)
-  }
+  if (invoiceId !== null && invoice !== undefined) retireInvoice(tx, context, invoiceId, invoice)
 }

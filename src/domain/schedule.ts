@@ -4,6 +4,7 @@ import type { Transactor } from '../store/transaction.ts'
 /** What can fall due. `clock.advance` hands each to its handler. */
 export type DueKind =
   | 'command-deadline'
+  | 'invoice-deadline'
   | 'order-expiry'
   | 'lapsed-hold-end'
   | 'identifier-notice'

@@ -90,6 +90,10 @@ export const moneyTables = {
       settledAt: int.nullable(),
       /** Whether its payment waits until we take it. */
       hold: z.boolean(),
+      /** The part of the price that the balance pays beside it. */
+      creditMsat: int,
+      /** The invoice of the same order whose place it takes once it is made, and the command that wants that. */
+      replaces: z.object({ invoiceId: text, commandId: text }).nullable(),
     }),
   }),
   /** payment hash → invoice. */

@@ -275,6 +275,21 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
   await created(send(alice, 'identifier.register', { identifier: 'unpaid@example.com', creditMsat: 1_000 }))
   await advance(1_300)
 
+  // A part from the balance afterwards: the invoice for the rest cannot be made, is not, and is; then both are paid.
+  const inParts = send(alice, 'identifier.register', { identifier: 'parts@example.com' })
+  await created(inParts)
+  const part = { from: 'credit', invoiceId: invoiceOf(inParts).invoiceId, creditMsat: 500_000 }
+  const refused = invoiceOf(send(alice, 'invoice.pay', part))
+  const params = { jobId: refused.jobId, invoiceId: refused.invoiceId, reason: 'refused' }
+  await appendFact({ method: invoiceFailed, params, dedupeKey: `invoice:${refused.invoiceId}:failed` })
+  const unmade = send(alice, 'invoice.pay', part)
+  await advance(60)
+  await created(unmade)
+  const rest = send(alice, 'invoice.pay', part)
+  await created(rest, true)
+  await paid(send(alice, 'invoice.pay', { ...part, invoiceId: invoiceOf(rest).invoiceId }), 500_000, '9b')
+  await settled(inParts, 1_500_000)
+
   // Brought by another, and something from the price list.
   const [carol, code] = [keyOf(4), 'K3F6VNF0']
   send(bob, 'referral.create', {})

@@ -62,11 +62,11 @@ export const bugs: readonly Bug[] = [
     caughtBy: /invoices by hash|paid invoice ends|forgotten|looked-up invoice/,
     changes: [
       {
-        file: 'src/domain/clock.ts',
-        find: '    withdrawInvoice(tx, context, invoiceId, expired)',
+        file: 'src/domain/billing/invoices.ts',
+        find: '  withdrawInvoice(tx, context, invoiceId, retired)',
         replace:
-          '    withdrawInvoice(tx, context, invoiceId, expired)\n' +
-          '    if (invoice.paymentHash !== null) tx.delete(tables.invoicesByHash, [invoice.paymentHash])',
+          '  withdrawInvoice(tx, context, invoiceId, retired)\n' +
+          '  if (invoice.paymentHash !== null) tx.delete(tables.invoicesByHash, [invoice.paymentHash])',
       },
     ],
   },

@@ -32,11 +32,13 @@ export function changesOf<Row>(
 export function createLedgerWatch() {
   const msatOf = new Map<string, number>()
   const timesOf = new Map<string, number>()
+  /** order → how many of its invoices are settled. */
+  const settledOf = new Map<string, number>()
   let sumMsat = 0
 
   const add = (account: string, amountMsat: number) => msatOf.set(account, (msatOf.get(account) ?? 0) + amountMsat)
 
-  /** What may happen once for each order or withdrawal, whatever is told how often. */
+  /** What may happen once for each order (a settlement: for each invoice of it) or withdrawal, whatever is told how often. */
   const isOnce = (reason: string) =>
     reason === 'settlement' ||
     reason.startsWith('sale:') ||
@@ -47,6 +49,11 @@ export function createLedgerWatch() {
   return {
     changed: (changes: readonly RowChange[], isForgotten: boolean): string[] => {
       const found: string[] = []
+      for (const { before, after } of changesOf(changes, tables.invoices)) {
+        const change = Number(after?.status === 'settled') - Number(before?.status === 'settled')
+        const orderId = (after ?? before)?.orderId ?? ''
+        settledOf.set(orderId, (settledOf.get(orderId) ?? 0) + change)
+      }
       for (const { key, before, after } of changesOf(changes, tables.postings)) {
         const [posting, sign] = isForgotten ? [before, -1] : [after, 1]
         if (posting === undefined || (!isForgotten && before !== undefined)) {
@@ -61,7 +68,8 @@ export function createLedgerWatch() {
         const name = `${reason} ${orderId ?? ''}`
         const times = (timesOf.get(name) ?? 0) + sign
         timesOf.set(name, times)
-        if (times > 1) found.push(`paid at most once: ${name} was booked ${times} times`)
+        const most = reason === 'settlement' ? (settledOf.get(orderId ?? '') ?? 0) : 1
+        if (!isForgotten && times > most) found.push(`paid at most once: ${name} was booked ${times} times`)
       }
       for (const { key, before, after } of changesOf(changes, tables.balances)) {
         const account = String(key[0])

@@ -1,9 +1,9 @@
 import { tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
-import { enqueueJob } from '../jobs.ts'
-import type { Invoice } from './invoices.ts'
+import { endHold, type Invoice } from './invoices.ts'
 import { balanceOf, customerAccount } from './ledger.ts'
+import { payBy, waitsFor } from './order-invoice.ts'
 import { claimOrder, endOrder } from './order-outcomes.ts'
 import { findObstacle, hasEnded, type Order, presentOrder } from './orders.ts'
 
@@ -22,10 +22,12 @@ export function acceptPayment(
   if (invoice.status !== 'open' && invoice.status !== 'expired') return
   const { orderId } = invoice
   const order = orderOf(tx, invoiceId, invoice)
-  const refusal = reasonAgainst(tx, context, invoice, order, receivedMsat)
+  const refusal = reasonAgainst(tx, context, { invoiceId, invoice, order }, receivedMsat)
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'accepted' })
   if (refusal === null) {
-    claimOrder(tx, context, orderId, order)
+    const paid = payBy(tx, context, order, { invoiceId, invoice })
+    if (paid === null) throw new Error(`invoice ${invoiceId} leaves more to the balance than the one in its place`)
+    claimOrder(tx, context, orderId, paid)
     endHold(tx, context, 'settle-hold', invoiceId, invoice)
     return
   }
@@ -40,30 +42,23 @@ export function losePayment(tx: Transactor, context: Context, invoiceId: string,
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'cancelled' })
   if (invoice.expiresAt !== null) tx.delete(tables.unsettledInvoices, [invoice.expiresAt, invoiceId])
   const order = orderOf(tx, invoiceId, invoice)
-  if (order.status !== 'accepted') return
+  if (order.status !== 'accepted' || order.invoiceId !== invoiceId) return
   const ended = endOrder(tx, context, invoice.orderId, order, 'expired')
   const body = { order: presentOrder(invoice.orderId, ended), reason: 'the payment went back before it was taken' }
   context.emit({ kind: 'notice', type: 'order.expired', to: invoice.account, about: order.commandId, body })
 }
 
-/** Has the wallet end an invoice that nobody need pay any more, where it can. */
-export function withdrawInvoice(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
-  if (invoice.hold && (invoice.status === 'open' || invoice.status === 'expired')) {
-    endHold(tx, context, 'cancel-hold', invoiceId, invoice)
-  }
-}
-
 function reasonAgainst(
   tx: Transactor,
   context: Context,
-  invoice: Invoice,
-  order: Order,
+  { invoiceId, invoice, order }: { invoiceId: string; invoice: Invoice; order: Order },
   receivedMsat: number,
 ): string | null {
   switch (order.status) {
     case 'held':
     case 'invoiced':
     case 'expired':
+      if (!waitsFor(tx, order, invoiceId)) return 'another invoice has taken the place of this one'
       if (receivedMsat < invoice.amountMsat) return 'less arrived than the invoice asks for'
       if (hasEnded(order) && balanceOf(tx, customerAccount(order.account)) < order.creditMsat) {
         return 'the balance does not cover its part of the price any more'
@@ -81,17 +76,6 @@ function reasonAgainst(
       throw new Error(`no order is ${String(unknown)}`)
     }
   }
-}
-
-function endHold(
-  tx: Transactor,
-  context: Context,
-  type: 'settle-hold' | 'cancel-hold',
-  invoiceId: string,
-  { paymentHash }: Invoice,
-): void {
-  if (paymentHash === null) throw new Error(`invoice ${invoiceId} was never made`)
-  enqueueJob(tx, context, { type, payload: { invoiceId, paymentHash } }, invoiceId)
 }
 
 function orderOf(tx: Transactor, invoiceId: string, { orderId }: Invoice): Order {

@@ -31,6 +31,23 @@ export function reserveCredit(tx: Transactor, context: Context, orderId: string,
   return true
 }
 
+/** Sets more or less aside, so that it comes to `creditMsat`; `false`: there is not so much. */
+export function changeCredit(
+  tx: Transactor,
+  context: Context,
+  orderId: string,
+  { account, creditMsat: beforeMsat }: Credited,
+  creditMsat: number,
+): boolean {
+  if (creditMsat >= beforeMsat) {
+    return reserveCredit(tx, context, orderId, { account, creditMsat: creditMsat - beforeMsat })
+  }
+  const [debit, credit, amountMsat] = [reservedAccount, customerAccount(account), beforeMsat - creditMsat]
+  // Another reason than of what is given back at the end, which may be in the same command.
+  post(tx, context, { debit, credit, amountMsat, reason: 'credit unused', orderId })
+  return true
+}
+
 /** Gives back what was set aside. */
 export function releaseCredit(tx: Transactor, context: Context, orderId: string, order: Credited): void {
   const { account, creditMsat: amountMsat } = order

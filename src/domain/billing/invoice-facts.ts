@@ -8,10 +8,10 @@ import { completeJob } from '../jobs.ts'
 import { defineCommand } from '../method.ts'
 import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
-import { withdrawInvoice } from './accept.ts'
-import { presentInvoice } from './invoices.ts'
+import { presentInvoice, retireInvoice, withdrawInvoice } from './invoices.ts'
+import { giveUpReplacement } from './order-invoice.ts'
 import { expireOrder } from './order-outcomes.ts'
-import { presentOrder } from './orders.ts'
+import { isUnpaid, presentOrder } from './orders.ts'
 import { settleInvoice } from './settle.ts'
 import { invoiceRefused, outcomeUnknown, paymentUnavailable } from './unavailable.ts'
 import { abandonPlanned, payPlanned } from './wallet-payments.ts'
@@ -50,8 +50,13 @@ export const invoiceCreated = defineCommand({
     tx.put(tables.invoices, [invoiceId], open)
     tx.put(tables.invoicesByHash, [paymentHash], { invoiceId })
     tx.put(tables.unsettledInvoices, [expiresAt, invoiceId], {})
+    if (order.invoiceId !== invoiceId) {
+      // Given up: its order has gone back to the invoice before, and may be paid by that.
+      retireInvoice(tx, context, invoiceId, open)
+      return ok({})
+    }
     schedule(tx, expiresAt + context.settings.orders.holdSlackSeconds, 'order-expiry', invoice.orderId)
-    if (order.status !== 'held') {
+    if (!isUnpaid(order)) {
       withdrawInvoice(tx, context, invoiceId, open)
       abandonPlanned(tx, context, invoiceId, 'CANCELLED')
       return ok({})
@@ -59,7 +64,10 @@ export const invoiceCreated = defineCommand({
     const invoiced = { ...order, status: 'invoiced' as const }
     tx.put(tables.orders, [invoice.orderId], invoiced)
     payPlanned(tx, context, invoiceId, open)
-    resolvePending(tx, context, order.commandId, {
+    const { replaces } = invoice
+    const former = replaces === null ? undefined : tx.get(tables.invoices, [replaces.invoiceId])
+    if (replaces !== null && former !== undefined) retireInvoice(tx, context, replaces.invoiceId, former)
+    resolvePending(tx, context, replaces?.commandId ?? order.commandId, {
       status: 'payment-required',
       body: { order: presentOrder(invoice.orderId, invoiced), invoice: presentInvoice(invoiceId, open) },
     })
@@ -141,13 +149,18 @@ export const invoiceLookedUp = defineCommand({
   },
 })
 
-/** Ends an invoice that cannot be made; its order holds nothing any more, and its command is answered. */
+/**
+ * Ends an invoice that cannot be made, and its command is answered. Its order goes back to the invoice that it had before; of one
+ * that had none it is the end.
+ */
 function failInvoice(tx: Transactor, context: Context, invoiceId: string, answer: Rejection): void {
   const invoice = tx.get(tables.invoices, [invoiceId])
   if (invoice === undefined) throw new Error(`no invoice ${invoiceId} was asked for`)
   const order = tx.get(tables.orders, [invoice.orderId])
   if (order === undefined) throw new Error(`invoice ${invoiceId} belongs to no order`)
+  if (order.invoiceId === invoiceId) giveUpReplacement(tx, context, invoice.orderId, order, answer)
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'failed' })
+  if (invoice.replaces !== null) return
   expireOrder(tx, context, invoice.orderId)
   abandonPlanned(tx, context, invoiceId, answer.code)
   resolvePending(tx, context, order.commandId, answer)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { hash, ref } from '../../protocol/fields.ts'
+import { amountMsat, hash, ref } from '../../protocol/fields.ts'
 import { isRejection, type Rejection, reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
@@ -10,9 +10,10 @@ import { defineCommand } from '../method.ts'
 import { ownRow } from '../owned-row.ts'
 import { resolvePending } from '../pending.ts'
 import { schedule } from '../schedule.ts'
-import { withdrawInvoice } from './accept.ts'
 import { type Invoice, presentInvoice } from './invoices.ts'
+import { giveUpReplacement, withdrawInvoiceOf } from './order-invoice.ts'
 import { type Order, presentOrder } from './orders.ts'
+import { payPart } from './pay-part.ts'
 import { isAtLimit } from './payment-limits.ts'
 import { payFromBalance } from './place-order.ts'
 import { invoiceView, orderView } from './views.ts'
@@ -24,9 +25,15 @@ export const invoicePay = defineCommand({
   caller: 'customer',
   privacy: 'private',
   summary:
-    'Pays an open invoice of the caller from the balance or by a connected wallet, or shows the preimage of a payment already made.',
+    'Pays an open invoice of the caller from the balance, wholly or in part, or by a connected wallet, or shows the preimage of a payment already made.',
   params: z.discriminatedUnion('from', [
     z.strictObject({ from: z.literal('balance'), invoiceId: ref }),
+    z.strictObject({
+      from: z.literal('credit'),
+      invoiceId: ref,
+      /** How much the balance shall pay; another invoice, for the rest, takes the place of this one. */
+      creditMsat: amountMsat,
+    }),
     z.strictObject({
       from: z.literal('wallet'),
       invoiceId: ref,
@@ -47,6 +54,8 @@ export const invoicePay = defineCommand({
     switch (params.from) {
       case 'balance':
         return fromBalance(tx, context, { invoiceId, invoice, order })
+      case 'credit':
+        return fromCredit(tx, context, { invoiceId, invoice, order }, params.creditMsat)
       case 'wallet':
         return fromWallet(tx, context, { invoiceId, invoice, order }, params)
       case 'preimage':
@@ -64,18 +73,28 @@ type Due = { readonly invoiceId: string; readonly invoice: Invoice; readonly ord
 
 function fromBalance(tx: Transactor, context: Context, due: Due): Handled {
   const { invoiceId, invoice, order } = due
-  if (order.items.some(item => item.sellable === 'top-up')) {
-    return reject('CONFLICT', 'a top-up cannot be paid from the balance')
-  }
-  const closed = reasonClosed(context, due)
-  if (closed !== null) return closed
-  const paid = payFromBalance(tx, context, invoice.orderId, order)
+  const refused = reasonNotFromBalance(context, due)
+  if (refused !== null) return refused
+  const { orderId } = invoice
+  const answer = reject('ALREADY_PAID', 'the order was paid from the balance meanwhile')
+  const paid = payFromBalance(tx, context, orderId, giveUpReplacement(tx, context, orderId, order, answer))
   if (isRejection(paid)) return paid
-  withdrawInvoice(tx, context, invoiceId, invoice)
-  const presented = presentOrder(invoice.orderId, paid)
+  withdrawInvoiceOf(tx, context, paid)
+  const presented = presentOrder(orderId, paid)
   // The order may still be waiting for the wallet to make the invoice, which is now needed no more.
   resolvePending(tx, context, order.commandId, { status: 'ok', body: { order: presented } })
   return ok({ order: presented, invoice: presentInvoice(invoiceId, invoice) })
+}
+
+function fromCredit(tx: Transactor, context: Context, due: Due, creditMsat: number): Handled {
+  return reasonNotFromBalance(context, due) ?? payPart(tx, context, due, creditMsat) ?? fromBalance(tx, context, due)
+}
+
+function reasonNotFromBalance(context: Context, due: Due): Rejection | null {
+  if (due.order.items.some(item => item.sellable === 'top-up')) {
+    return reject('CONFLICT', 'a top-up cannot be paid from the balance')
+  }
+  return reasonClosed(context, due)
 }
 
 /** Whether there is a secret of this handle only the secret store knows, which is not the log's: its worker says so. */
@@ -85,10 +104,12 @@ function fromWallet(
   due: Due,
   { handle, forget }: { handle: string; forget: boolean },
 ): Handled {
-  const { invoiceId, invoice } = due
+  const { invoiceId, invoice, order } = due
   const closed = reasonClosed(context, due)
   if (closed !== null) return closed
-  if (invoice.status !== 'open') return reject('CONFLICT', 'this invoice is not to be paid now')
+  if (invoice.status !== 'open' || order.invoiceId !== invoiceId) {
+    return reject('CONFLICT', 'this invoice is not to be paid now')
+  }
   if (isUnderWay(tx.get(tables.walletPayments, [invoiceId]))) {
     return reject('CONFLICT', 'a wallet is being asked to pay this invoice')
   }

@@ -9,8 +9,13 @@ export type Invoice = RowOf<'invoices'>
 
 /** What an invoice looks like to its customer. */
 export function presentInvoice(invoiceId: string, invoice: Invoice): object {
-  const { account: _, createdAt: __, ...shown } = invoice
-  return { id: invoiceId, ...shown }
+  const { account: _, createdAt: __, creditMsat, replaces, ...shown } = invoice
+  return {
+    id: invoiceId,
+    ...shown,
+    ...(creditMsat === 0 ? {} : { creditMsat }),
+    ...(replaces === null ? {} : { replaces: replaces.invoiceId }),
+  }
 }
 
 /** Why no invoice may ask for so much; `null`: one may. */
@@ -24,7 +29,11 @@ export function invoiceExcess({ settings }: Context, amountMsat: number): Reject
 export function requestInvoice(
   tx: Transactor,
   context: Context,
-  wanted: { orderId: string; amountMsat: number; description: string; hold: boolean },
+  wanted: Pick<Invoice, 'orderId' | 'amountMsat' | 'creditMsat' | 'replaces'> & {
+    description: string
+    expirySeconds: number
+    hold: boolean
+  },
 ): string {
   const invoiceId = deriveRef(context, 'invoice')
   const amountMsat = msat(wanted.amountMsat)
@@ -40,6 +49,8 @@ export function requestInvoice(
     receivedMsat: null,
     settledAt: null,
     hold: false,
+    creditMsat: wanted.creditMsat,
+    replaces: wanted.replaces,
   })
   enqueueJob(tx, context, {
     type: 'create-invoice',
@@ -47,9 +58,36 @@ export function requestInvoice(
       invoiceId,
       amountMsat,
       description: wanted.description,
-      expirySeconds: context.settings.orders.invoiceExpirySeconds,
+      expirySeconds: wanted.expirySeconds,
       hold: wanted.hold,
     },
   })
   return invoiceId
+}
+
+/** Has the wallet end an invoice that nobody need pay any more, where it can. */
+export function withdrawInvoice(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
+  if (invoice.hold && (invoice.status === 'open' || invoice.status === 'expired')) {
+    endHold(tx, context, 'cancel-hold', invoiceId, invoice)
+  }
+}
+
+/** The same for one that can still be paid; it counts as expired from then on. */
+export function retireInvoice(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
+  if (invoice.status !== 'open') return
+  const retired = { ...invoice, status: 'expired' as const }
+  tx.put(tables.invoices, [invoiceId], retired)
+  withdrawInvoice(tx, context, invoiceId, retired)
+}
+
+/** Has the wallet take a payment that waits, or give it back, or take none any more. */
+export function endHold(
+  tx: Transactor,
+  context: Context,
+  type: 'settle-hold' | 'cancel-hold',
+  invoiceId: string,
+  { paymentHash }: Invoice,
+): void {
+  if (paymentHash === null) throw new Error(`invoice ${invoiceId} was never made`)
+  enqueueJob(tx, context, { type, payload: { invoiceId, paymentHash } }, invoiceId)
 }

@@ -8,7 +8,6 @@ import { defineCommand, defineQuery } from '../method.ts'
 import { ownRow, visibleRow } from '../owned-row.ts'
 import { fitPage } from '../page.ts'
 import { resolvePending } from '../pending.ts'
-import { withdrawInvoice } from './accept.ts'
 import { endOrder } from './order-outcomes.ts'
 import { isUnpaid, presentOrder } from './orders.ts'
 import { orderView } from './views.ts'
@@ -32,8 +31,6 @@ export const orderCancel = defineCommand({
       order.commandId,
       reject('CONFLICT', 'the order was cancelled before its invoice was made'),
     )
-    const invoice = order.invoiceId === null ? undefined : tx.get(tables.invoices, [order.invoiceId])
-    if (order.invoiceId !== null && invoice !== undefined) withdrawInvoice(tx, context, order.invoiceId, invoice)
     return ok({ order: presentOrder(orderId, cancelled) })
   },
 })

@@ -1,9 +1,11 @@
+import { reject } from '../../rejections.ts'
 import { tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { countCouponUse } from './coupons.ts'
 import { releaseCredit, reserveCredit } from './credit.ts'
 import { customerAccount, post } from './ledger.ts'
+import { giveUpReplacement, withdrawInvoiceOf } from './order-invoice.ts'
 import { hasEnded, isUnpaid, itemsOf, type Order, revenuesOf, usesCoupon } from './orders.ts'
 import { countPurchase } from './referrals.ts'
 /**
@@ -42,14 +44,15 @@ export function claimOrder(tx: Transactor, context: Context, orderId: string, or
   tx.put(tables.orders, [orderId], { ...order, status: 'accepted' })
 }
 
-/** Gives back what an order holds and ends it unpaid. The caller has seen that it is. */
+/** Gives back what an order holds, its invoice too, and ends it unpaid. The caller has seen that it is. */
 export function endOrder(
   tx: Transactor,
   context: Context,
   orderId: string,
-  order: Order,
+  before: Order,
   status: 'expired' | 'cancelled',
 ): Order {
+  const order = giveUpReplacement(tx, context, orderId, before, reject('CONFLICT', `the order is ${status}`))
   for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
     sellable.release(ordered, order.status === 'invoiced', tx, context)
   }
@@ -57,6 +60,7 @@ export function endOrder(
   if (usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, -1)
   const ended: Order = { ...order, status }
   tx.put(tables.orders, [orderId], ended)
+  withdrawInvoiceOf(tx, context, ended)
   return ended
 }
 

@@ -93,7 +93,15 @@ export function placeOrder(
   const amountMsat = order.rates.length === 0 ? restMsat : wholeSatoshis(restMsat)
   const excess = invoiceExcess(context, amountMsat)
   if (excess !== null) return excess
-  const invoiceId = requestInvoice(tx, context, { orderId, amountMsat, description, hold })
+  const invoiceId = requestInvoice(tx, context, {
+    orderId,
+    amountMsat,
+    creditMsat,
+    replaces: null,
+    description,
+    expirySeconds: invoiceExpirySeconds,
+    hold,
+  })
   tx.put(tables.orders, [orderId], { ...order, invoiceId, held })
   schedule(tx, context.time + commandDeadlineSeconds, 'command-deadline', context.commandId)
   return { status: 'pending', orderId }
@@ -108,7 +116,8 @@ export function payFromBalance(tx: Transactor, context: Context, orderId: string
   return obstacle ?? fulfilOrder(tx, context, orderId, order)
 }
 
-function lacksBalance(tx: Transactor, { account, totalMsat }: Order, neededMsat: number): Rejection {
+/** Why the balance cannot pay so much of an order. */
+export function lacksBalance(tx: Transactor, { account, totalMsat }: Order, neededMsat: number): Rejection {
   const balanceMsat = balanceOf(tx, customerAccount(account))
   const details = { balanceMsat, totalMsat, neededMsat }
   return reject('INSUFFICIENT_BALANCE', 'the balance does not cover the price', details)

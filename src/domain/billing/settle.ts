@@ -3,6 +3,7 @@ import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import type { Invoice } from './invoices.ts'
 import { balanceOf, customerAccount, post, walletAccount } from './ledger.ts'
+import { payBy } from './order-invoice.ts'
 import { fulfilOrder, loseOrder } from './order-outcomes.ts'
 import { findObstacle, hasEnded, presentOrder } from './orders.ts'
 import { presentSent, sendBack } from './refunds.ts'
@@ -40,7 +41,7 @@ export function settleInvoice(
     context.emit({ kind: 'notice', type, to: invoice.account, about: order.commandId, body })
   notice('invoice.settled', { invoiceId, orderId: invoice.orderId, receivedMsat, settledAt })
 
-  const outcome = completeOrder(tx, context, invoice, order, receivedMsat)
+  const outcome = completeOrder(tx, context, { invoiceId, invoice }, order, receivedMsat)
   const sent =
     outcome.type === 'order.credited' ? sendBack(tx, context, invoice.orderId, outcome.order, receivedMsat) : null
   notice(outcome.type, {
@@ -56,10 +57,11 @@ export function settleInvoice(
 function completeOrder(
   tx: Transactor,
   context: Context,
-  invoice: Invoice,
+  named: { invoiceId: string; invoice: Invoice },
   order: RowOf<'orders'>,
   receivedMsat: number,
 ): { type: 'order.fulfilled' | 'order.credited'; order: RowOf<'orders'>; reason: string | null } {
+  const { invoiceId, invoice } = named
   const credited = (reason: string) => ({ type: 'order.credited' as const, order, reason })
   if (order.status === 'fulfilled' || order.status === 'credited' || order.status === 'refunded') {
     return credited('the order was settled before')
@@ -68,18 +70,17 @@ function completeOrder(
   if (receivedMsat < invoice.amountMsat) {
     const reason = 'less arrived than the invoice asks for'
     // What was claimed for a payment that waited, and has been taken, must not wait for more.
-    if (order.status !== 'accepted') return credited(reason)
+    if (order.status !== 'accepted' || order.invoiceId !== invoiceId) return credited(reason)
     return { type: 'order.credited', order: loseOrder(tx, context, invoice.orderId, order), reason }
   }
-  const setAsideMsat = hasEnded(order) ? 0 : order.creditMsat
-  if (balanceOf(tx, customerAccount(order.account)) + setAsideMsat < order.totalMsat) {
-    return credited('the balance does not cover its part of the price any more')
-  }
-  const obstacle = findObstacle(tx, context, invoice.orderId, order)
+  const isCovered = !hasEnded(order) || balanceOf(tx, customerAccount(order.account)) >= order.totalMsat
+  const paid = isCovered ? payBy(tx, context, order, named) : null
+  if (paid === null) return credited('the balance does not cover its part of the price any more')
+  const obstacle = findObstacle(tx, context, invoice.orderId, paid)
   if (obstacle === null) {
-    const fulfilled = fulfilOrder(tx, context, invoice.orderId, order, receivedMsat)
+    const fulfilled = fulfilOrder(tx, context, invoice.orderId, paid, receivedMsat)
     return { type: 'order.fulfilled', order: fulfilled, reason: null }
   }
-  const lost = loseOrder(tx, context, invoice.orderId, order)
+  const lost = loseOrder(tx, context, invoice.orderId, paid)
   return { type: 'order.credited', order: lost, reason: obstacle.message }
 }

@@ -2,7 +2,6 @@ import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
 import { isRejection } from '../../rejections.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
-import { withdrawInvoice } from '../billing/accept.ts'
 import { invoiceExcess } from '../billing/invoices.ts'
 import { balanceOf, customerAccount } from '../billing/ledger.ts'
 import { endOrder } from '../billing/order-outcomes.ts'
@@ -48,13 +47,10 @@ function endLastOrder(tx: Transactor, context: Context, { orderId }: Renewal): b
   const order = orderId === null ? undefined : tx.get(tables.orders, [orderId])
   if (orderId === null || order === undefined) return true
   const { invoiceId } = order
-  const invoice = invoiceId === null ? undefined : tx.get(tables.invoices, [invoiceId])
-  if (invoiceId === null || invoice === undefined) return true
+  if (invoiceId === null) return true
   if (order.status === 'accepted' || isUnderWay(tx.get(tables.walletPayments, [invoiceId]))) return false
-  if (isUnpaid(order)) {
-    endOrder(tx, context, orderId, order, 'cancelled')
-    withdrawInvoice(tx, context, invoiceId, invoice)
-  } else if (hasEnded(order)) {
+  if (isUnpaid(order)) endOrder(tx, context, orderId, order, 'cancelled')
+  else if (hasEnded(order)) {
     // What is paid late for it goes back or to the balance, and not for a second year.
     tx.put(tables.orders, [orderId], { ...order, status: 'cancelled' })
   }

@@ -3,7 +3,7 @@ import { outsideWorld } from '../timeline.ts'
 import type { World } from '../world.ts'
 import type { Actor } from './actor.ts'
 
-/** Pays invoices: in time, late, at the second of expiry, too much, too little, twice, or from the balance. */
+/** Pays invoices: in time, late, at the second of expiry, too much, too little, twice, or from the balance, wholly or in part. */
 export const payer: Actor = {
   name: 'payer',
   weight: 30,
@@ -24,15 +24,20 @@ export const payer: Actor = {
       const secondsLeft = at - timeline.now()
       if (secondsLeft > 0 && secondsLeft < 1_500) await world.pass(secondsLeft * 1_000, 3)
       pay(world, invoice)
-    } else if (what < 16) clients.send(person, 'invoice.pay', { from: 'balance', invoiceId })
+    } else if (what < 16) clients.send(person, 'invoice.pay', fromBalance(world, invoiceId))
     else if (what < 18) {
       pay(world, invoice)
-      clients.send(person, 'invoice.pay', { from: 'balance', invoiceId })
+      clients.send(person, 'invoice.pay', fromBalance(world, invoiceId))
     } else {
       const preimage = preimageSeenBy(world, invoice)
       clients.send(person, 'invoice.pay', { from: 'preimage', invoiceId, preimage })
     }
   },
+}
+
+function fromBalance({ random }: World, invoiceId: string): object {
+  if (random.chance(0.5)) return { from: 'balance', invoiceId }
+  return { from: 'credit', invoiceId, creditMsat: random.pick([1_000, 300_000, 1_000_000]) }
 }
 
 function pay({ random, node, timeline, hint }: World, { paymentHash, amountMsat }: KnownInvoice): void {

@@ -83,6 +83,25 @@ export function contradictions(environment: Environment): string[] {
     invoices.filter(({ row }) => row.status === 'requested').map(({ key }) => key[0]),
   )
 
+  const invoiceOf = new Map(invoices.map(({ key, row }) => [key[0], row]))
+  for (const [id, { status, invoiceId, creditMsat }] of orders) {
+    const own = invoiceOf.get(invoiceId ?? '')
+    const isLive = status === 'held' || status === 'invoiced' || status === 'accepted'
+    if (isLive && (own?.orderId !== id || own.creditMsat !== creditMsat))
+      found.push(`${creditMsat} are set aside for ${id}, and ${own?.creditMsat} beside its invoice`)
+    if (!isLive || own?.status !== 'requested' || own.replaces === null) continue
+    const { commandId } = own.replaces
+    if (!environment.reader.has(tables.pendingCommands, [commandId])) found.push(`nobody waits for ${invoiceId}`)
+    if (![...due].some(one => one.endsWith(` invoice-deadline ${invoiceId}`)))
+      found.push(`${invoiceId} is waited for without end`)
+  }
+  for (const { key, row } of invoices) {
+    const ownId = orders.get(row.orderId)?.invoiceId ?? ''
+    const own = invoiceOf.get(ownId)
+    const isLeft = own?.status === 'requested' && own.replaces?.invoiceId === key[0]
+    if (row.status === 'open' && ownId !== key[0] && !isLeft) found.push(`${key[0]} is open beside ${ownId}`)
+  }
+
   const referrals = rows(tables.referrals)
   same(
     'referrers',

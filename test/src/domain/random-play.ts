@@ -159,7 +159,12 @@ export function createPlay(service: TestService) {
       case 'pay': {
         const invoiceId = pickOf(reader.range(tables.invoices, []), step.pick)?.key[0]
         if (invoiceId === undefined) return
-        const more = { preimage: { preimage: preimageOf(invoiceId) }, wallet: { handle, forget: true }, balance: {} }
+        const more = {
+          preimage: { preimage: preimageOf(invoiceId) },
+          wallet: { handle, forget: true },
+          balance: {},
+          credit: { creditMsat: step.creditMsat },
+        }
         return send(key(step.who), 'invoice.pay', { from: step.from, invoiceId, ...more[step.from] })
       }
       case 'cancel': {
