@@ -31,6 +31,7 @@ import { registration } from '../domain/identifiers/registration.ts'
 import { renewal } from '../domain/identifiers/renewal.ts'
 import { identifierReserve, identifierUnreserve } from '../domain/identifiers/reservations.ts'
 import type { CallMethod, CommandMethod, QueryMethod } from '../domain/method.ts'
+import { renewalBudgets, renewalSetBudget } from '../domain/renewals/budget-methods.ts'
 import { renewalList, renewalSet, renewalUnset } from '../domain/renewals/methods.ts'
 import { secretErase, secretList, secretPut } from '../domain/secrets/methods.ts'
 import { configApplied } from '../domain/settings.ts'
@@ -43,6 +44,7 @@ export const commandMethods: readonly CommandMethod[] = [
   identifierRenew,
   identifierSetRecords,
   renewalSet,
+  renewalSetBudget,
   renewalUnset,
   identifierReserve,
   identifierUnreserve,
@@ -81,6 +83,7 @@ export const queryMethods: readonly QueryMethod[] = [
   identifierGet,
   identifierList,
   renewalList,
+  renewalBudgets,
   orderGet,
   orderList,
   orderReceipt,

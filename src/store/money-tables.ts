@@ -159,7 +159,16 @@ export const moneyTables = {
       /** The name that is being renewed. */
       renewal: text.nullable(),
       code: text.nullable(),
+      /** When the period began in whose budget a renewal is counted. */
+      budgetSince: int.nullable(),
     }),
+  }),
+  /** account, handle of a wallet connection → what it may spend on renewals in so many days, and has in the period since. */
+  walletBudgets: defineTable({
+    name: 'wallet-budgets',
+    mark: 'fold',
+    key: ['hash', 'ref'],
+    row: z.object({ budgetMsat: int, days: int, since: int, usedMsat: int }),
   }),
   /** account → how many of its withdrawals are `resolving` or `paying`, and how many invoices its own wallet is `paying`. */
   paymentCounts: defineTable({
@@ -168,7 +177,7 @@ export const moneyTables = {
     key: ['hash'],
     row: z.object({ withdrawals: int, byWallet: int }),
   }),
-  /** domain, name → how its owner has it renewed by itself, for at most how much, and the order that was last placed for that. */
+  /** domain, name → how its owner has it renewed by itself, for at most how much a year, and the order that was last placed for that. */
   renewals: defineTable({
     name: 'renewals',
     mark: 'fold',

@@ -250,6 +250,7 @@ export async function play({ clock, appendFact, ...stage }: Stage): Promise<void
 
   // Renewed by themselves when their time comes: from the balance, by wallet, and no more.
   send(bob, 'renewal.set', { identifier: 'bob@golden.example', from: 'balance', maxMsat: 30_000 })
+  send(bob, 'renewal.set_budget', { handle: 'cd'.repeat(16), budgetMsat: 2_000_000, days: 3 })
   send(bob, 'renewal.set', {
     identifier: 'wallet@example.com',
     from: 'wallet',

@@ -118,6 +118,15 @@ export function watchBusiness(
     }
   }
 
+  // A wallet that said that it did not pay, and did, has spent what it has.
+  const hasLied = changesOf(changes, tables.walletPayments).some(
+    ({ before, after }) => before?.status === 'failed' && after?.status === 'paid',
+  )
+  for (const { key, before, after } of changesOf(changes, tables.walletBudgets)) {
+    if (after === undefined || hasLied || after.usedMsat <= (before?.usedMsat ?? 0)) continue
+    if (after.usedMsat > after.budgetMsat) found.push(`the budget of wallet ${key[1]} is exceeded by renewals`)
+  }
+
   for (const { key, before, after } of changesOf(changes, tables.outcomes)) {
     const isFinal = before !== undefined && before.status !== 'pending'
     if (after === undefined || (isFinal && before.status !== after.status)) {

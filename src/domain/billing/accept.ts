@@ -6,6 +6,7 @@ import { balanceOf, customerAccount } from './ledger.ts'
 import { payBy, waitsFor } from './order-invoice.ts'
 import { claimOrder, endOrder } from './order-outcomes.ts'
 import { findObstacle, hasEnded, type Order, presentOrder } from './orders.ts'
+import { noteLost } from './wallet-payments.ts'
 
 /**
  * A payment waits to be taken. If the order's things can be had they are claimed first, so that nobody is owed a refund
@@ -41,6 +42,7 @@ export function losePayment(tx: Transactor, context: Context, invoiceId: string,
   if (invoice.status === 'settled' || invoice.status === 'cancelled') return
   tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'cancelled' })
   if (invoice.expiresAt !== null) tx.delete(tables.unsettledInvoices, [invoice.expiresAt, invoiceId])
+  noteLost(tx, invoiceId)
   const order = orderOf(tx, invoiceId, invoice)
   if (order.status !== 'accepted' || order.invoiceId !== invoiceId) return
   const ended = endOrder(tx, context, invoice.orderId, order, 'expired')

@@ -118,7 +118,7 @@ function fromWallet(
     return reject('LIMIT_REACHED', 'wallets of yours are being asked for several payments: wait until one has ended')
   }
   const { commandId, settings, time } = context
-  payByWallet(tx, context, invoiceId, invoice, { handle, forget, commandId, renewal: null })
+  payByWallet(tx, context, invoiceId, invoice, { handle, forget, commandId, renewal: null, budgetSince: null })
   schedule(tx, time + settings.orders.commandDeadlineSeconds, 'command-deadline', commandId)
   return { status: 'pending', orderId: null }
 }

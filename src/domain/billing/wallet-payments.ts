@@ -11,6 +11,7 @@ import { presentInvoice } from './invoices.ts'
 import { type Order, presentOrder } from './orders.ts'
 import { countPayment } from './payment-limits.ts'
 import { outcomeUnknown } from './unavailable.ts'
+import { adjustBudget, takeFromBudget } from './wallet-budgets.ts'
 
 /**
  * Invoices that a customer's own wallet is asked to pay. What that wallet says is a hint: an invoice is settled when our
@@ -52,37 +53,41 @@ export function payByWallet(
   context: Context,
   invoiceId: string,
   invoice: Invoice,
-  wanted: { handle: string; forget: boolean; commandId: string | null; renewal: string | null },
+  wanted: Pick<WalletPayment, 'handle' | 'commandId' | 'renewal' | 'budgetSince'> & { forget: boolean },
 ): void {
   const { bolt11, paymentHash, expiresAt, account } = invoice
   if (bolt11 === null || paymentHash === null || expiresAt === null) throw new Error(`invoice ${invoiceId} is not made`)
-  const { handle, forget, commandId, renewal } = wanted
-  put(tx, invoiceId, { status: 'paying', account, handle, commandId, renewal, code: null })
+  const { forget, ...payment } = wanted
+  const { handle, commandId } = payment
+  put(tx, invoiceId, { status: 'paying', account, ...payment, code: null })
   const payload = { invoiceId, account, handle, forget, bolt11, paymentHash, expiresAt }
   enqueueJob(tx, context, { type: 'pay-by-wallet', payload }, commandId ?? invoiceId)
 }
 
-/** The same for an invoice that is still to be made, for a renewal. */
+/** The same for an invoice that is still to be made, for a renewal, out of the budget, which the caller has seen has room for it. */
 export function planWalletPayment(
   tx: Transactor,
+  { time }: Context,
   invoiceId: string,
-  planned: { account: string; handle: string; renewal: string },
+  planned: { account: string; handle: string; renewal: string; amountMsat: number },
 ): void {
-  put(tx, invoiceId, { ...planned, status: 'planned', commandId: null, code: null })
+  const { amountMsat, ...payment } = planned
+  const budgetSince = takeFromBudget(tx, planned, time, amountMsat)
+  put(tx, invoiceId, { ...payment, status: 'planned', commandId: null, code: null, budgetSince })
 }
 
 /** The invoice is made: what was planned begins, if its owner still wants it. */
 export function payPlanned(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
   const planned = tx.get(tables.walletPayments, [invoiceId])
   if (planned?.status !== 'planned' || planned.renewal === null) return
-  const { handle, renewal } = planned
+  const { handle, renewal, budgetSince } = planned
   const { domain, name } = splitIdentifier(renewal)
   const chosen = tx.get(tables.renewals, [domain, name])
   if (chosen?.handle !== handle || chosen.owner !== planned.account) {
     put(tx, invoiceId, { ...planned, status: 'failed', code: 'CANCELLED' })
     return
   }
-  payByWallet(tx, context, invoiceId, invoice, { handle, forget: false, commandId: null, renewal })
+  payByWallet(tx, context, invoiceId, invoice, { handle, forget: false, commandId: null, renewal, budgetSince })
 }
 
 /** The invoice cannot be paid: nothing is asked of the wallet. */
@@ -99,6 +104,12 @@ export function noteSettled(tx: Transactor, context: Context, invoiceId: string,
   if (payment.commandId === null) return
   const body = { order: presentOrder(invoice.orderId, order), invoice: presentInvoice(invoiceId, invoice) }
   resolvePending(tx, context, payment.commandId, { status: 'ok', body })
+}
+
+/** The invoice will never be paid, whatever the wallet that was asked has not said. */
+export function noteLost(tx: Transactor, invoiceId: string): void {
+  const payment = tx.get(tables.walletPayments, [invoiceId])
+  if (payment?.status === 'unknown') put(tx, invoiceId, { ...payment, status: 'failed', code: 'CANCELLED' })
 }
 
 /** Ends a try. What is settled meanwhile, or by another, stays so. */
@@ -130,9 +141,15 @@ export function endWalletPayment(
   }
 }
 
-/** How many are under way stands beside them. */
+/** How many are under way, and what they are of a budget, stands beside them. */
 function put(tx: Transactor, invoiceId: string, payment: WalletPayment): void {
-  const wasPaying = tx.get(tables.walletPayments, [invoiceId])?.status === 'paying'
+  const before = tx.get(tables.walletPayments, [invoiceId])
+  const { budgetSince } = payment
+  if (budgetSince !== null && before !== undefined && (before.status === 'failed') !== (payment.status === 'failed')) {
+    const { amountMsat } = tx.get(tables.invoices, [invoiceId]) ?? { amountMsat: 0 }
+    adjustBudget(tx, payment, budgetSince, payment.status === 'failed' ? -amountMsat : amountMsat)
+  }
+  const wasPaying = before?.status === 'paying'
   const isPaying = payment.status === 'paying'
   if (isPaying !== wasPaying) countPayment(tx, payment.account, 'byWallet', isPaying ? 1 : -1)
   tx.put(tables.walletPayments, [invoiceId], payment)

@@ -30,7 +30,7 @@ export const renewalSet = defineCommand({
     z.strictObject({
       from: z.literal('wallet'),
       identifier,
-      /** Of the wallet connection, as `secret.put` gave it. */
+      /** Of the wallet connection, as `secret.put` gave it; it has a budget (`renewal.set_budget`). */
       handle: ref,
       /** The most that a year may cost. */
       maxMsat: amountMsat,
@@ -42,6 +42,9 @@ export const renewalSet = defineCommand({
     const row = ownName(tx, context.author, params.identifier)
     if ('rejected' in row) return row
     const { author: owner, commandId, time } = context
+    if (params.from === 'wallet' && !tx.has(tables.walletBudgets, [owner, params.handle])) {
+      return reject('CONFLICT', 'this wallet has no budget: renewal.set_budget gives it one')
+    }
     const before = tx.get(tables.renewals, [target.domain, target.name])
     const renewal: Renewal = {
       owner,

@@ -8,6 +8,7 @@ import { endOrder } from '../billing/order-outcomes.ts'
 import { hasEnded, isUnpaid } from '../billing/orders.ts'
 import { placeOrder } from '../billing/place-order.ts'
 import { toItem } from '../billing/sellable.ts'
+import { budgetOf, type WalletBudget } from '../billing/wallet-budgets.ts'
 import { isUnderWay, planWalletPayment, tellRenewalFailed } from '../billing/wallet-payments.ts'
 import type { Context } from '../context.ts'
 import { renewalOf } from '../identifiers/availability.ts'
@@ -80,6 +81,8 @@ function placeRenewal(
   if (handle === null && balanceOf(tx, customerAccount(owner)) < item.totalMsat) {
     return failed('INSUFFICIENT_BALANCE', 'the balance does not cover the price')
   }
+  const overdrawn = handle === null ? null : budgetFault(budgetOf(tx, { account: owner, handle }, time), priceMsat)
+  if (overdrawn !== null) return failed(...overdrawn)
   const excess = handle === null ? null : invoiceExcess(context, priceMsat)
   if (excess !== null) return failed(excess.code, excess.message)
   // In the name of the owner, who chose this by that command.
@@ -93,6 +96,17 @@ function placeRenewal(
   }
   const invoiceId = placed.orderId === null ? null : (tx.get(tables.orders, [placed.orderId])?.invoiceId ?? null)
   if (handle === null || invoiceId === null) throw new Error('a renewal waits for nobody')
-  planWalletPayment(tx, invoiceId, { account: owner, handle, renewal: full })
+  planWalletPayment(tx, context, invoiceId, { account: owner, handle, renewal: full, amountMsat: priceMsat })
   return placed.orderId
+}
+
+/** Why a wallet is not asked for so much, as a code and a sentence; `null`: its budget has room for it. */
+function budgetFault(budget: WalletBudget | undefined, priceMsat: number): [code: string, reason: string] | null {
+  if (budget === undefined) return ['NO_BUDGET', 'the wallet has no budget for renewals']
+  const leftMsat = budget.budgetMsat - budget.usedMsat
+  if (priceMsat <= leftMsat) return null
+  return [
+    'BUDGET_EXCEEDED',
+    `a year costs ${priceMsat} millisatoshi, and ${leftMsat} are left of the budget of the wallet`,
+  ]
 }

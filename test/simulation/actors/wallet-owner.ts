@@ -2,7 +2,7 @@ import { tables } from '../../../src/store/tables.ts'
 import type { World } from '../world.ts'
 import { type Actor, anyCustomer, anyName } from './actor.ts'
 
-/** Connects a wallet, has it pay invoices, has names renewed by themselves, and thinks better of it. */
+/** Connects a wallet, has it pay invoices, has names renewed by themselves within a budget, and thinks better of it. */
 export const walletOwner: Actor = {
   name: 'wallet owner',
   weight: 16,
@@ -57,6 +57,10 @@ function renewByItself(world: World): void {
   const maxMsat = random.pick([1_000, 10_000_000, 10_000_000])
   const handle = clients.handles.filter(one => one.person === person).at(-1)?.handle ?? '0'.repeat(32)
   const params = random.chance(0.5) ? { from: 'balance' } : { from: 'wallet', handle }
+  // Enough for one name, or for some, in a time in which several tries fall.
+  const budgetMsat = random.pick([null, 1_200_000, 5_000_000, 50_000_000])
+  if (random.chance(0.6))
+    clients.send(person, 'renewal.set_budget', { handle, budgetMsat, days: random.pick([2, 300]) })
   clients.send(person, 'renewal.set', { ...params, identifier, maxMsat })
 }
 

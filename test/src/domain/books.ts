@@ -255,6 +255,18 @@ export function contradictions(environment: Environment): string[] {
       found.push(`what a wallet paid of ${key[0]} is wrong`)
     if (row.status === 'planned' && invoice?.status !== 'requested') found.push(`${key[0]} is to be paid for ever`)
   }
+  for (const {
+    key: [account, handle],
+    row: { since, usedMsat },
+  } of rows(tables.walletBudgets)) {
+    let countedMsat = 0
+    for (const { key, row } of rows(tables.walletPayments)) {
+      if (row.account !== account || row.handle !== handle || row.budgetSince !== since) continue
+      if (row.status !== 'failed') countedMsat += environment.reader.get(tables.invoices, key)?.amountMsat ?? 0
+    }
+    // What became of a payment that its owner had made by hand then is not asked, and it counts.
+    if (usedMsat < countedMsat) found.push(`${usedMsat} of the budget of ${handle} are used, and ${countedMsat} spent`)
+  }
   for (const { key, row } of rows(tables.renewals)) {
     const [domain, name] = key
     const full = formatIdentifier({ name, domain })

@@ -188,6 +188,7 @@ export function createPlay(service: TestService) {
         const { name: identifier, from, maxMsat } = step
         if (from === 'unset') return send(key(step.who), 'renewal.unset', { identifier })
         const how = from === 'wallet' ? { from, handle } : { from }
+        if (from === 'wallet') send(key(step.who), 'renewal.set_budget', { handle, budgetMsat: 3 * maxMsat, days: 2 })
         return send(key(step.who), 'renewal.set', { identifier, ...how, maxMsat })
       }
       case 'refer': {

@@ -28,7 +28,10 @@ afterEach(async () => {
 
 const set = (more: object = {}, by: Key = alice) =>
   service.send(by, 'renewal.set', { identifier, from: 'balance', maxMsat: priceMsat, ...more })
-const byWallet = (more: object = {}) => set({ from: 'wallet', handle, ...more })
+const byWallet = (more: object = {}) => {
+  service.send(alice, 'renewal.set_budget', { handle, budgetMsat: 90_000_000_000 })
+  return set({ from: 'wallet', handle, ...more })
+}
 const balance = () => service.query(alice, 'balance.get', {}).body.balanceMsat
 const listed = (by = alice) => service.query(by, 'renewal.list', {}).body.renewals
 const expiresAt = () => service.environment.reader.get(tables.identifiers, ['example.com', 'alice'])?.expiresAt

@@ -153,6 +153,7 @@ it('a name near its end is renewed by the connected wallet', async () => {
   const expiresAt = () => service.environment.reader.get(tables.identifiers, ['example.com', 'alice'])?.expiresAt ?? 0
   const end = expiresAt()
   const handle = keep()
+  service.send(alice, 'renewal.set_budget', { handle, budgetMsat: 1_500_000 })
   service.send(alice, 'renewal.set', {
     identifier: 'alice@example.com',
     from: 'wallet',
