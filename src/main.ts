@@ -187,7 +187,12 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   checkKeys(secp, 'operators', config.operators)
   checkKeys(secp, 'staff', config.staff)
   const operators = operatorsOf(config, directory, secp)
-  const settings = settingsFromConfig(config, { websocketUrl: urls.websocket, operators: operators.keys })
+  const settings = settingsFromConfig(config, {
+    websocketUrl: urls.websocket,
+    operators: operators.keys,
+    coupons: currentSettings(environment).coupons,
+    time: clock.now(),
+  })
   await applySettings(environment, appendFact, settings)
   const announce = () => announceService({ environment, signer, relay, urls, name: config.relay.name, now: clock.now })
   await announce()

@@ -8,6 +8,7 @@ import type { Settings } from './store/settings-row.ts'
 import { tables } from './store/tables.ts'
 
 const msatPerSat = 1_000
+const daySeconds = 86_400
 /** Unix seconds that nobody lives to see. */
 const endOfTime = 2 ** 40
 /** What invoices of a network begin with, after `ln` (BOLT 11, human-readable part). */
@@ -16,7 +17,13 @@ const currencies = { mainnet: 'bc', testnet: 'tb', signet: 'tbs', regtest: 'bcrt
 /** What handlers need of the configuration, in their units. It enters the log when it differs from the last. */
 export function settingsFromConfig(
   config: Config,
-  known: { websocketUrl: string; operators: readonly string[] },
+  known: {
+    websocketUrl: string
+    operators: readonly string[]
+    /** As they were applied last; one that is new may be valid from now on, in Unix seconds. */
+    coupons: Settings['coupons']
+    time: number
+  },
 ): Settings {
   const { orders, identifiers } = config
   return {
@@ -69,12 +76,13 @@ export function settingsFromConfig(
       maxRewardMsat: config.referrals.maxRewardSat * msatPerSat,
     },
     coupons: config.coupons.map(
-      ({ code, percent, amountSat, validFrom, validUntil, maxUses, usesPerAccount, items }) => ({
+      ({ code, percent, amountSat, validFrom, validUntil, validDays, maxUses, usesPerAccount, items }) => ({
         code,
         percent,
         amountMsat: amountSat === null ? null : amountSat * msatPerSat,
-        validFrom: validFrom ?? 0,
-        validUntil: validUntil ?? endOfTime,
+        ...(validDays === null
+          ? { validFrom: validFrom ?? 0, validUntil: validUntil ?? endOfTime }
+          : daysFromFirst(known, code, validDays)),
         maxUses,
         usesPerAccount,
         items: [...items],
@@ -82,6 +90,16 @@ export function settingsFromConfig(
     ),
     rates: { maxAgeSeconds: config.rates.maxAgeSeconds },
   }
+}
+
+/** Days from when a coupon was first applied with a beginning, which is now if it was not. */
+function daysFromFirst(
+  { coupons, time }: { coupons: Settings['coupons']; time: number },
+  code: string,
+  days: number,
+): { validFrom: number; validUntil: number } {
+  const validFrom = coupons.find(one => one.code === code)?.validFrom || time
+  return { validFrom, validUntil: validFrom + days * daySeconds }
 }
 
 function minorOf(amount: string, currency: Currency): number {

@@ -15,22 +15,36 @@ const day = z
   .nullable()
   .default(null)
 
+const kinds = ['identifier', 'identifier-renewal', 'item'] as const
+const itemsExpected = `one of ${kinds.join(', ')}, or item: with the id of something on the price list`
+
 const coupon = section({
   code: z.string('a code').regex(/^[A-Z0-9-]{3,32}$/, 'a code of 3 to 32 capital letters, digits and hyphens'),
   percent: whole(1, 100).nullable().default(null),
   amountSat: whole(1, 100_000_000).nullable().default(null),
   validFrom: day,
   validUntil: day,
+  /** Instead of these two: from when it is first applied. */
+  validDays: whole(1, 36_500).nullable().default(null),
   maxUses: whole(1, 1_000_000_000).nullable().default(null),
   usesPerAccount: whole(1, 1_000_000).default(1),
   items: z
-    .array(choice(['identifier', 'identifier-renewal', 'item']), 'a list of kinds of things')
+    .array(
+      z.union([choice(kinds), z.string().regex(/^item:[a-z0-9-]{1,64}$/, itemsExpected)], itemsExpected),
+      'a list of things',
+    )
     .min(1, 'at least one kind of things')
-    .default(['identifier', 'identifier-renewal', 'item']),
-}).refine(({ percent, amountSat }) => (percent === null) !== (amountSat === null), {
-  path: ['percent'],
-  message: 'either percent or amountSat',
+    .max(1_000, 'at most 1000 things')
+    .default([...kinds]),
 })
+  .refine(({ validFrom, validUntil, validDays }) => validDays === null || (validFrom ?? validUntil) === null, {
+    path: ['validDays'],
+    message: 'either validDays, or validFrom and validUntil',
+  })
+  .refine(({ percent, amountSat }) => (percent === null) !== (amountSat === null), {
+    path: ['percent'],
+    message: 'either percent or amountSat',
+  })
 
 const item = section({
   id: z.string('an id').regex(/^[a-z0-9-]{1,64}$/, 'an id of small letters, digits and hyphens'),
@@ -69,4 +83,20 @@ function eachOnce<Field extends string>(
       context.addIssue({ code: 'custom', path: [index, field], message: `each ${field} once` })
     seen.add(entry[field])
   }
+}
+
+/** The coupons that name something of the price list that is not on it, as places in the configuration. */
+export function couponsForNothing({
+  items,
+  coupons,
+}: {
+  items: z.infer<typeof itemList>
+  coupons: z.infer<typeof couponList>
+}): (string | number)[][] {
+  const known = new Set(items.map(({ id }) => `item:${id}`))
+  return coupons.flatMap((one, index) =>
+    one.items.flatMap((name, place) =>
+      name.startsWith('item:') && !known.has(name) ? [['coupons', index, 'items', place]] : [],
+    ),
+  )
 }

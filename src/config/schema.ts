@@ -3,7 +3,7 @@ import { parseNetwork } from '../http/network.ts'
 import { isUrlOf } from '../protocol/fields.ts'
 import { nameFault } from '../protocol/names.ts'
 import { bridgeSection } from './bridge.ts'
-import { couponList, itemList } from './catalog.ts'
+import { couponList, couponsForNothing, itemList } from './catalog.ts'
 import { domainList } from './domains.ts'
 import { choice, key, keys, line, section, whole } from './fields.ts'
 import { relayLimits } from './limits.ts'
@@ -168,10 +168,16 @@ export const configSchema = section({
   log: section({
     level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   }).prefault({}),
-}).refine(({ network, wallet }) => network !== 'mainnet' || wallet !== 'dev:', {
-  path: ['wallet'],
-  message: 'a real wallet on mainnet: the money of the development wallet is invented',
 })
+  .refine(({ network, wallet }) => network !== 'mainnet' || wallet !== 'dev:', {
+    path: ['wallet'],
+    message: 'a real wallet on mainnet: the money of the development wallet is invented',
+  })
+  .superRefine((config, context) => {
+    for (const path of couponsForNothing(config)) {
+      context.addIssue({ code: 'custom', path, message: 'item: with the id of something in items' })
+    }
+  })
 
 function networks() {
   const expected = 'an IP address or CIDR network'

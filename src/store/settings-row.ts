@@ -38,7 +38,7 @@ export const settingsRow = z.object({
   items: z.array(z.object({ id: text, description: text, priceMsat: int, fiat: fiatRow.nullable() })),
   /** What who brings a customer gets of the first purchase. */
   referrals: z.object({ rewardPercent: int, maxRewardMsat: int }),
-  /** Either `percent` or `amountMsat` off what is one of `items`, which are kinds of sellables. */
+  /** Either `percent` or `amountMsat` off what is one of `items`: kinds of sellables, or `item:` and the id of something on the price list. */
   coupons: z.array(
     z.object({
       code: text,

@@ -68,8 +68,9 @@ export function countCouponUse(tx: Transactor, code: string | null, account: str
   }
 }
 
-function isFor(coupon: Coupon, item: Item): boolean {
-  return coupon.items.includes(item.sellable)
+function isFor({ items }: Coupon, { sellable, params }: Item): boolean {
+  if (items.includes(sellable)) return true
+  return sellable === 'item' && items.includes(`item:${(params as { itemId: string }).itemId}`)
 }
 
 function usesOf(reader: Reader, code: string, by: string): number {

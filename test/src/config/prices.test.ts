@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../src/config.ts'
 import { openRates } from '../../../src/open-rates.ts'
 import { settingsFromConfig } from '../../../src/settings-from-config.ts'
+import type { Settings } from '../../../src/store/settings-row.ts'
 import { never } from '../adapters/lightning/invoice-request.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'panda-prices-'))
@@ -18,9 +19,9 @@ function load(yaml: string) {
   return loadConfig({ file, env: {}, flags: {} })
 }
 
-function settingsOf(loaded: ReturnType<typeof load>) {
+function settingsOf(loaded: ReturnType<typeof load>, coupons: Settings['coupons'] = [], time = 0) {
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
-  return settingsFromConfig(loaded.config, { websocketUrl: 'wss://a.example', operators: [] })
+  return settingsFromConfig(loaded.config, { websocketUrl: 'wss://a.example', operators: [], coupons, time })
 }
 
 describe('prices in a currency', () => {
@@ -62,6 +63,10 @@ rates: {maxAgeSeconds: 300}
       'either',
     ],
     ['items: [{id: a, description: a, price: {amount: "-1", currency: EUR}}]', 'items[0].price.amount', 'in quotes'],
+    ['coupons: [{code: AAA, percent: 1, items: [item:mug]}]', 'coupons[0].items[0]', 'something in items'],
+    ['coupons: [{code: AAA, percent: 1, items: [mug]}]', 'coupons[0].items[0]', 'price list'],
+    ['coupons: [{code: AAA, percent: 1, validDays: 0}]', 'coupons[0].validDays', '1'],
+    ['coupons: [{code: AAA, percent: 1, validDays: 1, validUntil: 2030-01-01}]', 'coupons[0].validDays', 'either'],
     ['rates: {sources: [kraken]}', 'rates.sources', 'oneIsEnough'],
     ['rates: {sources: []}', 'rates.sources', 'oneIsEnough'],
     ['rates: {sources: [kraken, kraken]}', 'rates.sources', 'once'],
@@ -95,10 +100,28 @@ describe('where rates come from', () => {
 
 it('the demo has coupons to try, and something priced in a currency', () => {
   const file = fileURLToPath(new URL('../../../config/panda.demo.yaml', import.meta.url))
-  const settings = settingsOf(loadConfig({ file, env: {}, flags: {} }))
-  expect(settings.coupons.map(({ code, percent }) => [code, percent])).toEqual([
-    ['WELCOME20', 20],
-    ['STUDENT50', 50],
+  const settings = settingsOf(loadConfig({ file, env: {}, flags: {} }), [], 1_000)
+  const always = { amountMsat: null, usesPerAccount: 1, validFrom: 1_000, validUntil: 1_000 + 365 * 86_400 }
+  expect(settings.coupons).toEqual([
+    { ...always, code: 'WELCOME20', percent: 20, maxUses: 1_000, items: ['identifier', 'item:pro', 'item:enterprise'] },
+    { ...always, code: 'STUDENT50', percent: 50, maxUses: 500, items: ['identifier', 'item:pro'] },
   ])
-  expect(settings.items.map(({ fiat }) => fiat?.currency)).toEqual([undefined, 'EUR'])
+  expect(settings.items.map(({ fiat }) => fiat?.currency)).toEqual([undefined, 'EUR', 'USD', 'USD'])
+})
+
+describe('a coupon that is valid for some days', () => {
+  const from = (days: string, coupons?: Settings['coupons'], time?: number) =>
+    settingsOf(load(`coupons: [{code: AAA, percent: 1, ${days}}]`), coupons, time).coupons
+  const dates = (coupons: Settings['coupons']) => coupons.map(({ validFrom, validUntil }) => [validFrom, validUntil])
+
+  it('is so from when it is first applied, however often the service starts', () => {
+    const first = from('validDays: 2', [], 1_000)
+    const again = from('validDays: 2', first, 90_000)
+    expect([dates(first), dates(again)]).toEqual([[[1_000, 173_800]], [[1_000, 173_800]]])
+    expect(dates(from('validDays: 3', again, 90_000))).toEqual([[1_000, 260_200]])
+  })
+
+  it('is so from now on when it was valid always', () => {
+    expect(dates(from('validDays: 1', from('maxUses: 1'), 5_000))).toEqual([[5_000, 91_400]])
+  })
 })

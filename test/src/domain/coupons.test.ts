@@ -24,11 +24,13 @@ const coupons = [
   { ...plain, code: 'LATER', percent: 10, validFrom: startTime + 100 },
   { ...plain, code: 'GONE', percent: 10, validUntil: startTime },
   { ...plain, code: 'RENEW', percent: 50, items: ['identifier-renewal'] },
+  { ...plain, code: 'STICK', percent: 50, items: ['item:sticker'], usesPerAccount: 9 },
 ]
 
 let service: TestService
 beforeEach(async () => {
-  service = await openService({ ...testSettings, coupons })
+  const mug = { id: 'mug', description: 'a mug', priceMsat: 20_000, fiat: null }
+  service = await openService({ ...testSettings, coupons, items: [...testSettings.items, mug] })
   await service.fund(alice, 10_000_000)
 })
 afterEach(async () => {
@@ -67,6 +69,19 @@ describe('a coupon', () => {
   ])('is refused: %s', (code, message) => {
     expect(register(code).body).toMatchObject({ code: 'COUPON_INVALID', message })
     expect(balance()).toBe(10_000_000)
+  })
+
+  it('is for single things on the price list, and for no others of an order', () => {
+    const place = (...ids: string[]) => {
+      const items = ids.map(itemId => ({ itemId, quantity: 2 }))
+      return service.send(alice, 'order.place', { items, pay: 'balance', coupon: 'STICK' }).body
+    }
+    expect(place('sticker')).toMatchObject({ order: { totalMsat: 5_000 } })
+    expect(place('mug', 'sticker')).toMatchObject({
+      order: { totalMsat: 45_000, items: [{ totalMsat: 40_000 }, { totalMsat: 5_000 }] },
+    })
+    expect(place('mug')).toMatchObject({ code: 'COUPON_INVALID', message: 'STICK is not for what you order' })
+    expect(register('STICK').body).toMatchObject({ code: 'COUPON_INVALID' })
   })
 
   it('is refused to whom has used it, and to all when it is used up', async () => {
