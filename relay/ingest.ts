@@ -164,8 +164,8 @@ export function createIngester(options: {
       case 'store': {
         const fault = guarded(() => faultOf(event, origin) ?? admission.charge?.() ?? null, failed)
         if (fault !== null) return done(refusal(fault))
-        const isJudged = program === undefined || origin.source === 'import' || vanishing.isRequest(event)
-        if (isJudged) return keeping.keep(wire, network, done)
+        const isExempt = program === undefined || origin.source === 'import' || vanishing.isRequest(event)
+        if (isExempt) return keeping.keep(wire, network, done)
         keepOnePlace(from)
         return askProgram(program, wire, from, done)
       }

@@ -34,7 +34,7 @@ import { type EventStore, openEventStore } from './store/store.ts'
 import type { Outcome, Writer } from './store/writer.ts'
 import type { Submitted } from './submitted.ts'
 import { createSubscriptions } from './subscriptions.ts'
-import { maxUnderWay } from './under-way.ts'
+import { placesInAll } from './under-way.ts'
 
 /** How much a relay has to do now. */
 export type RelayStats = {
@@ -133,7 +133,7 @@ export function createRelay(options: {
       if (!isClosing && !writer.isBroken()) onIndexing(false)
     })
   }
-  const room = createFairShare(maxUnderWay)
+  const room = createFairShare(placesInAll)
   const subscriptions = createSubscriptions({ room, onError })
   const { requirements, program } = options
   const verifier = createVerifier({ secp, onError })

@@ -2,7 +2,7 @@
  * Places for events on their way through verification, disk and delivery. All wait for those before them, which takes 200 µs
  * each; one address alone may have half of them, and what more it sends is read later.
  */
-export const maxUnderWay = 1_800
+export const placesInAll = 1_800
 
 /**
  * Places of an ordinary event of a client until it is on disk, unless a policy program is asked about it: three hundred keep

@@ -4,7 +4,7 @@ import { pendingWrites } from './pending-writes.ts'
 
 /** Commits of what tasks have written, each with a number by which one knows whether readers see it. */
 export type Commits = {
-  /** Begins one; `flushed` fails when it has failed, or has not ended in time. At most `maxUnderWay` at once. */
+  /** Begins one; `flushed` fails when it has failed, or has not ended in time. At most `maxCommits` at once. */
   begin(): { readonly number: number; readonly flushed: Promise<void> }
   /** Whether readers see it. Where nothing can be read, there is nothing to see. */
   isVisible(number: number): boolean
@@ -13,7 +13,7 @@ export type Commits = {
 }
 
 /** One is being flushed while the next is being committed. */
-export const maxUnderWay = 2
+export const maxCommits = 2
 /** Where each of those under way leaves its number. */
 const numberKeys = ['transaction', 'transaction-2'].map(name => Buffer.from(name))
 const stuck = new Error('LMDB has not ended a commit')
@@ -77,7 +77,7 @@ export function causeOf(error: unknown): Promise<unknown> | undefined {
 }
 
 function keyOf(number: number): Buffer {
-  return numberKeys[number % maxUnderWay] ?? Buffer.alloc(0)
+  return numberKeys[number % maxCommits] ?? Buffer.alloc(0)
 }
 
 function numberValue(number: number): Buffer {

@@ -1,7 +1,7 @@
 import type { RootDatabase } from 'lmdb'
 import { createWriterMetrics, type WriterMetrics } from '../metrics/metrics.ts'
 import { createPacedQueue } from '../paced-queue.ts'
-import { causeOf, createCommits, maxUnderWay } from './commits.ts'
+import { causeOf, createCommits, maxCommits } from './commits.ts'
 import { pendingWrites } from './pending-writes.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
@@ -130,7 +130,7 @@ export function createWriter(options: {
 
   const isReady = (): boolean => {
     if (batch.ran.length === 0 || (queued() > 0 && !isFull())) return false
-    if (underWay === maxUnderWay || (underWay > 0 && batch.ran.length < worthOverlap) || !isLastVisible()) return false
+    if (underWay === maxCommits || (underWay > 0 && batch.ran.length < worthOverlap) || !isLastVisible()) return false
     const waitMs = batch.isUrgent || batch.ran.length >= maxTasks ? 0 : gatherUntilMs - performance.now()
     if (waitMs > 0) gathering ??= setTimeout(gathered, waitMs)
     return waitMs <= 0
