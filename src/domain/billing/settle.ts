@@ -73,7 +73,9 @@ function completeOrder(
     if (order.status !== 'accepted' || order.invoiceId !== invoiceId) return credited(reason)
     return { type: 'order.credited', order: loseOrder(tx, context, invoice.orderId, order), reason }
   }
-  const isCovered = !hasEnded(order) || balanceOf(tx, customerAccount(order.account)) >= order.totalMsat
+  // Of an invoice that was given up and is paid all the same, the part that belongs to it is not set aside.
+  const asideMsat = hasEnded(order) ? 0 : order.creditMsat
+  const isCovered = balanceOf(tx, customerAccount(order.account)) + asideMsat >= order.totalMsat
   const paid = isCovered ? payBy(tx, context, order, named) : null
   if (paid === null) return credited('the balance does not cover its part of the price any more')
   const obstacle = findObstacle(tx, context, invoice.orderId, paid)

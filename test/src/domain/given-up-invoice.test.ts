@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { tables } from '../../../src/store/tables.ts'
+import { differences } from '../pipeline/verify-log.ts'
+import { keyOf, openService, type TestService } from '../service.ts'
+import { contradictions } from './books.ts'
+
+/** The invoice for the rest of a price was given up, since nobody made it for a minute; then it is made, and paid. */
+
+const alice = keyOf(2)
+const identifier = 'alice@example.com'
+const priceMsat = 1_500_000
+
+let service: TestService
+beforeEach(async () => {
+  service = await openService()
+  await service.fund(alice, 2_000_000)
+})
+afterEach(async () => {
+  expect(service.errors).toEqual([])
+  expect(contradictions(service.environment)).toEqual([])
+  expect(await differences(service.environment, service.signer)).toEqual([])
+  await service.close()
+})
+
+/** Has the oldest invoice made that is asked for. */
+async function made() {
+  const paymentHash = await service.walletAnswers()
+  const invoiceId = service.environment.reader.get(tables.invoicesByHash, [paymentHash])?.invoiceId ?? ''
+  return { paymentHash, invoiceId }
+}
+const pay = (invoiceId: string, creditMsat: number) =>
+  service.send(alice, 'invoice.pay', { from: 'credit', invoiceId, creditMsat })
+const balance = () => Number(service.query(alice, 'balance.get', {}).body.balanceMsat)
+const owner = () => service.query(alice, 'identifier.get', { identifier }).body.owner
+
+it.each([0, 100_000])('is credited when the balance lacks its part: %i before', async creditMsat => {
+  service.send(alice, 'identifier.register', { identifier, ...(creditMsat === 0 ? {} : { creditMsat }) })
+  const first = await made()
+  pay(first.invoiceId, 500_000)
+  await service.advance(60)
+  // Less than the part is left, and with the payment more.
+  service.send(alice, 'balance.withdraw', { lightningAddress: 'a@wallet.example', amountMsat: 1_500_000 })
+  const late = await made()
+  const [leftMsat, lateMsat] = [balance(), 1_000_000 - creditMsat]
+  expect(leftMsat).toBeLessThan(500_000)
+  await service.settle(late.paymentHash, lateMsat)
+  expect([owner(), balance()]).toEqual([undefined, leftMsat + lateMsat])
+  expect(service.notices(alice).at(-1)).toMatchObject({
+    type: 'order.credited',
+    body: { order: { status: 'invoiced', invoiceId: first.invoiceId } },
+  })
+  await service.settle(first.paymentHash, priceMsat - creditMsat)
+  expect([owner(), balance()]).toEqual([alice.publicKey, leftMsat + lateMsat])
+})
