@@ -65,8 +65,12 @@ export function payBy(
   const other = otherId === null ? undefined : tx.get(tables.invoices, [otherId])
   if (turned === null || otherId === null || other === undefined) return turned
   retireInvoice(tx, context, otherId, other)
+  // Paid by one that was given up, while another is being made in the place of the one that holds: that one too is left.
+  const leftId = beingReplaced(tx, order)?.invoiceId ?? invoiceId
+  const left = leftId === invoiceId ? undefined : tx.get(tables.invoices, [leftId])
+  if (left !== undefined) retireInvoice(tx, context, leftId, left)
   if (other.replaces !== null) {
-    const answer = reject('ALREADY_PAID', 'the order was paid by its former invoice meanwhile')
+    const answer = reject('ALREADY_PAID', 'the order was paid by an earlier invoice meanwhile')
     resolvePending(tx, context, other.replaces.commandId, answer)
   }
   return turned

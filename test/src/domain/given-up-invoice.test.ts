@@ -30,6 +30,7 @@ async function made() {
 }
 const pay = (invoiceId: string, creditMsat: number) =>
   service.send(alice, 'invoice.pay', { from: 'credit', invoiceId, creditMsat })
+const statusOf = (invoiceId: string) => service.environment.reader.get(tables.invoices, [invoiceId])?.status
 const balance = () => Number(service.query(alice, 'balance.get', {}).body.balanceMsat)
 const owner = () => service.query(alice, 'identifier.get', { identifier }).body.owner
 
@@ -51,4 +52,18 @@ it.each([0, 100_000])('is credited when the balance lacks its part: %i before', 
   })
   await service.settle(first.paymentHash, priceMsat - creditMsat)
   expect([owner(), balance()]).toEqual([alice.publicKey, leftMsat + lateMsat])
+})
+
+it('leaves neither the invoice before it nor the one that was asked for since', async () => {
+  service.send(alice, 'identifier.register', { identifier })
+  const first = await made()
+  pay(first.invoiceId, 400_000)
+  await service.advance(60)
+  const { id } = pay(first.invoiceId, 300_000)
+  const late = await made()
+  await service.settle(late.paymentHash, 1_100_000)
+  expect(service.resultOf(id, alice)?.body).toMatchObject({ code: 'ALREADY_PAID' })
+  const third = await made()
+  expect([statusOf(first.invoiceId), statusOf(third.invoiceId)]).toEqual(['expired', 'expired'])
+  expect([owner(), balance()]).toEqual([alice.publicKey, 1_600_000])
 })
