@@ -31,6 +31,12 @@ export function takeFromBudget(tx: Transactor, connection: Connection, time: num
   return budget.since
 }
 
+/** Whether what was counted in a period may still be paid: it is not over, and the budget was neither ended nor cut below it since. */
+export function isStillCovered(reader: Reader, { account, handle }: Connection, since: number | null): boolean {
+  const budget = reader.get(tables.walletBudgets, [account, handle])
+  return budget !== undefined && budget.since === since && budget.usedMsat <= budget.budgetMsat
+}
+
 /** What was counted in a period does not count any more (negative), or does again; of a period that is over nothing is kept. */
 export function adjustBudget(tx: Transactor, connection: Connection, since: number, changeMsat: number): void {
   const budget = tx.get(tables.walletBudgets, [connection.account, connection.handle])

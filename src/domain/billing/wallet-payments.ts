@@ -11,7 +11,7 @@ import { presentInvoice } from './invoices.ts'
 import { type Order, presentOrder } from './orders.ts'
 import { countPayment } from './payment-limits.ts'
 import { outcomeUnknown } from './unavailable.ts'
-import { adjustBudget, takeFromBudget } from './wallet-budgets.ts'
+import { adjustBudget, isStillCovered, takeFromBudget } from './wallet-budgets.ts'
 
 /**
  * Invoices that a customer's own wallet is asked to pay. What that wallet says is a hint: an invoice is settled when our
@@ -83,7 +83,8 @@ export function payPlanned(tx: Transactor, context: Context, invoiceId: string, 
   const { handle, renewal, budgetSince } = planned
   const { domain, name } = splitIdentifier(renewal)
   const chosen = tx.get(tables.renewals, [domain, name])
-  if (chosen?.handle !== handle || chosen.owner !== planned.account) {
+  const isWanted = chosen?.handle === handle && chosen.owner === planned.account
+  if (!isWanted || !isStillCovered(tx, planned, budgetSince)) {
     put(tx, invoiceId, { ...planned, status: 'failed', code: 'CANCELLED' })
     return
   }

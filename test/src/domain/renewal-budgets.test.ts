@@ -159,6 +159,18 @@ describe('the budget of a wallet that renews', () => {
     expect(used()).toBe(0)
   })
 
+  it.each([
+    ['is ended', () => setBudget(null)],
+    ['is ended and set anew', () => [setBudget(null), service.clock.time++, setBudget(priceMsat)]],
+    ['is cut', () => setBudget(priceMsat - 1)],
+  ])('pays for nothing any more when it %s while the invoice is made', async (_what, change) => {
+    await keep(1, priceMsat)
+    await toNotice()
+    change()
+    await asked()
+    expect([jobs('pay-by-wallet'), used() ?? 0]).toEqual([[], 0])
+  })
+
   it('ends with a notice when it is taken away', async () => {
     await keep(1, priceMsat)
     setBudget(null)
