@@ -50,12 +50,15 @@ export async function reconcileIfDue(options: Options): Promise<boolean> {
   const inTime = AbortSignal.any([signal, waits.timeout(askTimeoutMs)])
   const ledgerMsat = -balanceOf(environment.reader, walletAccount)
   const underWayMsat = balanceOf(environment.reader, withdrawalsAccount)
+  // Who counts whole satoshis leaves the rest of the last one out.
+  const { resolutionMsat } = await backend.capabilities(inTime)
   const balanceMsat = await backend.balanceMsat(inTime)
   const answeredAt = now()
   await waits.pause(heardWithinMs, signal)
   if (signal.aborted) return false
   const { arrivedMsat, begunMsat } = await bookedSince(options, time, answeredAt)
-  const params = { backend: walletId, balanceMsat, ledgerMsat, underWayMsat: underWayMsat + begunMsat, arrivedMsat }
+  const known = { balanceMsat, leftOutMsat: resolutionMsat - 1, ledgerMsat }
+  const params = { backend: walletId, ...known, underWayMsat: underWayMsat + begunMsat, arrivedMsat }
   return appendFact({ method: walletReconciled, params, dedupeKey: `${walletId}:${time}:reconciled` })
 }
 

@@ -24,7 +24,7 @@ const view = z.object({
   arrivedMsat: z.int(),
   /**
    * What nobody has booked, at least and at most: the difference of the two, as far as payments under way, or just
-   * received, do not explain it, by this comparison and those before.
+   * received, or a wallet's counting in satoshis, do not explain it, by this comparison and those before.
    */
   unbookedMinMsat: z.int(),
   unbookedMaxMsat: z.int(),
@@ -42,15 +42,17 @@ export const walletReconciled = defineCommand({
   params: z.strictObject({
     backend: z.string().max(64),
     balanceMsat: z.int(),
+    /** How much more there may be, of a wallet that tells whole satoshis. */
+    leftOutMsat: z.int().min(0).default(0),
     ledgerMsat: z.int(),
     underWayMsat: z.int().min(0),
     arrivedMsat: z.int().min(0),
   }),
   result: z.object({}),
-  handle: ({ backend, balanceMsat, ledgerMsat, underWayMsat, arrivedMsat }, tx, context) => {
+  handle: ({ backend, balanceMsat, leftOutMsat, ledgerMsat, underWayMsat, arrivedMsat }, tx, context) => {
     // A payment under way had left the wallet or had not; one that was booked since had come or had not.
     const leastMsat = balanceMsat - ledgerMsat - arrivedMsat
-    const mostMsat = balanceMsat - ledgerMsat + underWayMsat
+    const mostMsat = balanceMsat + leftOutMsat - ledgerMsat + underWayMsat
     const before = lastOf(tx, backend)
     const changeMsat = before === undefined ? 0 : gapBetween(before, leastMsat, mostMsat)
     const isSame = before !== undefined && changeMsat === 0

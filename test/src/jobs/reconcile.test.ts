@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { signInvoice } from '../../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
 import { LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
+import { paymentEnded } from '../../../src/domain/billing/withdraw-facts.ts'
 import { machineWaits } from '../../../src/jobs/pause.ts'
 import { reconcileIfDue } from '../../../src/jobs/reconcile.ts'
+import { tables } from '../../../src/store/tables.ts'
 import { never } from '../adapters/lightning/invoice-request.ts'
 import { keyOf, openService, operator, type TestService } from '../service.ts'
 import { silentBackend } from './silent-backend.ts'
@@ -12,11 +14,22 @@ const day = 86_400
 /** What the operator keeps in the wallet besides. */
 const ownMsat = 700_000
 
+const able = {
+  hold: false,
+  descriptionHash: true,
+  pay: true,
+  limitsFees: true,
+  knowsItsPayments: true,
+  maxDescriptionLength: 100,
+}
+
 let service: TestService
 let balanceMsat: number
+let resolutionMsat: 1 | 1_000
 beforeEach(async () => {
   service = await openService()
   balanceMsat = ownMsat
+  resolutionMsat = 1
 })
 afterEach(async () => {
   expect(service.errors).toEqual([])
@@ -32,7 +45,11 @@ const reconcile = (
     environment: service.environment,
     appendFact: service.appendFact,
     walletId: 'test',
-    backend: { ...silentBackend('test'), balanceMsat: ask },
+    backend: {
+      ...silentBackend('test'),
+      capabilities: async () => ({ ...able, resolutionMsat }),
+      balanceMsat: ask,
+    },
     now: () => service.clock.time,
     signal,
     onError: () => undefined,
@@ -46,6 +63,14 @@ const withdraw = (amountMsat: number) => {
   const fields = { ...secrets, amountMsat, description: '', timestamp, expirySeconds: 600 }
   const bolt11 = signInvoice(fields, Buffer.alloc(32, 9))
   service.send(alice, 'balance.withdraw', { bolt11, maxFeeMsat: 1_000 })
+}
+/** The wallet has paid what is under way. */
+const paid = async (feeMsat: number) => {
+  const [job] = service.environment.reader.range(tables.jobs, []).filter(({ row }) => row.type === 'pay-invoice')
+  if (job === undefined) throw new Error('nothing is to be paid')
+  const { withdrawalId } = job.row.payload as { withdrawalId: string }
+  const params = { jobId: job.key[0], withdrawalId, outcome: { status: 'paid', preimage: '', feeMsat } }
+  await service.appendFact({ method: paymentEnded, params, dedupeKey: `payment:${withdrawalId}:ended` })
 }
 const listed = (key = operator) => service.query(key, 'wallet.reconciliations', {}).body
 const notices = () => service.notices(operator).filter(({ type }) => type === 'wallet.difference')
@@ -161,6 +186,29 @@ describe('comparing the wallet with the ledger', () => {
     balanceMsat -= 31_001
     await reconcile()
     expect(notices().map(({ body }) => body)).toMatchObject([{ changeMsat: -1 }])
+  })
+
+  it('takes what a wallet leaves out that counts in satoshis for none that nobody has booked, and no more', async () => {
+    resolutionMsat = 1_000
+    const whole = async () => Math.floor(balanceMsat / 1_000) * 1_000
+    await service.fund(alice, 50_000)
+    balanceMsat += 50_000
+    // Fees are in millisatoshi.
+    for (const paidMsat of [0, 10_404, 5_300, 7_999]) {
+      service.clock.time += day
+      if (paidMsat > 0) {
+        withdraw(paidMsat - (paidMsat % 1_000))
+        await paid(paidMsat % 1_000)
+        balanceMsat -= paidMsat
+        service.clock.time += 1
+      }
+      await reconcile(whole)
+    }
+    expect(notices()).toEqual([])
+    service.clock.time += day
+    balanceMsat -= 1_000
+    await reconcile(whole)
+    expect(notices().map(({ body }) => body)).toMatchObject([{ changeMsat: expect.any(Number) }])
   })
 
   it('is made of a wallet that has less than nothing', async () => {
