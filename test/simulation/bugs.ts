@@ -168,7 +168,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "that a customer's wallet was asked is not remembered over a crash",
-    caughtBy: /paid at most once: a wallet was asked/,
+    caughtBy: /asked at most once/,
     changes: [
       { file: 'src/jobs/wallet-payments.ts', find: '      await asked.add(job.id)\n', replace: '' },
       {
@@ -180,7 +180,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'a rate counts however old it is',
-    caughtBy: /is priced by/,
+    caughtBy: /the price of its moment/,
     changes: [
       {
         file: 'src/domain/billing/rates.ts',

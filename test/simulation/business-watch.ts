@@ -54,7 +54,7 @@ export function watchBusiness(
     if (before === undefined) {
       for (const { perBitcoin, observedAt } of after.rates) {
         const isOld = after.createdAt - observedAt > maxRateAgeSeconds
-        if (isOld || !market.wasTrue(perBitcoin)) found.push(`order ${key[0]} is priced by ${perBitcoin}`)
+        if (isOld || !market.wasTrue(perBitcoin)) found.push(`the price of its moment: ${key[0]} has ${perBitcoin}`)
       }
     }
     if (!isHandedOver(after) || (before !== undefined && isHandedOver(before))) continue
@@ -124,7 +124,7 @@ export function watchBusiness(
   )
   for (const { key, before, after } of changesOf(changes, tables.walletBudgets)) {
     if (after === undefined || hasLied || after.usedMsat <= (before?.usedMsat ?? 0)) continue
-    if (after.usedMsat > after.budgetMsat) found.push(`the budget of wallet ${key[1]} is exceeded by renewals`)
+    if (after.usedMsat > after.budgetMsat) found.push(`within the budget: wallet ${key[1]} renews for more`)
   }
 
   for (const { key, before, after } of changesOf(changes, tables.outcomes)) {

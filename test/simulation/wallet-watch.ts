@@ -18,7 +18,7 @@ export function createWalletWatch(wallets: CustomerWallets) {
         if (begun !== undefined) tries.set(paymentHash, (tries.get(paymentHash) ?? 0) + (isForgotten ? -1 : 1))
         const asked = wallets.askedTimes.get(paymentHash) ?? 0
         const allowed = tries.get(paymentHash) ?? 0
-        if (asked > allowed) found.push(`paid at most once: a wallet was asked ${asked} times for ${key[0]}`)
+        if (asked > allowed) found.push(`asked at most once: a wallet was asked ${asked} times for ${key[0]}`)
       }
       return found
     },
