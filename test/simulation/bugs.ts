@@ -16,6 +16,7 @@ const withdrawing = 'src/domain/billing/withdraw.ts'
 const holding = 'src/jobs/holds.ts'
 const refunding = 'src/domain/billing/refunds.ts'
 const comparing = 'src/domain/billing/reconcile.ts'
+const budgeting = 'src/domain/billing/wallet-budgets.ts'
 
 /** The traps that other sellers of names and their wallets have fallen into, and some of our own. */
 export const bugs: readonly Bug[] = [
@@ -344,6 +345,53 @@ export const bugs: readonly Bug[] = [
         replace:
           '  let held = context.mayHold\n' +
           "  if (!held) return reject('RATE_LIMITED', 'too much is held for this address')\n",
+      },
+    ],
+  },
+  {
+    name: 'a wallet renews beyond its budget',
+    caughtBy: /within the budget/,
+    changes: [
+      { file: 'src/domain/renewals/renew.ts', find: 'if (priceMsat <= leftMsat) return null', replace: 'return null' },
+      {
+        file: budgeting,
+        find: 'budget === undefined || budget.usedMsat + amountMsat > budget.budgetMsat',
+        replace: 'budget === undefined',
+      },
+    ],
+  },
+  {
+    name: 'what a wallet has not paid yet is not counted in its budget',
+    caughtBy: /the budget of .* are used, and/,
+    changes: [
+      {
+        file: budgeting,
+        find: 'put(tx, connection, { ...budget, usedMsat: budget.usedMsat + amountMsat })',
+        replace: 'put(tx, connection, budget)',
+      },
+    ],
+  },
+  {
+    name: 'what was set aside for a part stays set aside when the former invoice is paid',
+    caughtBy: /the wallet and the books|the books agree/,
+    changes: [
+      {
+        file: 'src/domain/billing/order-invoice.ts',
+        find: 'return hasEnded(order) || changeCredit(tx, context, orderId, order, creditMsat) ? turned : null',
+        replace:
+          'return hasEnded(order) || creditMsat < order.creditMsat || changeCredit(tx, context, orderId, order, creditMsat) ? turned : null',
+      },
+    ],
+  },
+  {
+    name: 'both invoices of an order that is paid in parts fulfil it',
+    caughtBy: /paid at most once|the books|the wallet/,
+    changes: [
+      {
+        file: settle,
+        find: "  if (order.status === 'fulfilled' || order.status === 'credited' || order.status === 'refunded') {",
+        replace:
+          "  if (order.status === 'credited' || order.status === 'refunded' || (order.status === 'fulfilled' && order.creditMsat === 0)) {",
       },
     ],
   },
