@@ -67,11 +67,14 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
     },
     /** Money came or went behind the service's back. */
     moved: look,
-    /** With nothing under way, the last comparison has to be exact. */
+    /** With nothing under way, the last comparison has to be exact, as far as the wallet's own counting is. */
     end: (): string[] => {
       const last = reader.range(tables.reconciliations, [], { limit: 1, reverse: true })[0]?.row
-      if (last?.unbookedMinMsat === trueMsat() && last.unbookedMaxMsat === trueMsat()) return []
-      const said = `${last?.unbookedMinMsat} to ${last?.unbookedMaxMsat}`
+      const { unbookedMinMsat: min = Number.NaN, unbookedMaxMsat: max = Number.NaN } = last ?? {}
+      const leftOutMsat = node.abilities.resolutionMsat - 1
+      const isNear = [min, max].every(msat => Math.abs(msat - trueMsat()) <= leftOutMsat)
+      if (isNear && max - min <= leftOutMsat) return []
+      const said = `${min} to ${max}`
       return [`the wallet and the books: nobody booked ${trueMsat()}, said to be ${said}`]
     },
   }

@@ -106,7 +106,8 @@ export function connectWallet(options: {
     lookUpPayment: ({ idempotencyKey }, signal) => call(signal, () => outcomeOf(idempotencyKey)),
     balanceMsat: signal =>
       call(signal, () => {
-        const msat = node.balanceMsat()
+        const { resolutionMsat } = node.abilities
+        const msat = Math.floor(node.balanceMsat() / resolutionMsat) * resolutionMsat
         node.readings.push({ msat, atMs: timeline.nowMs() })
         return msat
       }),
