@@ -71,7 +71,9 @@ export const relayUrl = z
 /** LUD-16. What ends in a number may be read as an IP address, and names under `.onion` cannot be reached from here. */
 function isLightningAddress(text: string): boolean {
   const parsed = parseIdentifier(text)
-  if (parsed === null || !/^[a-z0-9_.-]{1,64}$/.test(parsed.name) || domainFault(parsed.domain) !== null) return false
+  // A name of dots alone would be a step within the path that it is asked at.
+  const isName = parsed !== null && /^[a-z0-9_.-]{1,64}$/.test(parsed.name) && !/^\.+$/.test(parsed.name)
+  if (!isName || domainFault(parsed.domain) !== null) return false
   const [top = '', ...below] = parsed.domain.split('.').reverse()
   return below.length > 0 && !/^[0-9]/.test(top) && top !== 'onion'
 }

@@ -183,9 +183,14 @@ describe('balance.withdraw to a Lightning address', () => {
     ...['carol', '@wallet.example', 'carol@', 'carol@localhost', 'carol@127.0.0.1', 'carol@1.2', 'carol@[::1]'].map(
       (to): [string, object] => [`the address ${to}`, { lightningAddress: to, amountMsat }],
     ),
-    ...['carol@abc.onion', 'carol@a.example:80', 'ca/rol@a.example', 'carol+1@a.example', 'c@a.example/x'].map(
-      (to): [string, object] => [`the address ${to}`, { lightningAddress: to, amountMsat }],
-    ),
+    ...[
+      'carol@abc.onion',
+      'carol@a.example:80',
+      'ca/rol@a.example',
+      'carol+1@a.example',
+      'c@a.example/x',
+      '..@a.example',
+    ].map((to): [string, object] => [`the address ${to}`, { lightningAddress: to, amountMsat }]),
   ])('is not understood with %s', (_what, params) => {
     expect(() => service.send(alice, 'balance.withdraw', params)).toThrow('INVALID_PARAMS')
   })
