@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Secp256k1 } from '../relay/signatures/secp256k1.ts'
 import { loadSecp256k1 } from '../relay/signatures/secp256k1-load.ts'
-import { openEnvironment } from '../src/store/environment.ts'
+import { openBeside } from '../src/store/open-beside.ts'
 import { prepareLoad } from './child.ts'
 import { addFloors, floorOf } from './command-floors.ts'
 import { type Customer, createCustomers, registration } from './customers.ts'
@@ -38,7 +38,7 @@ export async function benchCommands({ small, million, print, profileDirectory }:
     await loadRegistrations(data.path, secp, customers, names)
     const server = await startServer(data.path, profileDirectory)
     const report = createReport('commands', server, print)
-    const environment = openEnvironment({ directory: data.path, mapSizeBytes, readOnly: true })
+    const environment = await openBeside({ directory: data.path, mapSizeBytes })
     try {
       const file = join(data.path, 'commands.jsonl')
       // The first command of each customer costs an ECDH: that is not what is measured.

@@ -6,6 +6,7 @@ import { authorKindPrefix, indexKey, kindPrefix, seqKey, tagPrefix } from '../re
 import { encodeRecord, indexedTags } from '../relay/store/record.ts'
 import { openEventStore } from '../relay/store/store.ts'
 import { openEnvironment } from '../src/store/environment.ts'
+import { openBeside } from '../src/store/open-beside.ts'
 import { commitCost, type Put, transactionsOf, verificationCost } from './floors.ts'
 import { mapSizeBytes } from './load-notes.ts'
 import { type Notes, readLines } from './notes.ts'
@@ -73,8 +74,7 @@ async function ingest(
 ) {
   const { file, measured, data, settleMs } = options
   const { pid, startMs } = trial.relay
-  const environment =
-    data === undefined ? undefined : openEnvironment({ directory: data, mapSizeBytes, readOnly: true })
+  const environment = data === undefined ? undefined : await openBeside({ directory: data, mapSizeBytes })
   const transactions = () => (environment === undefined ? undefined : transactionsOf(environment.root))
   try {
     await new Promise(resolve => setTimeout(resolve, settleMs))

@@ -1,6 +1,6 @@
 import { authorKindPrefix, endKey, kindPrefix, seqKey, seqOfKey, startKey, tagPrefix } from '../relay/store/keys.ts'
 import { type EventStore, openEventStore } from '../relay/store/store.ts'
-import { openEnvironment } from '../src/store/environment.ts'
+import { openBeside } from '../src/store/open-beside.ts'
 import { mapSizeBytes } from './load-notes.ts'
 import { costOf } from './process-usage.ts'
 import { type Question, type QuestionName, questionAbout, questionFile, questionNames } from './questions.ts'
@@ -65,7 +65,7 @@ function readLatest(store: EventStore, index: EventStore['databases']['byKind'],
 
 /** Processor time of reading the answers from LMDB in this process, in microseconds each, by question. */
 async function floorsOf(directory: string, questions: readonly Question[]): Promise<ReadonlyMap<string, number>> {
-  const environment = openEnvironment({ directory, mapSizeBytes, readOnly: true })
+  const environment = await openBeside({ directory, mapSizeBytes })
   const store = openEventStore(environment.root)
   const floors = new Map<string, number>()
   for (const { name, values } of questions) {

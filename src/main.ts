@@ -49,6 +49,7 @@ import { watchDisk } from './store/disk.ts'
 import { openEnvironment } from './store/environment.ts'
 import { lockDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
+import { openWriteGate } from './store/open-beside.ts'
 import { openSecrets } from './store/secrets.ts'
 
 /** A running service. */
@@ -110,7 +111,14 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   })
   closing.push(() => disk.stop())
   await disk.look()
-  const writer = createWriter({ root: environment.root, onError: onError('writer.failed'), metrics: metrics.writer })
+  const gate = openWriteGate(directory)
+  closing.push(() => gate.close())
+  const writer = createWriter({
+    root: environment.root,
+    gate,
+    onError: onError('writer.failed'),
+    metrics: metrics.writer,
+  })
   closing.push(() => writer.close())
 
   const onJump = (seconds: number) => log.warn({ event: 'clock.jump', seconds, confirmWith: 'panda clock confirm' })

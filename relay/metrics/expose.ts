@@ -67,7 +67,9 @@ export function exposeRelay(
     return relay.stats().removalsPending
   })
   gauge('relay_writer_queued', 'Tasks that wait for a transaction.', () => writer.queued())
-  gauge('relay_writer_broken', '1 after a sync of the disk has failed.', () => (writer.isBroken() ? 1 : 0))
+  gauge('relay_writer_broken', '1 after a sync of the disk has failed, or when what was durable is gone.', () =>
+    writer.isBroken() ? 1 : 0,
+  )
 
   exposeProgram(exposition, () => relay.stats().program)
   exposition.histogram(metrics.querySeconds)

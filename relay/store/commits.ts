@@ -10,6 +10,8 @@ export type Commits = {
   isVisible(number: number): boolean
   /** Whether nobody knows what became of one that failed so: it is visible though not flushed, or has not ended. */
   isUnknown(number: number, error: unknown): boolean
+  /** Whether one that has been flushed is not there any more: something else has written in the file. */
+  isAnyLost(): boolean
 }
 
 /** One is being flushed while the next is being committed. */
@@ -24,6 +26,9 @@ export function createCommits(root: RootDatabase, stuckMs: number): Commits {
   const numbers = pending.open(relayDatabaseNames.writer)
   const numberAt = (key: Buffer) => numbers.get(key)?.readUIntBE(0, 6) ?? 0
   let last = Math.max(...numberKeys.map(numberAt))
+  /** By place, the last that has been flushed. */
+  const flushed = numberKeys.map(numberAt)
+  const areThere = () => numberKeys.every((key, place) => numberAt(key) >= (flushed[place] ?? 0))
 
   const isVisible = (number: number): boolean => {
     try {
@@ -51,7 +56,10 @@ export function createCommits(root: RootDatabase, stuckMs: number): Commits {
     begin: () => {
       const number = ++last
       pending.run(() => numbers.putSync(keyOf(number), numberValue(number)))
-      return { number, flushed: inTime(pending.commit()) }
+      const ended = inTime(pending.commit()).then(() => {
+        flushed[number % maxCommits] = number
+      })
+      return { number, flushed: ended }
     },
     isVisible,
     isUnknown: (number, error) => {
@@ -63,6 +71,12 @@ export function createCommits(root: RootDatabase, stuckMs: number): Commits {
         return false
       }
       return isVisible(number)
+    },
+    isAnyLost: () => {
+      if (areThere()) return false
+      // What has been looked at may be from before.
+      root.resetReadTxn()
+      return !areThere()
     },
   }
 }

@@ -3,6 +3,7 @@ import { createWriterMetrics, type WriterMetrics } from '../metrics/metrics.ts'
 import { createPacedQueue } from '../paced-queue.ts'
 import { causeOf, createCommits, maxCommits } from './commits.ts'
 import { pendingWrites } from './pending-writes.ts'
+import { openGate, type WriteGate } from './write-gate.ts'
 
 /** Something to do in the writer's next transaction. `done` is called once, when its outcome is durable or known to have failed. */
 export type Task<T> = {
@@ -23,7 +24,8 @@ export type Writer = {
   queued(): number
   /**
    * Whether a transaction became visible that could not be made durable. What the disk holds is then unknown (a kernel may
-   * count pages as clean whose sync failed), so nothing more is written until the process is started again.
+   * count pages as clean whose sync failed), so nothing more is written until the process is started again. So it is, too,
+   * when one that was durable is gone.
    */
   isBroken(): boolean
   /** Resolves when nothing is queued or under way. */
@@ -47,6 +49,7 @@ const loadTasks = 4
 const settleMs = 1
 
 const afterFault = 'the disk failed, nothing more is written'
+const afterLoss = 'what was on disk is gone: another program has opened the data meanwhile; nothing more is written'
 /** For fewer tasks it is cheaper to wait for the flush and let more of them share a transaction, and hardly slower. */
 const worthOverlap = 8
 /** LMDB may never end a commit, and then begins no other. */
@@ -71,10 +74,12 @@ export function createWriter(options: {
   nowMs?: () => number
   /** After so long a commit that has not ended counts as one whose outcome nobody knows. */
   stuckMs?: number
+  /** For data that other processes open, too. */
+  gate?: WriteGate | undefined
   onError(error: unknown): void
   metrics?: WriterMetrics
 }): Writer {
-  const { root, nowMs = () => performance.now(), stuckMs = defaultStuckMs, onError } = options
+  const { root, nowMs = () => performance.now(), stuckMs = defaultStuckMs, gate = openGate, onError } = options
   const { metrics = createWriterMetrics() } = options
   const lanes: Record<Task<unknown>['lane'], Task<unknown>[]> = { first: [], events: [] }
   const pending = pendingWrites(root)
@@ -133,19 +138,34 @@ export function createWriter(options: {
     if (underWay === maxCommits || (underWay > 0 && batch.ran.length < worthOverlap) || !isLastVisible()) return false
     const waitMs = batch.isUrgent || batch.ran.length >= maxTasks ? 0 : gatherUntilMs - performance.now()
     if (waitMs > 0) gathering ??= setTimeout(gathered, waitMs)
-    return waitMs <= 0
+    return waitMs <= 0 && mayEnter()
+  }
+
+  const mayEnter = (): boolean => {
+    const isEntered = gate.enter()
+    if (!isEntered) lookLater()
+    return isEntered
   }
 
   /** Whether the next transaction may begin; if not, it is looked for again. */
   const isLastVisible = (): boolean => {
     if (committing === null) return true
     if (commits.isVisible(committing)) {
-      committing = null
+      leave()
       return true
     }
+    lookLater()
+    return false
+  }
+
+  const leave = () => {
+    committing = null
+    gate.leave()
+  }
+
+  const lookLater = () => {
     if (!isLooking) setTimeout(lookAgain, lookMs)
     isLooking = true
-    return false
   }
 
   const lookAgain = () => {
@@ -197,7 +217,11 @@ export function createWriter(options: {
       if (!broken) runAgain()
       if (commits.isUnknown(number, error)) broken = true
     }
-    if (committing === number) committing = null
+    if (committing === number) leave()
+    if (!broken && fault === undefined && commits.isAnyLost()) {
+      broken = true
+      fault = { error: new Error(afterLoss) }
+    }
     // What follows a transaction that was lost may stand on its pages.
     if (broken) fault ??= { error: new Error(afterFault) }
     if (fault === undefined) {

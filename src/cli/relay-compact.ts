@@ -36,7 +36,7 @@ async function writeCompacted(config: Config, target: string): Promise<number> {
   // In the same file system, and closed to others.
   const draft = mkdtempSync(join(dirname(target), `.${basename(target)}-`))
   try {
-    const { environment, close } = openForReading(config)
+    const { environment, close } = await openForReading(config)
     let seq: number
     try {
       seq = readHead(environment).seq
@@ -59,7 +59,7 @@ async function writeCompacted(config: Config, target: string): Promise<number> {
 
 /** Throws when the copy does not open or is older than it may be. */
 async function check(config: Config, directory: string, seq: number): Promise<void> {
-  const { environment, close } = openForReading({ ...config, data: directory })
+  const { environment, close } = await openForReading({ ...config, data: directory })
   try {
     if (readHead(environment).seq < seq) throw new Error('the copy does not hold the whole log')
   } finally {

@@ -35,7 +35,7 @@ export async function relayExport(args: readonly string[], config: Config, line:
     return exitCodes.usage
   }
   try {
-    const { store, close } = openForReading(config)
+    const { store, close } = await openForReading(config)
     try {
       const { visible, keptBack } = privacy(values.private)
       const now = Math.floor(Date.now() / 1_000)

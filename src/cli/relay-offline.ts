@@ -17,6 +17,7 @@ import { watchDisk } from '../store/disk.ts'
 import { openEnvironment } from '../store/environment.ts'
 import { lockDirectory } from '../store/lock.ts'
 import { migrate } from '../store/migrations.ts'
+import { openWriteGate } from '../store/open-beside.ts'
 import { tables } from '../store/tables.ts'
 import { expectData } from './relay-read.ts'
 
@@ -52,7 +53,9 @@ export async function openOffline(
     const disk = watchDisk({ environment, directory, limits: config.storage, onChange: () => undefined, onError })
     closing.push(() => disk.stop())
     await disk.look()
-    const writer = createWriter({ root: environment.root, onError })
+    const gate = openWriteGate(directory)
+    closing.push(() => gate.close())
+    const writer = createWriter({ root: environment.root, gate, onError })
     closing.push(() => writer.close())
     const isProtected = isProtectedBy(publicKey)
     const { port } = config.listen

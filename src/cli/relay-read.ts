@@ -5,24 +5,21 @@ import { recordKind } from '../../relay/store/record.ts'
 import { type EventStore, openEventStore } from '../../relay/store/store.ts'
 import type { Config } from '../config.ts'
 import { restrictedKinds } from '../protocol/kinds.ts'
-import { type Environment, openEnvironment } from '../store/environment.ts'
+import type { Environment } from '../store/environment.ts'
+import { openBeside } from '../store/open-beside.ts'
 import { databases } from '../store/tables.ts'
 
 /** Each event is read once, so there is nothing to keep in memory. */
 const cacheBytes = 1_024
 
 /** Opens what the relay stores for reading, beside a service or without one. Throws when there is nothing to read. */
-export function openForReading(config: Config): {
+export async function openForReading(config: Config): Promise<{
   environment: Environment
   store: EventStore
   close(): Promise<void>
-} {
+}> {
   expectData(config.data)
-  const environment = openEnvironment({
-    directory: config.data,
-    mapSizeBytes: config.storage.mapSizeBytes,
-    readOnly: true,
-  })
+  const environment = await openBeside({ directory: config.data, mapSizeBytes: config.storage.mapSizeBytes })
   // A database that is missing cannot be made here, and would be `undefined` where it is used.
   // LMDB's names of databases end with a zero byte.
   const present = new Set([...environment.root.getKeys({})].map(key => String(key).replace('\0', '')))

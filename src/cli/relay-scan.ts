@@ -27,7 +27,7 @@ export async function relayScan(args: readonly string[], config: Config, line: C
     return exitCodes.usage
   }
   try {
-    const { store, close } = openForReading(config)
+    const { store, close } = await openForReading(config)
     try {
       const { visible, keptBack } = privacy(parsed.values.private)
       const now = Math.floor(Date.now() / 1_000)

@@ -19,7 +19,7 @@ export async function relayStats(args: readonly string[], config: Config, line: 
     return exitCodes.usage
   }
   try {
-    const { environment, store, close } = openForReading(config)
+    const { environment, store, close } = await openForReading(config)
     try {
       const stored = storeStats(store)
       const space = measureSpace(environment)

@@ -8,6 +8,7 @@ import { compareTables, type Difference, foldLog } from '../pipeline/fold.ts'
 import { createSigner } from '../protocol/signer.ts'
 import { loadOrCreateKey } from '../service-key.ts'
 import { openEnvironment } from '../store/environment.ts'
+import { openBeside } from '../store/open-beside.ts'
 import { messageOf } from './failure.ts'
 
 /** Address space for either environment; nothing is taken up by what is not used. */
@@ -43,7 +44,7 @@ export async function verifyCommand(
 async function verifyDirectory(directory: string, secretKey: Buffer, print: (line: string) => void): Promise<number> {
   const secp = await loadSecp256k1()
   const scratch = mkdtempSync(join(tmpdir(), 'panda-verify-'))
-  const live = openEnvironment({ directory, mapSizeBytes, readOnly: true })
+  const live = await openBeside({ directory, mapSizeBytes })
   const folded = openEnvironment({ directory: scratch, mapSizeBytes, scratch: true })
   try {
     let differences = 0

@@ -30,6 +30,7 @@ const maxCloseMs = 2_000
 export function openEnvironment(options: {
   directory: string
   mapSizeBytes: number
+  /** Where another process may write, `openBeside` is what opens for reading. */
   readOnly?: boolean
   /** Whether the data may be lost with the machine: nothing waits for the disk. For what can be made again. */
   scratch?: boolean

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import type { NostrEvent } from '../../relay/event.ts'
 import { loadOrCreateKey } from '../../src/service-key.ts'
-import { openEnvironment } from '../../src/store/environment.ts'
 import { readEntries } from '../../src/store/log.ts'
+import { openBeside } from '../../src/store/open-beside.ts'
 import { command, type Key, newKey, open, query, readKey, type Twist } from './envelope.ts'
 import { dispatchPanda, type PandaProcess, startPanda } from './panda-process.ts'
 
@@ -57,7 +57,7 @@ async function send(
 
 /** The methods of all log entries, in order, without the comparison with the wallet, which comes whenever that has answered. */
 async function loggedMethods(directory: string): Promise<string[]> {
-  const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 36, readOnly: true })
+  const environment = await openBeside({ directory, mapSizeBytes: 2 ** 36 })
   const methods = readEntries(environment, 1, 1_000).map(entry => {
     const { tags } = JSON.parse(entry.event.toString('utf8')) as NostrEvent
     return tags.find(tag => tag[0] === 'method')?.[1] ?? ''

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NostrEvent } from '../../relay/event.ts'
-import { openEnvironment } from '../../src/store/environment.ts'
 import { readHead } from '../../src/store/log.ts'
+import { openBeside } from '../../src/store/open-beside.ts'
 import { type Client, connect } from './client.ts'
 import { command, type Key, newKey, open, query, type Reply, readKey } from './envelope.ts'
 import { type PandaProcess, startPanda } from './panda-process.ts'
@@ -49,7 +49,7 @@ export async function createWorld(settings: Record<string, unknown> = {}): Promi
   writeFileSync(config, JSON.stringify({ ...baseConfig(suspended.publicKey), ...settings }))
   const panda = await startPanda({ args: ['--data', directory, '--port', '0', '--config', config] })
   const service = panda.servicePublicKey
-  const environment = openEnvironment({ directory, mapSizeBytes, readOnly: true })
+  const environment = await openBeside({ directory, mapSizeBytes })
   const [operator, alice, bob] = [readKey(join(directory, 'operator.key')), newKey(), newKey()]
   const clients: Client[] = []
 

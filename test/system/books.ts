@@ -5,8 +5,9 @@ import { recordEvent, recordKind } from '../../relay/store/record.ts'
 import { openEventStore } from '../../relay/store/store.ts'
 import { openNodeKey } from '../../src/adapters/lightning/dev-wallet/node-key.ts'
 import { openDevWalletStore } from '../../src/adapters/lightning/dev-wallet/store.ts'
-import { type Environment, openEnvironment } from '../../src/store/environment.ts'
+import type { Environment } from '../../src/store/environment.ts'
 import { readEntries } from '../../src/store/log.ts'
+import { openBeside } from '../../src/store/open-beside.ts'
 import { type RowOf, tables } from '../../src/store/tables.ts'
 
 /** A row with the key under which it stands. */
@@ -43,7 +44,7 @@ const mapSizeBytes = 2 ** 32
 
 /** Reads the tables of a data directory, beside the service or after it. */
 export async function withTables<T>(data: string, read: (environment: Environment) => T): Promise<T> {
-  const environment = openEnvironment({ directory: data, mapSizeBytes, readOnly: true })
+  const environment = await openBeside({ directory: data, mapSizeBytes })
   try {
     return read(environment)
   } finally {

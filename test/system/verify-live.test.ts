@@ -58,5 +58,6 @@ it('agrees with a service under load, and is in nobody’s way', async () => {
     expect((await server.stop()).exitCode).toBe(0)
   }
   expect(customers.flatMap(customer => customer.refused())).toEqual([])
-  expect(await verify(program, data)).toMatchObject({ exitCode: 0 })
+  const { exitCode, output } = await verify(program, data)
+  expect({ exitCode, output, seed }).toMatchObject({ exitCode: 0, output: expect.stringMatching(/^verified: /) })
 })

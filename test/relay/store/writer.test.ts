@@ -1,5 +1,6 @@
 import type { RootDatabase } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { relayDatabaseNames } from '../../../relay/store/databases.ts'
 import { pendingWrites, type Rows } from '../../../relay/store/pending-writes.ts'
 import { createWriter, type Outcome, type Task, type Writer } from '../../../relay/store/writer.ts'
 import { openTemporaryRoot } from '../open-temporary.ts'
@@ -259,6 +260,22 @@ describe('the writer', () => {
     expect(done).toEqual(['a', 'b'])
     expect([...outcomes.values()].every(({ ok }) => !ok)).toBe(true)
     expect(writer.isBroken()).toBe(true)
+  })
+
+  it('writes nothing more when what was durable is gone', async () => {
+    task('a')
+    await writer.idle()
+    // As when the next transaction has been begun from what was before it.
+    pendingWrites(temporary.root).open(relayDatabaseNames.writer).removeSync(Buffer.from('transaction-2'))
+    task('b')
+    task('c')
+    await writer.idle()
+    task('d')
+    await writer.idle()
+    expect(outcomes.get('a')).toEqual({ ok: true, value: 'a' })
+    expect(['b', 'c', 'd'].map(name => outcomes.get(name)?.ok)).toEqual([false, false, false])
+    expect(writer.isBroken()).toBe(true)
+    expect(String(errors[0])).toContain('another program has opened the data')
   })
 
   it('reports an answer that throws and gives the others', async () => {

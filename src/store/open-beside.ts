@@ -1,0 +1,53 @@
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
+import type { WriteGate } from '../../relay/store/write-gate.ts'
+import { type Environment, openEnvironment } from './environment.ts'
+
+/**
+ * LMDB as it comes with lmdb 3.5 (`mdb_env_open2`) sets the number of the last transaction, which all processes share, to
+ * what the file said a moment ago, whoever opens it. A transaction that was committed in that moment is overwritten by the
+ * next one, though it was durable. So nobody opens the data while a transaction is on its way to being visible.
+ *
+ * Two bytes of a file are locked, which the kernel undoes for a process that ends: whoever wants to open it takes the first
+ * and waits for the second; the writer takes the second for a transaction, and only while nobody has the first.
+ */
+const file = 'opening'
+const [wanted, writing] = [0, 1]
+/** Opening takes milliseconds; a process that was stopped in the middle of it must not stop the service. */
+const maxWaitMs = 10_000
+
+/** Opens the data of a directory for reading, beside a service or without one. Throws when the directory cannot be used. */
+export async function openBeside(options: { directory: string; mapSizeBytes: number }): Promise<Environment> {
+  const descriptor = openSync(join(options.directory, file), 'a+', 0o600)
+  try {
+    await waitForLock(descriptor, wanted, 1)
+    await waitForLock(descriptor, writing, 1)
+    return openEnvironment({ ...options, readOnly: true })
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The gate of the one process that writes in a directory. It stands open after a while for one that never gets done. */
+export function openWriteGate(
+  directory: string,
+  nowMs: () => number = () => performance.now(),
+): WriteGate & { close(): void } {
+  const descriptor = openSync(join(directory, file), 'a+', 0o600)
+  let waitsSinceMs: number | null = null
+  return {
+    enter: () => {
+      if (!tryLock(descriptor, wanted, 1)) {
+        waitsSinceMs ??= nowMs()
+        return nowMs() - waitsSinceMs > maxWaitMs
+      }
+      waitsSinceMs = null
+      const isEntered = tryLock(descriptor, writing, 1)
+      unlock(descriptor, wanted, 1)
+      return isEntered
+    },
+    leave: () => unlock(descriptor, writing, 1),
+    close: () => closeSync(descriptor),
+  }
+}

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { tryLock } from 'fs-native-extensions'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { pendingWrites } from '../../../relay/store/pending-writes.ts'
+import { createWriter } from '../../../relay/store/writer.ts'
+import { openEnvironment } from '../../../src/store/environment.ts'
+import { openBeside, openWriteGate } from '../../../src/store/open-beside.ts'
+
+const mapSizeBytes = 2 ** 28
+const opensEach = 200
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'panda-beside-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const tool = fileURLToPath(new URL('open-again.ts', import.meta.url))
+/** Another process that opens the data for reading again and again. */
+const openAgain = () => promisify(execFile)(process.execPath, ['--import', 'tsx', tool, directory, String(opensEach)])
+
+it('loses nothing that is durable while other processes open the data', async () => {
+  const { root, close } = openEnvironment({ directory, mapSizeBytes })
+  const gate = openWriteGate(directory)
+  const errors: unknown[] = []
+  const writer = createWriter({ root, gate, onError: error => errors.push(error) })
+  const rows = pendingWrites(root).open('rows')
+  const durable: string[] = []
+  let isOver = false
+  const write = (lane: number, index: number) => {
+    const name = `${lane} ${index}`
+    const done = ({ ok }: { ok: boolean }) => {
+      if (ok) durable.push(name)
+      if (!isOver) setImmediate(() => write(lane, index + 1))
+    }
+    writer.submit({ lane: 'first', run: () => rows.putSync(Buffer.from(name), Buffer.from(name)), done })
+  }
+  for (const lane of [1, 2, 3, 4]) write(lane, 0)
+  await Promise.all([openAgain(), openAgain(), openAgain()])
+  isOver = true
+  await writer.close()
+  expect(durable.filter(name => rows.get(Buffer.from(name)) === undefined)).toEqual([])
+  expect(durable.length).toBeGreaterThan(100)
+  expect(errors).toEqual([])
+  gate.close()
+  await close()
+}, 60_000)
+
+it('waits for a transaction that is on its way, and then comes before the next', async () => {
+  const { close } = openEnvironment({ directory, mapSizeBytes })
+  const gate = openWriteGate(directory)
+  expect(gate.enter()).toBe(true)
+  let isOpen = false
+  const opening = openBeside({ directory, mapSizeBytes }).then(environment => {
+    isOpen = true
+    return environment.close()
+  })
+  while (gate.enter()) await new Promise(setImmediate)
+  expect(isOpen).toBe(false)
+  gate.leave()
+  await opening
+  expect(gate.enter()).toBe(true)
+  gate.close()
+  await close()
+})
+
+it('does not stop the writer for ever', () => {
+  let timeMs = 0
+  const gate = openWriteGate(directory, () => timeMs)
+  // As one who opens the data takes it.
+  const other = openSync(join(directory, 'opening'), 'a+')
+  expect(tryLock(other, 0, 1)).toBe(true)
+  expect(gate.enter()).toBe(false)
+  timeMs = 10_000
+  expect(gate.enter()).toBe(false)
+  timeMs = 10_001
+  expect(gate.enter()).toBe(true)
+  gate.leave()
+  closeSync(other)
+  timeMs = 20_000
+  expect(gate.enter()).toBe(true)
+  gate.close()
+})
