@@ -1,5 +1,5 @@
 import type { LightningBackend } from '../adapters/lightning/port.ts'
-import { balanceOf, walletAccount, withdrawalsAccount } from '../domain/billing/ledger.ts'
+import { balanceOf, feesAccount, walletAccount, withdrawalsAccount } from '../domain/billing/ledger.ts'
 import { walletReconciled } from '../domain/billing/reconcile.ts'
 import type { AppendFact } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
@@ -56,19 +56,22 @@ export async function reconcileIfDue(options: Options): Promise<boolean> {
   const answeredAt = now()
   await waits.pause(heardWithinMs, signal)
   if (signal.aborted) return false
-  const { arrivedMsat, begunMsat } = await bookedSince(options, time, answeredAt)
+  const { arrivedMsat, leftMsat } = await bookedSince(options, time, answeredAt)
   const known = { balanceMsat, leftOutMsat: resolutionMsat - 1, ledgerMsat }
-  const params = { backend: walletId, ...known, underWayMsat: underWayMsat + begunMsat, arrivedMsat }
+  const params = { backend: walletId, ...known, underWayMsat: underWayMsat + leftMsat, arrivedMsat }
   return appendFact({ method: walletReconciled, params, dedupeKey: `${walletId}:${time}:reconciled` })
 }
 
-/** What was booked as received since a second, and what payments were begun until another, in millisatoshi. */
+/**
+ * What was booked as received since a second, and what else may have left than had been set aside by then: for payments begun
+ * until another, and what payments have cost over that, in millisatoshi.
+ */
 async function bookedSince(
   { environment, waits = machineWaits }: Options,
   time: number,
   answeredAt: number,
-): Promise<{ arrivedMsat: number; begunMsat: number }> {
-  let [arrivedMsat, begunMsat] = [0, 0]
+): Promise<{ arrivedMsat: number; leftMsat: number }> {
+  let [arrivedMsat, leftMsat] = [0, 0]
   // Ids begin with log time.
   let after = time.toString(16).padStart(10, '0').padEnd(32, '0')
   for (let isOver = false; !isOver; ) {
@@ -76,10 +79,11 @@ async function bookedSince(
     for (const { key, row } of page) {
       after = key[0]
       if (row.debit === walletAccount) arrivedMsat += row.amountMsat
-      if (row.credit === withdrawalsAccount && row.time <= answeredAt) begunMsat += row.amountMsat
+      if (row.credit === withdrawalsAccount && row.time <= answeredAt) leftMsat += row.amountMsat
+      if (row.debit === feesAccount) leftMsat += row.amountMsat
     }
     isOver = page.length < postingsAtOnce
     await waits.turn()
   }
-  return { arrivedMsat, begunMsat }
+  return { arrivedMsat, leftMsat }
 }

@@ -11,10 +11,10 @@ const heardWithinSeconds = 900
 export function createReconcileWatch(options: { node: Node; reader: Reader; nowMs(): number }) {
   const { node, reader, nowMs } = options
   const beganMsat = node.balanceMsat()
-  /** What was spent over the limit is not booked until it is known: of that the ledger has not set anything aside. */
-  const overspentMsat = () => {
+  /** What so many payments cost over the limit is not booked until it is known: of that the ledger has not set anything aside. */
+  const overspentBy = (paymentCount: number) => {
     let msat = 0
-    for (const { id, feeMsat } of node.payments) {
+    for (const { id, feeMsat } of node.payments.slice(0, paymentCount)) {
       const row = reader.get(tables.withdrawals, [id])
       if (row?.status === 'paying') msat += Math.max(0, feeMsat - row.maxFeeMsat)
     }
@@ -30,7 +30,9 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
     }
     return msat
   }
-  const trueMsat = () => beganMsat + node.behindMsat() - overspentMsat() + overdueMsat()
+  /** Of what had been paid when the wallet was asked; a later payment is no reason for a difference. */
+  let overspentMsat = 0
+  const trueMsat = () => beganMsat + node.behindMsat() - overspentMsat + overdueMsat()
   /** What nobody booked, and since when, as far back as operators have been told of nothing. */
   let truths = [{ msat: beganMsat, sinceMs: nowMs() }]
   /** By the time of a report, what it was made of. */
@@ -41,9 +43,8 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
   }
 
   /** A change was reported: only what came after the wallet was asked can be the reason of another. */
-  const reported = (time: string, balanceMsat: number) => {
+  const reported = (time: string, askedAtMs: number) => {
     before.set(time, truths)
-    const askedAtMs = node.readings.find(({ msat }) => msat === balanceMsat)?.atMs ?? 0
     truths = truths.filter((_, index) => (truths[index + 1]?.sinceMs ?? nowMs()) >= askedAtMs)
   }
 
@@ -52,6 +53,8 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
       const found: string[] = []
       for (const { key, before: was, after } of changesOf(changes, tables.reconciliations)) {
         const time = String(key[1])
+        const asked = node.readings.find(({ msat }) => msat === after?.balanceMsat)
+        if (asked !== undefined) overspentMsat = overspentBy(asked.paymentCount)
         look()
         if (isForgotten) truths = [...(before.get(time) ?? []), ...truths]
         else if (after === undefined || was !== undefined) found.push(`the comparison of ${time} was changed`)
@@ -59,7 +62,7 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
           if (truths.every(({ msat }) => msat === truths[0]?.msat)) {
             found.push(`the wallet and the books: a difference of ${after.changeMsat} is reported that is none`)
           }
-          reported(time, after.balanceMsat)
+          reported(time, asked?.atMs ?? 0)
         }
         if (!isForgotten) node.readings.length = 0
       }
@@ -69,6 +72,7 @@ export function createReconcileWatch(options: { node: Node; reader: Reader; nowM
     moved: look,
     /** With nothing under way, the last comparison has to be exact, as far as the wallet's own counting is. */
     end: (): string[] => {
+      overspentMsat = overspentBy(node.payments.length)
       const last = reader.range(tables.reconciliations, [], { limit: 1, reverse: true })[0]?.row
       const { unbookedMinMsat: min = Number.NaN, unbookedMaxMsat: max = Number.NaN } = last ?? {}
       const leftOutMsat = node.abilities.resolutionMsat - 1

@@ -108,7 +108,7 @@ export function connectWallet(options: {
       call(signal, () => {
         const { resolutionMsat } = node.abilities
         const msat = Math.floor(node.balanceMsat() / resolutionMsat) * resolutionMsat
-        node.readings.push({ msat, atMs: timeline.nowMs() })
+        node.readings.push({ msat, atMs: timeline.nowMs(), paymentCount: node.payments.length })
         return msat
       }),
     check: signal => call(signal, () => undefined),

@@ -60,7 +60,7 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
   const payments: Outgoing[] = []
   const paidAgain: string[] = []
   const accepted: Incoming[] = []
-  const readings: { readonly msat: number; readonly atMs: number }[] = []
+  const readings: { readonly msat: number; readonly atMs: number; readonly paymentCount: number }[] = []
   const askedTimes = new Map<string, number>()
   const listeners = new Set<(invoice: Incoming) => void>()
   let balanceMsat = 10 ** 12
@@ -100,7 +100,7 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
     askedTimes,
     listeners,
     balanceMsat: () => balanceMsat,
-    /** When it said how much it has, and how much. */
+    /** When it said how much it has, how much, and after how many payments. */
     readings,
     /** What came and went without any invoice or payment of ours. */
     behindMsat: () => behindMsat,

@@ -188,6 +188,27 @@ describe('comparing the wallet with the ledger', () => {
     expect(notices().map(({ body }) => body)).toMatchObject([{ changeMsat: -1 }])
   })
 
+  it('takes what a payment has cost over its limit, and was booked later, for none that nobody has booked', async () => {
+    await service.fund(alice, 50_000)
+    balanceMsat += 50_000
+    withdraw(30_000)
+    service.clock.time += day
+    // 30,000 and 1,000 for the fee were set aside.
+    balanceMsat -= 32_500
+    const booked = async () => {
+      service.clock.time += 600
+      await paid(2_500)
+    }
+    await reconcile(undefined, booked)
+    service.clock.time += day
+    await reconcile()
+    expect(notices()).toEqual([])
+    expect(listed().reconciliations).toMatchObject([
+      { changeMsat: 0, unbookedMinMsat: ownMsat, unbookedMaxMsat: ownMsat },
+      { changeMsat: 0, underWayMsat: 32_500 },
+    ])
+  })
+
   it('takes what a wallet leaves out that counts in satoshis for none that nobody has booked, and no more', async () => {
     resolutionMsat = 1_000
     const whole = async () => Math.floor(balanceMsat / 1_000) * 1_000
