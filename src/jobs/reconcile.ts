@@ -4,6 +4,7 @@ import { walletReconciled } from '../domain/billing/reconcile.ts'
 import type { AppendFact } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
+import type { Reader } from '../store/transaction.ts'
 import { machineWaits, type Waits } from './pause.ts'
 import { isUnavailable } from './unless-unavailable.ts'
 
@@ -26,6 +27,9 @@ type Options = {
   onError(error: unknown): void
   waits?: Waits | undefined
 }
+
+/** What the ledger had when it was read: all postings up to an id, and these after it. */
+type Reading = { readonly after: string; readonly counted: ReadonlySet<string> }
 
 /** Once a day has the wallet's balance compared with the ledger, until the signal aborts. */
 export async function reconcileRegularly(options: Options): Promise<void> {
@@ -50,34 +54,41 @@ export async function reconcileIfDue(options: Options): Promise<boolean> {
   const inTime = AbortSignal.any([signal, waits.timeout(askTimeoutMs)])
   const ledgerMsat = -balanceOf(environment.reader, walletAccount)
   const underWayMsat = balanceOf(environment.reader, withdrawalsAccount)
+  const read = readingOf(environment.reader, time)
   // Who counts whole satoshis leaves the rest of the last one out.
   const { resolutionMsat } = await backend.capabilities(inTime)
   const balanceMsat = await backend.balanceMsat(inTime)
   const answeredAt = now()
   await waits.pause(heardWithinMs, signal)
   if (signal.aborted) return false
-  const { arrivedMsat, leftMsat } = await bookedSince(options, time, answeredAt)
+  const { arrivedMsat, leftMsat } = await bookedSince(options, read, answeredAt)
   const known = { balanceMsat, leftOutMsat: resolutionMsat - 1, ledgerMsat }
   const params = { backend: walletId, ...known, underWayMsat: underWayMsat + leftMsat, arrivedMsat }
   return appendFact({ method: walletReconciled, params, dedupeKey: `${walletId}:${time}:reconciled` })
 }
 
+/** Up to where the ledger was read in a second: ids begin with log time, and have no order within a second. */
+function readingOf(reader: Reader, time: number): Reading {
+  const after = time.toString(16).padStart(10, '0').padEnd(32, '0')
+  return { after, counted: new Set(reader.range(tables.postings, [], { after: [after] }).map(({ key }) => key[0])) }
+}
+
 /**
- * What was booked as received since a second, and what else may have left than had been set aside by then: for payments begun
- * until another, and what payments have cost over that, in millisatoshi.
+ * What was booked as received since the ledger was read, and what else may have left than had been set aside by then: for
+ * payments begun until a second, and what payments have cost over that, in millisatoshi.
  */
 async function bookedSince(
   { environment, waits = machineWaits }: Options,
-  time: number,
+  read: Reading,
   answeredAt: number,
 ): Promise<{ arrivedMsat: number; leftMsat: number }> {
   let [arrivedMsat, leftMsat] = [0, 0]
-  // Ids begin with log time.
-  let after = time.toString(16).padStart(10, '0').padEnd(32, '0')
+  let { after } = read
   for (let isOver = false; !isOver; ) {
     const page = environment.reader.range(tables.postings, [], { after: [after], limit: postingsAtOnce })
     for (const { key, row } of page) {
       after = key[0]
+      if (read.counted.has(after)) continue
       if (row.debit === walletAccount) arrivedMsat += row.amountMsat
       if (row.credit === withdrawalsAccount && row.time <= answeredAt) leftMsat += row.amountMsat
       if (row.debit === feesAccount) leftMsat += row.amountMsat

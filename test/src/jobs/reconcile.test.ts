@@ -131,6 +131,20 @@ describe('comparing the wallet with the ledger', () => {
     ])
   })
 
+  it('counts what was booked in its second before it once, and what was booked later in that second too', async () => {
+    await service.fund(alice, 50_000)
+    balanceMsat += 50_000
+    withdraw(30_000)
+    await reconcile(async () => {
+      await service.fund(alice, 4_000)
+      return balanceMsat
+    })
+    const [unbookedMinMsat, unbookedMaxMsat] = [ownMsat - 4_000, ownMsat + 31_000]
+    expect(listed().reconciliations).toMatchObject([
+      { arrivedMsat: 4_000, underWayMsat: 31_000, unbookedMinMsat, unbookedMaxMsat },
+    ])
+  })
+
   it('takes a payment that was begun while it was asked for none that nobody has booked', async () => {
     await service.fund(alice, 50_000)
     balanceMsat += 50_000
