@@ -6,6 +6,7 @@ import type { Transactor } from '../../store/transaction.ts'
 import type { Context } from '../context.ts'
 import { enqueueJob } from '../jobs.ts'
 import { resolvePending } from '../pending.ts'
+import { wholeSatoshis } from './credit.ts'
 import type { Invoice } from './invoices.ts'
 import { presentInvoice } from './invoices.ts'
 import { type Order, presentOrder } from './orders.ts'
@@ -69,11 +70,10 @@ export function planWalletPayment(
   tx: Transactor,
   { time }: Context,
   invoiceId: string,
-  planned: { account: string; handle: string; renewal: string; amountMsat: number },
+  planned: { account: string; handle: string; renewal: string },
 ): void {
-  const { amountMsat, ...payment } = planned
-  const budgetSince = takeFromBudget(tx, planned, time, amountMsat)
-  put(tx, invoiceId, { ...payment, status: 'planned', commandId: null, code: null, budgetSince })
+  const budgetSince = takeFromBudget(tx, planned, time, countedMsat(tx, invoiceId))
+  put(tx, invoiceId, { ...planned, status: 'planned', commandId: null, code: null, budgetSince })
 }
 
 /** The invoice is made: what was planned begins, if its owner still wants it. */
@@ -147,13 +147,20 @@ function put(tx: Transactor, invoiceId: string, payment: WalletPayment): void {
   const before = tx.get(tables.walletPayments, [invoiceId])
   const { budgetSince } = payment
   if (budgetSince !== null && before !== undefined && (before.status === 'failed') !== (payment.status === 'failed')) {
-    const { amountMsat } = tx.get(tables.invoices, [invoiceId]) ?? { amountMsat: 0 }
-    adjustBudget(tx, payment, budgetSince, payment.status === 'failed' ? -amountMsat : amountMsat)
+    const msat = countedMsat(tx, invoiceId)
+    adjustBudget(tx, payment, budgetSince, payment.status === 'failed' ? -msat : msat)
   }
   const wasPaying = before?.status === 'paying'
   const isPaying = payment.status === 'paying'
   if (isPaying !== wasPaying) countPayment(tx, payment.account, 'byWallet', isPaying ? 1 : -1)
   tx.put(tables.walletPayments, [invoiceId], payment)
+}
+
+/** What an invoice takes of a budget: whole satoshis, since many wallets pay nothing smaller. */
+function countedMsat(tx: Transactor, invoiceId: string): number {
+  const invoice = tx.get(tables.invoices, [invoiceId])
+  if (invoice === undefined) throw new Error(`a wallet is to pay ${invoiceId}, which is no invoice`)
+  return wholeSatoshis(invoice.amountMsat)
 }
 
 function fail(

@@ -2,6 +2,7 @@ import { formatIdentifier, type Identifier } from '../../protocol/names.ts'
 import { isRejection } from '../../rejections.ts'
 import { type RowOf, tables } from '../../store/tables.ts'
 import type { Transactor } from '../../store/transaction.ts'
+import { wholeSatoshis } from '../billing/credit.ts'
 import { invoiceExcess } from '../billing/invoices.ts'
 import { balanceOf, customerAccount } from '../billing/ledger.ts'
 import { endOrder } from '../billing/order-outcomes.ts'
@@ -16,7 +17,6 @@ import { noticeTime } from '../identifiers/lifecycle.ts'
 import { putRenewal, type Renewal } from './choice.ts'
 
 const daySeconds = 86_400
-const msatPerSat = 1_000
 /** A year at a time, so that the most for one renewal is the most for a year. */
 const years = 1
 
@@ -75,7 +75,7 @@ function placeRenewal(
   const lines = renewalOf({ reader: tx, settings, time }, { ...identifier, years })
   if (isRejection(lines)) return failed(lines.code, lines.message)
   const item = toItem('identifier-renewal', { identifier: full, years, since }, lines)
-  const priceMsat = handle === null ? item.totalMsat : Math.ceil(item.totalMsat / msatPerSat) * msatPerSat
+  const priceMsat = handle === null ? item.totalMsat : wholeSatoshis(item.totalMsat)
   if (priceMsat > maxMsat)
     return failed('LIMIT_REACHED', `a year costs ${priceMsat} millisatoshi, more than is allowed`)
   if (handle === null && balanceOf(tx, customerAccount(owner)) < item.totalMsat) {
@@ -96,7 +96,7 @@ function placeRenewal(
   }
   const invoiceId = placed.orderId === null ? null : (tx.get(tables.orders, [placed.orderId])?.invoiceId ?? null)
   if (handle === null || invoiceId === null) throw new Error('a renewal waits for nobody')
-  planWalletPayment(tx, context, invoiceId, { account: owner, handle, renewal: full, amountMsat: priceMsat })
+  planWalletPayment(tx, context, invoiceId, { account: owner, handle, renewal: full })
   return placed.orderId
 }
 

@@ -1,3 +1,4 @@
+import { wholeSatoshis } from '../../../src/domain/billing/credit.ts'
 import { formatIdentifier } from '../../../src/protocol/names.ts'
 import type { Environment } from '../../../src/store/environment.ts'
 import type { KeyPart } from '../../../src/store/key.ts'
@@ -262,7 +263,8 @@ export function contradictions(environment: Environment): string[] {
     let countedMsat = 0
     for (const { key, row } of rows(tables.walletPayments)) {
       if (row.account !== account || row.handle !== handle || row.budgetSince !== since) continue
-      if (row.status !== 'failed') countedMsat += environment.reader.get(tables.invoices, key)?.amountMsat ?? 0
+      if (row.status !== 'failed')
+        countedMsat += wholeSatoshis(environment.reader.get(tables.invoices, key)?.amountMsat ?? 0)
     }
     // What became of a payment that its owner had made by hand then is not asked, and it counts.
     if (usedMsat < countedMsat) found.push(`${usedMsat} of the budget of ${handle} are used, and ${countedMsat} spent`)

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { configApplied } from '../../../src/domain/settings.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { differences } from '../pipeline/verify-log.ts'
-import { type Key, keyOf, openService, startTime, type TestService } from '../service.ts'
+import { type Key, keyOf, openService, startTime, type TestService, testSettings } from '../service.ts'
 import { contradictions } from './books.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
@@ -113,6 +114,29 @@ describe('the budget of a wallet that renews', () => {
     await asked()
     expect(used()).toBe(priceMsat)
     await service.customerWalletSays(outcome)
+    expect(used()).toBe(left)
+  })
+
+  it.each([
+    ['failed', 0],
+    ['unknown', 1_201_000],
+  ])('counts whole satoshis of a price that is none, and has them all back: %s', async (status, left) => {
+    const [domain, ...others] = testSettings.domains
+    if (domain === undefined) throw new Error('no domain is for sale')
+    const domains = [{ ...domain, basePriceMsat: 1_000_001 }, ...others]
+    await service.appendFact({
+      method: configApplied,
+      params: { settings: { ...testSettings, domains } },
+      dedupeKey: 'config:2',
+    })
+    await service.fund(alice, 2 * priceMsat)
+    setBudget(2 * priceMsat)
+    service.send(alice, 'identifier.register', { identifier: names[0], pay: 'balance' })
+    service.send(alice, 'renewal.set', { identifier: names[0], from: 'wallet', handle, maxMsat: 1_201_000 })
+    await toNotice()
+    await asked()
+    expect(used()).toBe(1_201_000)
+    await service.customerWalletSays(status === 'failed' ? { status, code: 'OTHER' } : { status })
     expect(used()).toBe(left)
   })
 
