@@ -3,7 +3,7 @@ import { time } from '../protocol/fields.ts'
 import { splitIdentifier } from '../protocol/names.ts'
 import { tables } from '../store/tables.ts'
 import type { Transactor } from '../store/transaction.ts'
-import { retireInvoice } from './billing/invoices.ts'
+import { expireInvoice } from './billing/invoices.ts'
 import { giveUpReplacement } from './billing/order-invoice.ts'
 import { expireOrder } from './billing/order-outcomes.ts'
 import { outcomeUnknown, paymentUnavailable } from './billing/unavailable.ts'
@@ -105,10 +105,13 @@ function handleDue(tx: Transactor, context: Context, kind: DueKind, id: string):
   }
 }
 
-/** An order that was paid otherwise, or ended before, still has its invoice to end. A payment that waits is dealt with by its own jobs. */
+/**
+ * The invoice is withdrawn when its order ends or is paid otherwise, which may have been before; until now it counted as open.
+ * A payment that waits is dealt with by its own jobs.
+ */
 function expireOrderAndInvoice(tx: Transactor, context: Context, orderId: string): void {
   expireOrder(tx, context, orderId)
   const invoiceId = tx.get(tables.orders, [orderId])?.invoiceId ?? null
   const invoice = invoiceId === null ? undefined : tx.get(tables.invoices, [invoiceId])
-  if (invoiceId !== null && invoice !== undefined) retireInvoice(tx, context, invoiceId, invoice)
+  if (invoiceId !== null && invoice !== undefined) expireInvoice(tx, invoiceId, invoice)
 }

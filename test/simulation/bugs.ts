@@ -64,9 +64,9 @@ export const bugs: readonly Bug[] = [
     changes: [
       {
         file: 'src/domain/billing/invoices.ts',
-        find: '  withdrawInvoice(tx, context, invoiceId, retired)',
+        find: "  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'expired' })",
         replace:
-          '  withdrawInvoice(tx, context, invoiceId, retired)\n' +
+          "  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'expired' })\n" +
           '  if (invoice.paymentHash !== null) tx.delete(tables.invoicesByHash, [invoice.paymentHash])',
       },
     ],

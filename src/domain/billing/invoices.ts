@@ -72,12 +72,17 @@ export function withdrawInvoice(tx: Transactor, context: Context, invoiceId: str
   }
 }
 
-/** The same for one that can still be paid; it counts as expired from then on. */
+/** An invoice that can still be paid counts as expired from now on; any other stays as it is. */
+export function expireInvoice(tx: Transactor, invoiceId: string, invoice: Invoice): void {
+  if (invoice.status !== 'open') return
+  tx.put(tables.invoices, [invoiceId], { ...invoice, status: 'expired' })
+}
+
+/** The same, and has the wallet end it, where it can. */
 export function retireInvoice(tx: Transactor, context: Context, invoiceId: string, invoice: Invoice): void {
   if (invoice.status !== 'open') return
-  const retired = { ...invoice, status: 'expired' as const }
-  tx.put(tables.invoices, [invoiceId], retired)
-  withdrawInvoice(tx, context, invoiceId, retired)
+  expireInvoice(tx, invoiceId, invoice)
+  withdrawInvoice(tx, context, invoiceId, invoice)
 }
 
 /** Has the wallet take a payment that waits, or give it back, or take none any more. */

@@ -154,6 +154,15 @@ describe('a hold invoice that nobody need pay', () => {
         service.send(alice, 'invoice.pay', { from: 'balance', invoiceId: open?.key[0] })
       },
     ],
+    [
+      'since it was cancelled and has expired while the wallet was away',
+      () => {
+        const orders = service.environment.reader.range(tables.orders, [])
+        const orderId = orders.find(({ row }) => row.status === 'invoiced')?.key[0]
+        service.send(alice, 'order.cancel', { orderId })
+        return service.advance(1_300)
+      },
+    ],
   ])('is ended by the wallet %s', async (_why, happens) => {
     await service.fund(alice, 2_000_000)
     await invoiced()
