@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { rateObserved } from '../../../src/domain/billing/rates.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, operator, type TestService, testSettings } from '../service.ts'
-import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 
 const alice = keyOf(2)
 const identifier = 'alice@euro.example'
@@ -32,12 +31,7 @@ beforeEach(async () => {
   service = await openService(settings)
   observed = 0
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 const observe = (perBitcoin: string, currency = 'EUR', observedAt = service.clock.time) =>
   service.appendFact({

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
-import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 
 /** The invoice for the rest of a price was given up, since nobody made it for a minute; then it is made, and paid. */
 
@@ -15,12 +14,7 @@ beforeEach(async () => {
   service = await openService()
   await service.fund(alice, 2_000_000)
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 /** Has the oldest invoice made that is asked for. */
 async function made() {

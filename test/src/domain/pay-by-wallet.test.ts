@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { type Key, keyOf, openService, type TestService } from '../service.ts'
-import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -13,12 +12,7 @@ let service: TestService
 beforeEach(async () => {
   service = await openService()
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 async function invoiced(kind: 'created' | 'held' = 'created', by: Key = alice) {
   service.send(by, 'identifier.register', { identifier: 'alice@example.com' })

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { holdEnded } from '../../../src/domain/billing/hold-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { type Key, keyOf, openService, type TestService, testSettings } from '../service.ts'
 import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
 const identifier = 'alice@example.com'
@@ -17,12 +17,7 @@ beforeEach(async () => {
   service = await openService()
   await service.fund(alice, 2_000_000)
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 type Made = { invoiceId: string; paymentHash: string; orderId: string }
 type Kind = 'created' | 'held'

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { paymentEnded, withdrawalResolved } from '../../../src/domain/billing/withdraw-facts.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { keyOf, openService, operator, type TestService } from '../service.ts'
-import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 import { outsideInvoice } from './outside-invoice.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
@@ -17,12 +16,7 @@ beforeEach(async () => {
   invoices = 0
   service = await openService()
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 function invoice(): string {
   const paymentHash = createHash('sha256').update(String(invoices++)).digest('hex')

@@ -2,9 +2,8 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { configApplied } from '../../../src/domain/settings.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { type Key, keyOf, openService, startTime, type TestService, testSettings } from '../service.ts'
-import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
 const [handle, other] = ['ab'.repeat(16), 'cd'.repeat(16)]
@@ -17,12 +16,7 @@ let service: TestService
 beforeEach(async () => {
   service = await openService()
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 const setBudget = (budgetMsat: number | null, days = 30, by: Key = alice, whose = handle) =>
   service.send(by, 'renewal.set_budget', { handle: whose, budgetMsat, days })

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { configApplied } from '../../../src/domain/settings.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { differences } from '../pipeline/verify-log.ts'
 import { type Key, keyOf, openService, operator, type TestService, testSettings } from '../service.ts'
-import { contradictions } from './books.ts'
+import { closeIntact } from './close-intact.ts'
 
 const alice = keyOf(2)
 const bob = keyOf(3)
@@ -19,12 +18,7 @@ beforeEach(async () => {
   await service.fund(alice, priceMsat)
   service.send(alice, 'identifier.register', { identifier, pay: 'balance' })
 })
-afterEach(async () => {
-  expect(service.errors).toEqual([])
-  expect(contradictions(service.environment)).toEqual([])
-  expect(await differences(service.environment, service.signer)).toEqual([])
-  await service.close()
-})
+afterEach(() => closeIntact(service))
 
 const set = (more: object = {}, by: Key = alice) =>
   service.send(by, 'renewal.set', { identifier, from: 'balance', maxMsat: priceMsat, ...more })
