@@ -3,10 +3,11 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Bug, bugs } from './bugs.ts'
+import type { Bug } from './bugs/bug.ts'
+import { bugs } from './bugs.ts'
 
 /**
- * `npm run sim:bites`: puts each bug of `bugs.ts` into a copy of the source and runs the simulation there, which has to fail by
+ * `npm run sim:bites`: puts each bug of `bugs/` into a copy of the source and runs the simulation there, which has to fail by
  * the invariant that the bug breaks. Says which seed of at most 400 did.
  */
 const root = fileURLToPath(new URL('../..', import.meta.url))
