@@ -95,6 +95,7 @@ export function createWriter(options: {
   let gathering: NodeJS.Timeout | undefined
   let closed = false
   let broken = false
+  let isLost = false
   const waiters: (() => void)[] = []
 
   const queued = () => lanes.first.length + lanes.events.length
@@ -122,7 +123,7 @@ export function createWriter(options: {
     // A task may submit others; what it writes belongs to it until it ends.
     if (isSliceRunning) return
     if (isReady()) void commit()
-    if (isSliceAsked || queued() === 0 || isFull()) return
+    if (broken || isSliceAsked || queued() === 0 || isFull()) return
     isSliceAsked = true
     setImmediate(() => {
       isSliceAsked = false
@@ -152,10 +153,19 @@ export function createWriter(options: {
     if (committing === null) return true
     if (commits.isVisible(committing)) {
       leave()
-      return true
+      // The next may write its number where one sees what is gone.
+      lookForLoss()
+      return !broken
     }
     lookLater()
     return false
+  }
+
+  const lookForLoss = () => {
+    if (broken || !commits.isAnyLost()) return
+    isLost = true
+    broken = true
+    runAgain()
   }
 
   const leave = () => {
@@ -218,12 +228,9 @@ export function createWriter(options: {
       if (commits.isUnknown(number, error)) broken = true
     }
     if (committing === number) leave()
-    if (!broken && fault === undefined && commits.isAnyLost()) {
-      broken = true
-      fault = { error: new Error(afterLoss) }
-    }
+    if (fault === undefined) lookForLoss()
     // What follows a transaction that was lost may stand on its pages.
-    if (broken) fault ??= { error: new Error(afterFault) }
+    if (broken) fault ??= { error: new Error(isLost ? afterLoss : afterFault) }
     if (fault === undefined) {
       metrics.tasks.observe(ran.length)
       metrics.runSeconds.observe((startMs - beganMs) / 1_000)
@@ -240,7 +247,7 @@ export function createWriter(options: {
     pump()
   }
 
-  /** What has run since a transaction was begun that failed stands on what is not there. */
+  /** What has run since a transaction was begun that failed, or is gone, stands on what is not there. */
   const runAgain = () => {
     pending.forget()
     for (const { task } of batch.ran.reverse()) lanes[task.lane].unshift(task)

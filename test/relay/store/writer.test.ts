@@ -278,6 +278,36 @@ describe('the writer', () => {
     expect(String(errors[0])).toContain('another program has opened the data')
   })
 
+  it.each([1, 8])('sees what is gone before another transaction hides it: %i tasks', async count => {
+    const { root } = temporary
+    let flush: () => void = () => undefined
+    const late = new Promise<void>(resolve => {
+      flush = resolve
+    })
+    let flushes = 0
+    const gated = new Proxy(root, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name)
+        if (name === 'flushed') return ++flushes === 2 ? late : value
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    openWriter(gated)
+    task('a')
+    await writer.idle()
+    pendingWrites(gated).open(relayDatabaseNames.writer).removeSync(Buffer.from('transaction-2'))
+    task('b')
+    while (rows().length === 1) await new Promise(setImmediate)
+    // One would wait for the flush, and eight would write where the number was.
+    for (let index = 0; index < count; index++) task(`c${index}`)
+    for (let turns = 0; turns < 200; turns++) await new Promise(setImmediate)
+    flush()
+    await writer.idle()
+    expect(rows()).toEqual(['a', 'b'])
+    expect([...outcomes.values()].filter(({ ok }) => ok)).toEqual([{ ok: true, value: 'a' }])
+    expect(writer.isBroken()).toBe(true)
+  })
+
   it('reports an answer that throws and gives the others', async () => {
     task('a', {
       done: () => {
