@@ -19,13 +19,25 @@ const maxWaitMs = 10_000
 
 /** Opens the data of a directory for reading, beside a service or without one. Throws when the directory cannot be used. */
 export async function openBeside(options: { directory: string; mapSizeBytes: number }): Promise<Environment> {
-  const descriptor = openSync(join(options.directory, file), 'a+', 0o600)
+  const descriptor = openGateFile(options.directory)
   try {
-    await waitForLock(descriptor, wanted, 1)
-    await waitForLock(descriptor, writing, 1)
+    if (descriptor !== null) {
+      await waitForLock(descriptor, wanted, 1)
+      await waitForLock(descriptor, writing, 1)
+    }
     return openEnvironment({ ...options, readOnly: true })
   } finally {
-    closeSync(descriptor)
+    if (descriptor !== null) closeSync(descriptor)
+  }
+}
+
+/** `null` on a read-only file system (a snapshot, say), where LMDB does without its own lock file and so changes nothing. */
+function openGateFile(directory: string): number | null {
+  try {
+    return openSync(join(directory, file), 'a+', 0o600)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EROFS') return null
+    throw error
   }
 }
 
@@ -40,7 +52,10 @@ export function openWriteGate(
     enter: () => {
       if (!tryLock(descriptor, wanted, 1)) {
         waitsSinceMs ??= nowMs()
-        return nowMs() - waitsSinceMs > maxWaitMs
+        if (nowMs() - waitsSinceMs <= maxWaitMs) return false
+        // It may be waiting for this one and go on at any moment.
+        tryLock(descriptor, writing, 1)
+        return true
       }
       waitsSinceMs = null
       const isEntered = tryLock(descriptor, writing, 1)

@@ -1,15 +1,27 @@
 import { execFile } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { tryLock } from 'fs-native-extensions'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { pendingWrites } from '../../../relay/store/pending-writes.ts'
 import { createWriter } from '../../../relay/store/writer.ts'
 import { openEnvironment } from '../../../src/store/environment.ts'
 import { openBeside, openWriteGate } from '../../../src/store/open-beside.ts'
+
+/** A directory whose files cannot be made or written. */
+const readOnly = vi.hoisted((): { directory: string | null } => ({ directory: null }))
+vi.mock('node:fs', async importOriginal => {
+  const fs = await importOriginal<typeof import('node:fs')>()
+  const open: typeof openSync = (path, flags, mode) => {
+    if (readOnly.directory === null || !String(path).startsWith(readOnly.directory))
+      return fs.openSync(path, flags, mode)
+    throw Object.assign(new Error('read-only file system'), { code: 'EROFS' })
+  }
+  return { ...fs, openSync: open }
+})
 
 const mapSizeBytes = 2 ** 28
 const opensEach = 200
@@ -79,9 +91,20 @@ it('does not stop the writer for ever', () => {
   expect(gate.enter()).toBe(false)
   timeMs = 10_001
   expect(gate.enter()).toBe(true)
+  expect(tryLock(other, 1, 1)).toBe(false)
   gate.leave()
+  expect(tryLock(other, 1, 1)).toBe(true)
   closeSync(other)
   timeMs = 20_000
   expect(gate.enter()).toBe(true)
   gate.close()
+})
+
+it('opens what lies on a read-only file system', async () => {
+  await openEnvironment({ directory, mapSizeBytes }).close()
+  readOnly.directory = directory
+  const { close } = await openBeside({ directory, mapSizeBytes })
+  readOnly.directory = null
+  expect(existsSync(join(directory, 'opening'))).toBe(false)
+  await close()
 })
