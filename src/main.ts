@@ -90,6 +90,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   const lock = lockDirectory(directory)
   if (lock === null) throw new Error(`another process is using the data directory ${config.data}`)
   closing.push(() => lock.release())
+  const gate = openWriteGate(directory)
+  closing.push(() => gate.close())
   const metrics = createServiceMetrics()
   const monotonicMs = () => performance.now()
   const listening = await startListening({ config, metrics, nowMs: monotonicMs, log })
@@ -99,6 +101,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
 
   const secp = await loadSecp256k1()
   const signer = createSigner(secp, loadOrCreateKey(join(directory, 'service.key')).secretKey)
+  await gate.entered()
   const environment = openEnvironment({ directory, mapSizeBytes: config.storage.mapSizeBytes })
   closing.push(() => environment.close())
   migrate(environment)
@@ -111,8 +114,6 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   })
   closing.push(() => disk.stop())
   await disk.look()
-  const gate = openWriteGate(directory)
-  closing.push(() => gate.close())
   const writer = createWriter({
     root: environment.root,
     gate,
@@ -190,6 +191,8 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     onError: onError('relay.failed'),
   })
   closing.push(() => relay.close())
+  // All databases are there; from here on the writer enters by itself.
+  gate.leave()
 
   const appendFact = createFactAppender({ signer, applier, applyLocally: relay.applyLocally, now: clock.now })
   checkKeys(secp, 'operators', config.operators)

@@ -47,14 +47,15 @@ export async function openOffline(
   try {
     const secp = await loadSecp256k1()
     const { publicKey } = createSigner(secp, loadOrCreateKey(join(directory, 'service.key')).secretKey)
+    const gate = openWriteGate(directory)
+    closing.push(() => gate.close())
+    await gate.entered()
     const environment = openEnvironment({ directory, mapSizeBytes: config.storage.mapSizeBytes })
     closing.push(() => environment.close())
     migrate(environment)
     const disk = watchDisk({ environment, directory, limits: config.storage, onChange: () => undefined, onError })
     closing.push(() => disk.stop())
     await disk.look()
-    const gate = openWriteGate(directory)
-    closing.push(() => gate.close())
     const writer = createWriter({ root: environment.root, gate, onError })
     closing.push(() => writer.close())
     const isProtected = isProtectedBy(publicKey)
@@ -85,6 +86,7 @@ export async function openOffline(
       onError,
     })
     closing.push(() => relay.close())
+    gate.leave()
     return { relay, writer, isProtected, close }
   } catch (error) {
     await close()

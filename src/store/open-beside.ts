@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
 import type { WriteGate } from '../../relay/store/write-gate.ts'
 import { type Environment, openEnvironment } from './environment.ts'
@@ -16,6 +17,7 @@ const file = 'opening'
 const [wanted, writing] = [0, 1]
 /** Opening takes milliseconds; a process that was stopped in the middle of it must not stop the service. */
 const maxWaitMs = 10_000
+const askAgainMs = 1
 
 /** Opens the data of a directory for reading, beside a service or without one. Throws when the directory cannot be used. */
 export async function openBeside(options: { directory: string; mapSizeBytes: number }): Promise<Environment> {
@@ -41,26 +43,33 @@ function openGateFile(directory: string): number | null {
   }
 }
 
-/** The gate of the one process that writes in a directory. It stands open after a while for one that never gets done. */
+/**
+ * The gate of the one process that writes in a directory. It stands open after a while for one that never gets done.
+ * `entered` is for what that process writes before it has a writer: databases are made, and their shapes changed.
+ */
 export function openWriteGate(
   directory: string,
   nowMs: () => number = () => performance.now(),
-): WriteGate & { close(): void } {
+): WriteGate & { entered(): Promise<void>; close(): void } {
   const descriptor = openSync(join(directory, file), 'a+', 0o600)
   let waitsSinceMs: number | null = null
+  const enter = () => {
+    if (!tryLock(descriptor, wanted, 1)) {
+      waitsSinceMs ??= nowMs()
+      if (nowMs() - waitsSinceMs <= maxWaitMs) return false
+      // It may be waiting for this one and go on at any moment.
+      tryLock(descriptor, writing, 1)
+      return true
+    }
+    waitsSinceMs = null
+    const isEntered = tryLock(descriptor, writing, 1)
+    unlock(descriptor, wanted, 1)
+    return isEntered
+  }
   return {
-    enter: () => {
-      if (!tryLock(descriptor, wanted, 1)) {
-        waitsSinceMs ??= nowMs()
-        if (nowMs() - waitsSinceMs <= maxWaitMs) return false
-        // It may be waiting for this one and go on at any moment.
-        tryLock(descriptor, writing, 1)
-        return true
-      }
-      waitsSinceMs = null
-      const isEntered = tryLock(descriptor, writing, 1)
-      unlock(descriptor, wanted, 1)
-      return isEntered
+    enter,
+    entered: async () => {
+      while (!enter()) await delay(askAgainMs)
     },
     leave: () => unlock(descriptor, writing, 1),
     close: () => closeSync(descriptor),
