@@ -22,14 +22,24 @@ const askAgainMs = 1
 /** Opens the data of a directory for reading, beside a service or without one. Throws when the directory cannot be used. */
 export async function openBeside(options: { directory: string; mapSizeBytes: number }): Promise<Environment> {
   const descriptor = openGateFile(options.directory)
-  try {
-    if (descriptor !== null) {
-      await waitForLock(descriptor, wanted, 1)
-      await waitForLock(descriptor, writing, 1)
-    }
-    return openEnvironment({ ...options, readOnly: true })
-  } finally {
+  const enter = async () => {
+    if (descriptor === null) return
+    await waitForLock(descriptor, wanted, 1)
+    await waitForLock(descriptor, writing, 1)
+  }
+  const end = () => {
     if (descriptor !== null) closeSync(descriptor)
+  }
+  try {
+    await enter()
+    const environment = openEnvironment({ ...options, readOnly: true })
+    if (descriptor !== null) unlock(descriptor, wanted, 2)
+    // The last one to close the data unmakes its locks, and whoever opens it at that moment cannot use them.
+    const close = () => enter().then(environment.close).finally(end)
+    return { ...environment, close }
+  } catch (error) {
+    end()
+    throw error
   }
 }
 

@@ -100,6 +100,21 @@ it('does not stop the writer for ever', () => {
   gate.close()
 })
 
+it('closes while nobody opens the data', async () => {
+  await openEnvironment({ directory, mapSizeBytes }).close()
+  const beside = await openBeside({ directory, mapSizeBytes })
+  const other = openSync(join(directory, 'opening'), 'a+')
+  expect([0, 1].map(byte => tryLock(other, byte, 1))).toEqual([true, true])
+  let isClosed = false
+  const closing = beside.close().then(() => {
+    isClosed = true
+  })
+  for (let turns = 0; turns < 1_000; turns++) await new Promise(setImmediate)
+  expect(isClosed).toBe(false)
+  closeSync(other)
+  await closing
+})
+
 it('opens what lies on a read-only file system', async () => {
   await openEnvironment({ directory, mapSizeBytes }).close()
   readOnly.directory = directory
