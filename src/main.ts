@@ -104,6 +104,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
   await gate.entered()
   const environment = openEnvironment({ directory, mapSizeBytes: config.storage.mapSizeBytes })
   closing.push(() => environment.close())
+  closing.push(() => gate.entered())
   migrate(environment)
   const disk = watchDisk({
     environment,

@@ -52,6 +52,7 @@ export async function openOffline(
     await gate.entered()
     const environment = openEnvironment({ directory, mapSizeBytes: config.storage.mapSizeBytes })
     closing.push(() => environment.close())
+    closing.push(() => gate.entered())
     migrate(environment)
     const disk = watchDisk({ environment, directory, limits: config.storage, onChange: () => undefined, onError })
     closing.push(() => disk.stop())

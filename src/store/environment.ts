@@ -23,32 +23,21 @@ export type Environment = {
 const maxReaders = 512
 const maxCloseMs = 2_000
 
-/**
- * Opens (and, unless `readOnly`, creates) the environment in a directory. `mapSizeBytes` bounds the address space,
- * not the disk: the cap on data is the guard's. Throws when the directory cannot be used.
- */
-export function openEnvironment(options: {
+type Options = {
   directory: string
   mapSizeBytes: number
   /** Where another process may write, `openBeside` is what opens for reading. */
   readOnly?: boolean
   /** Whether the data may be lost with the machine: nothing waits for the disk. For what can be made again. */
   scratch?: boolean
-}): Environment {
-  shortenWriteError()
-  const root = open({
-    path: options.directory,
-    noSubdir: false,
-    mapSize: options.mapSizeBytes,
-    maxDbs: databases.length,
-    maxReaders,
-    readOnly: options.readOnly ?? false,
-    noSync: options.scratch ?? false,
-    // With it LMDB makes a promise of its own at every commit; of a failed one nobody could catch it, and that ends the process.
-    eventTurnBatching: false,
-    keyEncoding: 'binary',
-    encoding: 'binary',
-  })
+}
+
+/**
+ * Opens (and, unless `readOnly`, creates) the environment in a directory. `mapSizeBytes` bounds the address space,
+ * not the disk: the cap on data is the guard's. Throws when the directory cannot be used.
+ */
+export function openEnvironment(options: Options): Environment {
+  const root = openRoot(options)
   const opened = new Map<string, Rows>()
   for (const table of Object.values(tables)) opened.set(table.name, pendingWrites(root).open(table.name))
   const bytes = (table: TableInfo): Rows => {
@@ -64,6 +53,31 @@ export function openEnvironment(options: {
     transactor: createTransactor(reader, bytes),
     close: () => closeInTime(root),
   }
+}
+
+/**
+ * Has an environment that no process has open go back to what was on disk when the power failed, if it did. LMDB does that
+ * only for the first who opens it, and only if that one may write; a service that comes second would build on the rest.
+ */
+export async function dropUnflushed(options: { directory: string; mapSizeBytes: number }): Promise<void> {
+  await openRoot(options).close()
+}
+
+function openRoot(options: Options): RootDatabase {
+  shortenWriteError()
+  return open({
+    path: options.directory,
+    noSubdir: false,
+    mapSize: options.mapSizeBytes,
+    maxDbs: databases.length,
+    maxReaders,
+    readOnly: options.readOnly ?? false,
+    noSync: options.scratch ?? false,
+    // With it LMDB makes a promise of its own at every commit; of a failed one nobody could catch it, and that ends the process.
+    eventTurnBatching: false,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+  })
 }
 
 /**

@@ -1,20 +1,21 @@
-import { closeSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock, waitForLock } from 'fs-native-extensions'
 import type { WriteGate } from '../../relay/store/write-gate.ts'
-import { type Environment, openEnvironment } from './environment.ts'
+import { dropUnflushed, type Environment, openEnvironment } from './environment.ts'
 
 /**
  * LMDB as it comes with lmdb 3.5 (`mdb_env_open2`) sets the number of the last transaction, which all processes share, to
  * what the file said a moment ago, whoever opens it. A transaction that was committed in that moment is overwritten by the
  * next one, though it was durable. So nobody opens the data while a transaction is on its way to being visible.
  *
- * Two bytes of a file are locked, which the kernel undoes for a process that ends: whoever wants to open it takes the first
- * and waits for the second; the writer takes the second for a transaction, and only while nobody has the first.
+ * Bytes of a file are locked, which the kernel undoes for a process that ends: whoever wants to open it takes the first
+ * and waits for the second; the writer takes the second for a transaction, and only while nobody has the first. The third
+ * it has as long as it has the data open.
  */
 const file = 'opening'
-const [wanted, writing] = [0, 1]
+const [wanted, writing, present] = [0, 1, 2]
 /** Opening takes milliseconds; a process that was stopped in the middle of it must not stop the service. */
 const maxWaitMs = 10_000
 const askAgainMs = 1
@@ -32,14 +33,25 @@ export async function openBeside(options: { directory: string; mapSizeBytes: num
   }
   try {
     await enter()
+    const isAlone = descriptor !== null && tryLock(descriptor, present, 1)
+    if (isAlone && isWritable(join(options.directory, 'data.mdb'))) await dropUnflushed(options)
     const environment = openEnvironment({ ...options, readOnly: true })
-    if (descriptor !== null) unlock(descriptor, wanted, 2)
+    if (descriptor !== null) unlock(descriptor, wanted, 3)
     // The last one to close the data unmakes its locks, and whoever opens it at that moment cannot use them.
     const close = () => enter().then(environment.close).finally(end)
     return { ...environment, close }
   } catch (error) {
     end()
     throw error
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -80,6 +92,7 @@ export function openWriteGate(
     enter,
     entered: async () => {
       while (!enter()) await delay(askAgainMs)
+      tryLock(descriptor, present, 1)
     },
     leave: () => unlock(descriptor, writing, 1),
     close: () => closeSync(descriptor),

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,19 @@ vi.mock('node:fs', async importOriginal => {
 
 const mapSizeBytes = 2 ** 28
 const opensEach = 200
+/** Where LMDB writes down up to where all is on disk. */
+const halfPage = 2_048
+
+/** Where the first two pages say which start of the machine they are of: the first group of its name. */
+function bootIds(pages: Buffer): number[] {
+  const id = Buffer.alloc(8)
+  id.writeBigInt64LE(BigInt(`0x${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)}`))
+  const found: number[] = []
+  for (let at = pages.indexOf(id); at !== -1 && at < 4 * halfPage; at = pages.indexOf(id, at + 1)) found.push(at)
+  expect(found).toHaveLength(3)
+  return found
+}
+
 let directory: string
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'panda-beside-'))
@@ -38,6 +51,8 @@ const openAgain = () => promisify(execFile)(process.execPath, ['--import', 'tsx'
 it('loses nothing that is durable while other processes open the data', async () => {
   const { root, close } = openEnvironment({ directory, mapSizeBytes })
   const gate = openWriteGate(directory)
+  await gate.entered()
+  gate.leave()
   const errors: unknown[] = []
   const writer = createWriter({ root, gate, onError: error => errors.push(error) })
   const rows = pendingWrites(root).open('rows')
@@ -98,6 +113,32 @@ it('does not stop the writer for ever', () => {
   timeMs = 20_000
   expect(gate.enter()).toBe(true)
   gate.close()
+})
+
+it('reads nothing that was not on disk when the power failed, nor has a service begin with it', async () => {
+  const first = openEnvironment({ directory, mapSizeBytes })
+  const write = async (name: string) => {
+    pendingWrites(first.root).open('rows').putSync(Buffer.from(name), Buffer.from(name))
+    await first.root.flushed
+  }
+  await write('a')
+  const flushed = readFileSync(join(directory, 'data.mdb')).subarray(halfPage, 2 * halfPage)
+  await write('b')
+  await write('c')
+  await first.close()
+  // As if these two had not come to the disk, and the machine had been started again.
+  const pages = readFileSync(join(directory, 'data.mdb'))
+  flushed.copy(pages, halfPage)
+  for (const id of bootIds(pages)) pages.writeBigInt64LE(1n, id)
+  writeFileSync(join(directory, 'data.mdb'), pages)
+  rmSync(join(directory, 'lock.mdb'))
+  const beside = await openBeside({ directory, mapSizeBytes })
+  const names = ({ root }: typeof beside) => [...pendingWrites(root).open('rows').getKeys({})].map(String)
+  expect(names(beside)).toEqual(['a'])
+  await beside.close()
+  const again = openEnvironment({ directory, mapSizeBytes })
+  expect(names(again)).toEqual(['a'])
+  await again.close()
 })
 
 it('closes while nobody opens the data', async () => {
