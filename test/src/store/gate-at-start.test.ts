@@ -11,11 +11,19 @@ import { runService } from '../metrics/running-service.ts'
 
 /** For each database that is made where there is a gate, whether others are kept from opening the data meanwhile. */
 let made: boolean[]
+/** The same, when the data is closed. */
+let ended: boolean[]
 vi.mock('lmdb', async importOriginal => {
   const lmdb = await importOriginal<typeof import('lmdb')>()
   const open = (options: { path: string }): RootDatabase => {
     const root = lmdb.open(options)
     const openDB = root.openDB.bind(root)
+    const close = root.close.bind(root)
+    root.close = () => {
+      const file = join(options.path, 'opening')
+      if (existsSync(file)) ended.push(isClosed(file))
+      return close()
+    }
     root.openDB = ((database: { name: string }) => {
       const file = join(options.path, 'opening')
       if (existsSync(file)) made.push(isClosed(file))
@@ -29,6 +37,7 @@ vi.mock('lmdb', async importOriginal => {
 let directory: string
 beforeEach(() => {
   made = []
+  ended = []
   directory = mkdtempSync(join(tmpdir(), 'panda-start-'))
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
@@ -41,13 +50,14 @@ function isClosed(file: string): boolean {
   return !isFree
 }
 
-it('keeps others from opening the data while a service makes its databases, and no longer', async () => {
+it('keeps others from opening the data while a service makes its databases and closes them, and no longer', async () => {
   const service = await runService()
   const { data } = service
   expect(made.length).toBeGreaterThan(20)
   expect(made).not.toContain(false)
   while (isClosed(join(data, 'opening'))) await new Promise(setImmediate)
   await service.close()
+  expect(ended).toEqual([true])
 })
 
 it('does so for the tools that write, too', async () => {
@@ -64,4 +74,5 @@ it('does so for the tools that write, too', async () => {
   expect(made.length).toBeGreaterThan(20)
   expect(made).not.toContain(false)
   await offline?.close()
+  expect(ended).toEqual([true])
 })
