@@ -49,8 +49,8 @@ import { watchDisk } from './store/disk.ts'
 import { openEnvironment } from './store/environment.ts'
 import { lockDirectory } from './store/lock.ts'
 import { migrate } from './store/migrations.ts'
-import { openWriteGate } from './store/open-beside.ts'
 import { openSecrets } from './store/secrets.ts'
+import { openWriteGate } from './store/write-gate.ts'
 
 /** A running service. */
 export type Panda = {

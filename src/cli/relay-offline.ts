@@ -17,8 +17,8 @@ import { watchDisk } from '../store/disk.ts'
 import { openEnvironment } from '../store/environment.ts'
 import { lockDirectory } from '../store/lock.ts'
 import { migrate } from '../store/migrations.ts'
-import { openWriteGate } from '../store/open-beside.ts'
 import { tables } from '../store/tables.ts'
+import { openWriteGate } from '../store/write-gate.ts'
 import { expectData } from './relay-read.ts'
 
 /** What the tools that write work on. */

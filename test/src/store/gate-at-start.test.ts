@@ -20,12 +20,12 @@ vi.mock('lmdb', async importOriginal => {
     const openDB = root.openDB.bind(root)
     const close = root.close.bind(root)
     root.close = () => {
-      const file = join(options.path, 'opening')
+      const file = join(options.path, 'gate.writing')
       if (existsSync(file)) ended.push(isClosed(file))
       return close()
     }
     root.openDB = ((database: { name: string }) => {
-      const file = join(options.path, 'opening')
+      const file = join(options.path, 'gate.writing')
       if (existsSync(file)) made.push(isClosed(file))
       return openDB(database)
     }) as RootDatabase['openDB']
@@ -45,7 +45,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 /** Whether one who opens the data has to wait. */
 function isClosed(file: string): boolean {
   const descriptor = openSync(file, 'a+')
-  const isFree = tryLock(descriptor, 1, 1)
+  const isFree = tryLock(descriptor)
   closeSync(descriptor)
   return !isFree
 }
@@ -55,7 +55,7 @@ it('keeps others from opening the data while a service makes its databases and c
   const { data } = service
   expect(made.length).toBeGreaterThan(20)
   expect(made).not.toContain(false)
-  while (isClosed(join(data, 'opening'))) await new Promise(setImmediate)
+  while (isClosed(join(data, 'gate.writing'))) await new Promise(setImmediate)
   await service.close()
   expect(ended).toEqual([true])
 })
@@ -70,7 +70,7 @@ it('does so for the tools that write, too', async () => {
   made = []
   const offline = await openOffline(loaded.config, error => expect(error).toBeNull())
   // What it writes itself comes on a later turn.
-  expect(isClosed(join(data, 'opening'))).toBe(false)
+  expect(isClosed(join(data, 'gate.writing'))).toBe(false)
   expect(made.length).toBeGreaterThan(20)
   expect(made).not.toContain(false)
   await offline?.close()

@@ -9,7 +9,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { pendingWrites } from '../../../relay/store/pending-writes.ts'
 import { createWriter } from '../../../relay/store/writer.ts'
 import { openEnvironment } from '../../../src/store/environment.ts'
-import { openBeside, openWriteGate } from '../../../src/store/open-beside.ts'
+import { openBeside } from '../../../src/store/open-beside.ts'
+import { openWriteGate } from '../../../src/store/write-gate.ts'
 
 /** A directory whose files cannot be made or written. */
 const readOnly = vi.hoisted((): { directory: string | null } => ({ directory: null }))
@@ -99,17 +100,18 @@ it('does not stop the writer for ever', () => {
   let timeMs = 0
   const gate = openWriteGate(directory, () => timeMs)
   // As one who opens the data takes it.
-  const other = openSync(join(directory, 'opening'), 'a+')
-  expect(tryLock(other, 0, 1)).toBe(true)
+  const [wanted, writing] = ['gate.wanted', 'gate.writing'].map(name => openSync(join(directory, name), 'a+'))
+  if (wanted === undefined || writing === undefined) throw new Error('two files are opened')
+  expect(tryLock(wanted)).toBe(true)
   expect(gate.enter()).toBe(false)
   timeMs = 10_000
   expect(gate.enter()).toBe(false)
   timeMs = 10_001
   expect(gate.enter()).toBe(true)
-  expect(tryLock(other, 1, 1)).toBe(false)
+  expect(tryLock(writing)).toBe(false)
   gate.leave()
-  expect(tryLock(other, 1, 1)).toBe(true)
-  closeSync(other)
+  expect(tryLock(writing)).toBe(true)
+  for (const file of [wanted, writing]) closeSync(file)
   timeMs = 20_000
   expect(gate.enter()).toBe(true)
   gate.close()
@@ -144,15 +146,15 @@ it('reads nothing that was not on disk when the power failed, nor has a service 
 it('closes while nobody opens the data', async () => {
   await openEnvironment({ directory, mapSizeBytes }).close()
   const beside = await openBeside({ directory, mapSizeBytes })
-  const other = openSync(join(directory, 'opening'), 'a+')
-  expect([0, 1].map(byte => tryLock(other, byte, 1))).toEqual([true, true])
+  const others = ['gate.wanted', 'gate.writing'].map(name => openSync(join(directory, name), 'a+'))
+  expect(others.map(file => tryLock(file))).toEqual([true, true])
   let isClosed = false
   const closing = beside.close().then(() => {
     isClosed = true
   })
   for (let turns = 0; turns < 1_000; turns++) await new Promise(setImmediate)
   expect(isClosed).toBe(false)
-  closeSync(other)
+  others.forEach(closeSync)
   await closing
 })
 
@@ -161,6 +163,6 @@ it('opens what lies on a read-only file system', async () => {
   readOnly.directory = directory
   const { close } = await openBeside({ directory, mapSizeBytes })
   readOnly.directory = null
-  expect(existsSync(join(directory, 'opening'))).toBe(false)
+  expect(existsSync(join(directory, 'gate.wanted'))).toBe(false)
   await close()
 })
