@@ -14,6 +14,8 @@ const answeredWithin: Span = { ms: 600_000, looks: 40 }
  * come to the invoice; after it, or after the circuit breaker's 30 s, the longest pause between two tries of a job is 60 s.
  */
 const bookedUnhinderedWithin: Span = { ms: 900_000, looks: 12 }
+/** A sweep asks for one invoice after the other: of ten calls to a bad wallet one is given up after 15 s, and a sweep may be cut short once. */
+const lookUpMs = 3_000
 
 type Since = { readonly up: Span; readonly stretch: number; readonly clear: Span }
 
@@ -45,6 +47,10 @@ export function createDeadlines(options: { journal: Journal; node: Node; clients
   const isOver = (since: Since, spared: Span = { ms: 0, looks: 0 }) =>
     hasPassed(bookedWithin, since.up, up, spared) ||
     hasPassed(bookedUnhinderedWithin, since.stretch === stretch ? since.clear : { ms: 0, looks: 0 }, clear, spared)
+
+  /** The same for what a sweep finds, which comes to it when it has asked for the others. */
+  const isSwept = (since: Since) =>
+    isOver(since) && isOver(since, { ms: reader.range(tables.unsettledInvoices, []).length * lookUpMs, looks: 0 })
 
   const overdue = <Key>(
     waitingFor: Map<Key, Since>,
@@ -98,7 +104,7 @@ export function createDeadlines(options: { journal: Journal; node: Node; clients
       acceptedSeen = node.accepted.length
       const isLate = (since: Since) => hasPassed(answeredWithin, since.up, up, { ms: 0, looks: 0 })
       return [
-        ...overdue(unbooked, isOver, isBooked).map(hash => `every paid invoice ends: ${hash} is paid and not booked`),
+        ...overdue(unbooked, isSwept, isBooked).map(hash => `every paid invoice ends: ${hash} is paid and not booked`),
         ...unattended(),
         ...overdue(unanswered, isLate, id => clients.sent.get(id)?.result !== null).map(
           id => `one result per command: ${id} has none`,
