@@ -16,8 +16,13 @@ export async function openBeside(options: Options): Promise<Environment> {
     if (isAlone && isWritable(join(options.directory, 'data.mdb'))) await dropUnflushed(options)
     const environment = openEnvironment({ ...options, readOnly: true })
     for (const file of [files.present, files.writing, files.wanted]) unlock(file)
+    let closed: Promise<void> | undefined
     // The last one to close the data unmakes its locks, and whoever opens it at that moment cannot use them.
-    return { ...environment, close: () => enter(files).then(environment.close).finally(files.close) }
+    const close = () => {
+      closed ??= enter(files).then(environment.close).finally(files.close)
+      return closed
+    }
+    return { ...environment, close }
   } catch (error) {
     files.close()
     throw error
