@@ -50,7 +50,7 @@ export async function benchCommands({ small, million, print, profileDirectory }:
           registration(secp, customers, { index: names + offset, service: server.publicKey, now, pay: 'balance' }),
         ),
       )
-      writeFileSync(file, `${lines.join('\n')}\n`)
+      writeFileSync(file, `${lines.join('\n')}\n`, { flush: true })
       const task = { kind: 'publish', port: server.port, file, clients, inFlight } as const
       const warmUp = await prepareLoad({ ...task, first: 0, count: warmUpCount })
       await warmUp.run()

@@ -182,7 +182,7 @@ function createPendingWrites(root: RootDatabase): PendingWrites {
   }
 }
 
-/** LMDB's, with pages of 4 KiB. */
+/** LMDB's, with the smallest pages that it makes of itself, of 4 KiB. */
 const maxKeyBytes = 1_978
 const atEnd: PutOptions = { append: true }
 

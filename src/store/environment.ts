@@ -22,6 +22,11 @@ export type Environment = {
 /** LMDB's default of 126 readers is too few for further processes that read. */
 const maxReaders = 512
 const maxCloseMs = 2_000
+/**
+ * Of data that is made anew; LMDB keeps to what it finds. A disk takes hardly longer for 8 KiB than for 4, and a transaction
+ * writes fewer of them, since those above the leaves are then few and shared.
+ */
+const pageBytes = 8_192
 
 type Options = {
   directory: string
@@ -72,6 +77,7 @@ function openRoot(options: Options): RootDatabase {
     maxDbs: databases.length,
     maxReaders,
     readOnly: options.readOnly ?? false,
+    pageSize: pageBytes,
     noSync: options.scratch ?? false,
     // With it LMDB makes a promise of its own at every commit; of a failed one nobody could catch it, and that ends the process.
     eventTurnBatching: false,

@@ -36,7 +36,7 @@ describe('a data file', () => {
   })
   afterEach(() => store.close())
 
-  const rows = 3_000
+  const rows = 12_000
   const ticketId = 'ab'.repeat(16)
   const fill = () => {
     const content = 'x'.repeat(1_000)
@@ -50,7 +50,7 @@ describe('a data file', () => {
   }
   const clear = () => {
     for (;;) {
-      const page = store.environment.reader.range(tables.ticketMessages, [ticketId], { limit: 1_000 })
+      const page = store.environment.reader.range(tables.ticketMessages, [ticketId], { limit: rows })
       if (page.length === 0) return
       store.write(tx => {
         for (const { key } of page) tx.delete(tables.ticketMessages, key)

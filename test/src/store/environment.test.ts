@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
+import { open } from 'lmdb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEnvironment } from '../../../src/store/environment.ts'
-import { tables } from '../../../src/store/tables.ts'
+import { databases, tables } from '../../../src/store/tables.ts'
 import type { RangeOptions } from '../../../src/store/transaction.ts'
 import { openTemporary } from './open-environment.ts'
 
@@ -128,5 +132,24 @@ describe('an environment', () => {
 
   it('has no table that tables.ts does not declare', () => {
     expect(() => store.environment.bytes({ name: 'other', mark: 'local', parts: [] })).toThrow('not declared')
+  })
+})
+
+describe('data that was made with pages of another size', () => {
+  it('is opened as it is', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'panda-store-'))
+    try {
+      const made = open({ path: directory, noSubdir: false, maxDbs: databases.length, pageSize: 4_096 })
+      await made.close()
+      const environment = openEnvironment({ directory, mapSizeBytes: 2 ** 26 })
+      await environment.root.transaction(() => environment.transactor.put(tables.balances, ['revenue'], { msat: 1 }))
+      expect(environment.root.getStats()).toMatchObject({ pageSize: 4_096 })
+      await environment.close()
+      const again = openEnvironment({ directory, mapSizeBytes: 2 ** 26, readOnly: true })
+      expect(again.reader.get(tables.balances, ['revenue'])).toEqual({ msat: 1 })
+      await again.close()
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
   })
 })

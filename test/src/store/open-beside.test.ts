@@ -27,7 +27,7 @@ vi.mock('node:fs', async importOriginal => {
 const mapSizeBytes = 2 ** 28
 const opensEach = 200
 /** Where LMDB writes down up to where all is on disk. */
-const halfPage = 2_048
+const halfPage = 4_096
 
 /** Where the first two pages say which start of the machine they are of: the first group of its name. */
 function bootIds(pages: Buffer): number[] {
