@@ -10,6 +10,7 @@ import { transactionsOf } from './floors.ts'
 import { measureHistory } from './history.ts'
 import { mapSizeBytes } from './load-notes.ts'
 import type { BenchOptions } from './options.ts'
+import { forgetCached } from './page-cache.ts'
 import { openWorkshop } from './register.ts'
 import { createReport } from './report.ts'
 import { createDataDirectory, startServer } from './server.ts'
@@ -36,6 +37,7 @@ export async function benchCommands({ small, million, print, profileDirectory }:
     const first = await startServer(data.path)
     await first.stop()
     await loadRegistrations(data.path, secp, customers, names)
+    forgetCached(join(data.path, 'data.mdb'))
     const server = await startServer(data.path, profileDirectory)
     const report = createReport('commands', server, print)
     const environment = await openBeside({ directory: data.path, mapSizeBytes })
