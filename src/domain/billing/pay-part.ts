@@ -36,8 +36,10 @@ export function payPart(
   if (partMsat === 0)
     return reject('CONFLICT', 'so little would not make the invoice smaller: it is for whole satoshis')
   if (partMsat === dueMsat) return null
-  const { commandDeadlineSeconds } = settings.orders
-  if (invoice.expiresAt - time < commandDeadlineSeconds) {
+  const { commandDeadlineSeconds, invoiceExpirySeconds } = settings.orders
+  // A command may take longer than an invoice lasts; then half of the invoice's time is for making the other one.
+  const withinSeconds = Math.min(commandDeadlineSeconds, Math.floor(invoiceExpirySeconds / 2))
+  if (invoice.expiresAt - time < withinSeconds) {
     return reject('INVOICE_EXPIRED', 'the invoice is about to expire: there is no time for another one')
   }
   const creditMsat = order.creditMsat + partMsat
@@ -53,6 +55,6 @@ export function payPart(
   const turned = turnTo(tx, context, orderId, order, { invoiceId: restId, invoice: { creditMsat } })
   if (turned === null) return lacksBalance(tx, order, partMsat)
   tx.put(tables.orders, [orderId], turned)
-  schedule(tx, time + commandDeadlineSeconds, 'invoice-deadline', restId)
+  schedule(tx, time + withinSeconds, 'invoice-deadline', restId)
   return { status: 'pending', orderId: null }
 }

@@ -164,6 +164,19 @@ describe('a part of an invoice that the balance pays', () => {
     expect(pay(requested?.key[0] ?? '').body).toMatchObject({ code: 'CONFLICT' })
   })
 
+  it('is for invoices that do not last as long as a command may take, too', async () => {
+    await service.close()
+    const orders = { ...testSettings.orders, commandDeadlineSeconds: 3_600 }
+    service = await openService({ ...testSettings, orders })
+    await service.fund(alice, 2_000_000)
+    const { first, second } = await replaced()
+    expect(invoice(second.invoiceId)).toMatchObject({ amountMsat: restMsat, creditMsat: partMsat })
+    await service.advance(451)
+    expect(pay(second.invoiceId).body).toMatchObject({ code: 'INVOICE_EXPIRED' })
+    await service.advance(750)
+    expect([order(first)?.status, balance()]).toEqual(['expired', 2_000_000])
+  })
+
   it('makes nothing last longer than it would have', async () => {
     const first = await ordered()
     await service.advance(600)
