@@ -135,7 +135,8 @@ export function createWriter(options: {
   }
 
   const isReady = (): boolean => {
-    if (batch.ran.length === 0 || (queued() > 0 && !isFull())) return false
+    // Half of what waits is worth a transaction: it is flushed while the other half runs.
+    if (batch.ran.length === 0 || (batch.ran.length < queued() && !isFull())) return false
     if (underWay === maxCommits || (underWay > 0 && batch.ran.length < worthOverlap) || !isLastVisible()) return false
     const waitMs = batch.isUrgent || batch.ran.length >= maxTasks ? 0 : gatherUntilMs - performance.now()
     if (waitMs > 0) gathering ??= setTimeout(gathered, waitMs)
