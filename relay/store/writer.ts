@@ -40,7 +40,7 @@ const sliceMs = 2
 const maxTasks = 1_000
 const maxSlices = 40
 /** They are handed over on one turn, which takes about a microsecond for each. */
-const maxRows = 10_000
+const maxRows = 5_000
 /** Under load events wait for others, since a transaction writes the same upper pages for one as for fifty. */
 const gatherMs = 15
 /** So many in one transaction are a load: one client that waits for each OK need not wait longer. */

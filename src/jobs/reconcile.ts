@@ -14,6 +14,8 @@ const askTimeoutMs = 15_000
 /** Of what was in the wallet when it was asked we have heard by then: the stream tells at once, and sweeps find what it missed. */
 const heardWithinMs = 900_000
 const postingsAtOnce = 256
+/** So long may a posting be on its way to where it is seen: its transaction gathers, is committed, and waits for readers. */
+const unseenForSeconds = 5
 
 type Options = {
   environment: Environment
@@ -28,7 +30,7 @@ type Options = {
   waits?: Waits | undefined
 }
 
-/** What the ledger had when it was read: all postings up to an id, and these after it. */
+/** What the ledger had when it was read: all postings up to an id, which has been a while, and these after it. */
 type Reading = { readonly after: string; readonly counted: ReadonlySet<string> }
 
 /** Once a day has the wallet's balance compared with the ledger, until the signal aborts. */
@@ -67,9 +69,15 @@ export async function reconcileIfDue(options: Options): Promise<boolean> {
   return appendFact({ method: walletReconciled, params, dedupeKey: `${walletId}:${time}:reconciled` })
 }
 
-/** Up to where the ledger was read in a second: ids begin with log time, and have no order within a second. */
+/**
+ * Up to where the ledger was read in a second. Ids begin with log time, and have no order within a second; those of the
+ * seconds before may still be to come.
+ */
 function readingOf(reader: Reader, time: number): Reading {
-  const after = time.toString(16).padStart(10, '0').padEnd(32, '0')
+  const after = Math.max(0, time - unseenForSeconds)
+    .toString(16)
+    .padStart(10, '0')
+    .padEnd(32, '0')
   return { after, counted: new Set(reader.range(tables.postings, [], { after: [after] }).map(({ key }) => key[0])) }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock } from 'fs-native-extensions'
@@ -21,9 +21,21 @@ const askAgainMs = 1
 
 /** Opens the files that are locked, whose descriptors these are. Throws when they cannot be made. */
 export function openGateFiles(directory: string): GateFiles {
-  const openFile = (name: string) => openSync(join(directory, `gate.${name}`), 'a+', 0o600)
+  const openFile = (name: string) => openOrMake(join(directory, `gate.${name}`), statSync(directory))
   const files = { wanted: openFile('wanted'), writing: openFile('writing'), present: openFile('present') }
   return { ...files, close: () => Object.values(files).forEach(closeSync) }
+}
+
+/** Root may look at the data of a service that runs as somebody else, who is to be able to open what root has made. */
+function openOrMake(path: string, { uid, gid }: { uid: number; gid: number }): number {
+  try {
+    const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+    if (process.geteuid?.() === 0) fchownSync(file, uid, gid)
+    return file
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    return openSync(path, constants.O_RDWR | constants.O_NOFOLLOW)
+  }
 }
 
 /**

@@ -145,6 +145,19 @@ describe('comparing the wallet with the ledger', () => {
     ])
   })
 
+  it('counts what was booked shortly before it and is seen only later', async () => {
+    await reconcile()
+    service.clock.time += day
+    await reconcile(async () => {
+      service.clock.time -= 3
+      await service.fund(alice, 4_000)
+      service.clock.time += 3
+      return balanceMsat + 4_000
+    })
+    expect(notices()).toEqual([])
+    expect(listed()).toMatchObject({ reconciliations: [{ arrivedMsat: 4_000, changeMsat: 0 }, {}] })
+  })
+
   it('takes a payment that was begun while it was asked for none that nobody has booked', async () => {
     await service.fund(alice, 50_000)
     balanceMsat += 50_000
