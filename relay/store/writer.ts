@@ -100,6 +100,8 @@ export function createWriter(options: {
 
   const queued = () => lanes.first.length + lanes.events.length
   const isFull = () => batch.ran.length >= maxTasks || batch.slices >= maxSlices || pending.uncommittedRows() >= maxRows
+  /** Half of what is to be done is worth a transaction, which is flushed while the other half runs. */
+  const isHalf = () => queued() >= worthOverlap && batch.ran.length >= queued()
   const isIdle = () => queued() === 0 && batch.ran.length === 0 && underWay === 0 && settling.length() === 0
 
   const settling = createPacedQueue<Told>({
@@ -135,8 +137,7 @@ export function createWriter(options: {
   }
 
   const isReady = (): boolean => {
-    // Half of what waits is worth a transaction: it is flushed while the other half runs.
-    if (batch.ran.length === 0 || (batch.ran.length < queued() && !isFull())) return false
+    if (batch.ran.length === 0 || (queued() > 0 && !isHalf() && !isFull())) return false
     if (underWay === maxCommits || (underWay > 0 && batch.ran.length < worthOverlap) || !isLastVisible()) return false
     const waitMs = batch.isUrgent || batch.ran.length >= maxTasks ? 0 : gatherUntilMs - performance.now()
     if (waitMs > 0) gathering ??= setTimeout(gathered, waitMs)

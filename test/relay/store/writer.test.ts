@@ -1,5 +1,6 @@
 import type { RootDatabase } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createWriterMetrics, type WriterMetrics } from '../../../relay/metrics/metrics.ts'
 import { relayDatabaseNames } from '../../../relay/store/databases.ts'
 import { pendingWrites, type Rows } from '../../../relay/store/pending-writes.ts'
 import { createWriter, type Outcome, type Task, type Writer } from '../../../relay/store/writer.ts'
@@ -30,9 +31,9 @@ afterEach(async () => {
   await temporary.close()
 })
 
-function openWriter(root: RootDatabase, stuckMs = 60_000): void {
+function openWriter(root: RootDatabase, options: { stuckMs?: number; metrics?: WriterMetrics } = {}): void {
   database = pendingWrites(root).open('rows')
-  writer = createWriter({ root, stuckMs, nowMs: () => timeMs, onError: error => void errors.push(error) })
+  writer = createWriter({ root, ...options, nowMs: () => timeMs, onError: error => void errors.push(error) })
 }
 
 type Made = Partial<Task<string>> & { ms?: number; fails?: boolean; before?: () => void }
@@ -101,6 +102,20 @@ describe('the writer', () => {
     expect(tasksOfTurn.size).toBeGreaterThan(transactions() - before)
     expect(seen.size).toBeLessThanOrEqual(1 + transactions() - before)
     expect(rows()).toHaveLength(41)
+  })
+
+  it.each([
+    ['half of many makes a transaction, while the rest runs', 40, 20],
+    ['few make one together', 14, 14],
+  ])('%s', async (_what, tasks, first) => {
+    const metrics = createWriterMetrics()
+    const sizes: unknown[] = []
+    metrics.tasks.observe = size => void sizes.push(size)
+    openWriter(temporary.root, { metrics })
+    for (let index = 0; index < tasks; index++) task(`t${index}`, { lane: 'first', ms: 1 })
+    await writer.idle()
+    expect(sizes[0]).toBe(first)
+    expect(rows()).toHaveLength(tasks)
   })
 
   it('fails a transaction that was committed after one whose flush failed', async () => {
@@ -251,7 +266,7 @@ describe('the writer', () => {
     const { root } = temporary
     const { batch } = root
     root.batch = () => new Promise(() => undefined)
-    openWriter(root, 20)
+    openWriter(root, { stuckMs: 20 })
     task('a')
     while (ran.length < 1) await new Promise(setImmediate)
     task('b')
