@@ -1,7 +1,7 @@
 import { CircuitOpen } from '../adapters/lightning/circuit-breaker.ts'
 import { type InvoiceState, type LightningBackend, LightningUnavailable } from '../adapters/lightning/port.ts'
 import { invoiceAccepted } from '../domain/billing/hold-facts.ts'
-import { invoiceSettled } from '../domain/billing/invoice-facts.ts'
+import { invoiceSettled, maxCursorCharacters } from '../domain/billing/invoice-facts.ts'
 import { type AppendFact, type Fact, FactRefused } from '../pipeline/facts.ts'
 import type { Environment } from '../store/environment.ts'
 import { tables } from '../store/tables.ts'
@@ -141,12 +141,16 @@ async function lookUp(
   }
 }
 
-/** The stream and a sweep that report the same settlement make one fact. */
+/**
+ * The stream and a sweep that report the same settlement make one fact. A cursor that names all of many settlements can be
+ * too long for one: then the stream goes on from the last that was not, and tells some again.
+ */
 function settledFact(
   backend: string,
   settlement: { paymentHash: string; receivedMsat: number; settledAt: number; cursor: string | null },
 ): Fact {
-  const params = { backend, ...settlement }
+  const cursor = (settlement.cursor?.length ?? 0) > maxCursorCharacters ? null : settlement.cursor
+  const params = { backend, ...settlement, cursor }
   return { method: invoiceSettled, params, dedupeKey: `${backend}:${settlement.paymentHash}:settled` }
 }
 

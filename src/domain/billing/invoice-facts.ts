@@ -16,6 +16,9 @@ import { settleInvoice } from './settle.ts'
 import { invoiceRefused, outcomeUnknown, paymentUnavailable } from './unavailable.ts'
 import { abandonPlanned, payPlanned } from './wallet-payments.ts'
 
+/** It is written with every settlement, and kept in the log. */
+export const maxCursorCharacters = 2_048
+
 const receivedMsat = z.int().min(0)
 const done = z.object({})
 
@@ -108,7 +111,7 @@ export const invoiceSettled = defineCommand({
     paymentHash: hash,
     receivedMsat,
     settledAt: time,
-    cursor: z.string().max(256).nullable(),
+    cursor: z.string().max(maxCursorCharacters).nullable(),
   }),
   result: done,
   handle: ({ backend, paymentHash, receivedMsat: received, settledAt, cursor }, tx, context) => {

@@ -104,6 +104,19 @@ describe('following settlements', () => {
   })
 })
 
+describe('of a wallet whose cursors are long', () => {
+  const long = (start: string) => start.padEnd(10_000, '0')
+
+  it('every payment is booked, and where the stream goes on is what was last kept', async () => {
+    const [first, second, third] = [await topUp(), await topUp(), await topUp()]
+    connections = [[settlement(first, 'a'), settlement(second, long('b')), settlement(third, long('c'))], []]
+    await followSettlements(optionsOf())
+    expect(balance()).toMatchObject({ balanceMsat: 3_000 })
+    expect([storedCursor(), cursors]).toEqual(['a', [null, 'a']])
+    expect(errors).toEqual([])
+  })
+})
+
 describe('a sweep', () => {
   it('does not wait for ever for an answer that does not come', async () => {
     await topUp()
