@@ -19,7 +19,7 @@ export type ApplyLocally = (
   done: (outcome: { ok: true; value: Applied } | { ok: false; error: unknown }) => void,
 ) => void
 
-/** The handlers refused a fact: a bug, not a fault of the disk, so trying again would not help. */
+/** A fact is malformed, or the handlers refused it: a bug, not a fault of the disk, so trying again would not help. */
 export class FactRefused extends Error {
   override readonly name = 'FactRefused'
 }
@@ -47,7 +47,7 @@ export function createFactAppender(options: {
       })
       const fact = decode(event, methods, signer)
       if (isRejection(fact)) {
-        reject(new Error(`fact ${method.declaration.name} is malformed: ${fact.message}`))
+        reject(new FactRefused(`fact ${method.declaration.name} is malformed: ${fact.message}`))
         return
       }
       applyLocally(

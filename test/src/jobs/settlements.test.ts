@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type IncomingPayment, type InvoiceState, LightningUnavailable } from '../../../src/adapters/lightning/port.ts'
 import { machineWaits } from '../../../src/jobs/pause.ts'
 import { followHint, followSettlements, sweepInvoices, sweepRegularly } from '../../../src/jobs/settlements.ts'
+import { FactRefused } from '../../../src/pipeline/facts.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, type TestService } from '../service.ts'
 import { silentBackend } from './silent-backend.ts'
@@ -101,6 +102,28 @@ describe('following settlements', () => {
     ]
     await followSettlements(optionsOf())
     expect([storedCursor(), balance()]).toMatchObject(['b', { balanceMsat: 1_000 }])
+  })
+})
+
+describe('of a wallet that tells what cannot be', () => {
+  it.each([-1, 0.5, 2 ** 60])(
+    '%s millisatoshi are reported, and do not hold up the money behind',
+    async receivedMsat => {
+      const [wrong, right] = [await topUp(), await topUp()]
+      connections = [[{ ...settlement(wrong, 'a'), receivedMsat }, settlement(right, 'b')], []]
+      await followSettlements(optionsOf())
+      expect([storedCursor(), balance()]).toMatchObject(['b', { balanceMsat: 1_000 }])
+      expect(errors).toEqual([expect.any(FactRefused)])
+    },
+  )
+
+  it('a sweep asks about the others', async () => {
+    const [wrong, ...right] = [await topUp(), await topUp(), await topUp()]
+    for (const hash of right) states.set(hash, settled())
+    states.set(wrong, { status: 'accepted', receivedMsat: -1, at: 0 })
+    expect(await sweepInvoices(optionsOf(), service.clock.time)).toBe(2)
+    expect(balance()).toMatchObject({ balanceMsat: 2_000 })
+    expect(errors).toEqual([expect.any(FactRefused)])
   })
 })
 
