@@ -18,10 +18,11 @@ const created = z.object({ bolt11: z.string(), payment_hash: hash, expires_at: z
 
 /** One entry of lightning-listinvoices. */
 const listed = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('unpaid') }),
-  z.object({ status: z.literal('expired') }),
+  z.object({ status: z.literal('unpaid'), payment_hash: hash }),
+  z.object({ status: z.literal('expired'), payment_hash: hash }),
   z.object({
     status: z.literal('paid'),
+    payment_hash: hash,
     amount_received_msat: msat,
     paid_at: z.int(),
     payment_preimage: hash,
@@ -71,6 +72,7 @@ export async function lookUpInvoice(rpc: Rpc, paymentHash: string, signal: Abort
   const { invoices } = await rpc.read('listinvoices', { payment_hash: paymentHash }, listedStates, signal)
   const [invoice] = invoices
   if (invoice === undefined) return { status: 'unknown' }
+  if (invoice.payment_hash !== paymentHash) throw new LightningUnavailable('the node answers for another invoice')
   switch (invoice.status) {
     case 'unpaid':
       return { status: 'open' }

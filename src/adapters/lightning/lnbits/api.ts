@@ -93,6 +93,7 @@ export function createLnbitsApi({ url, invoiceKey, adminKey }: Options): LnbitsA
       if (answer.status === 404 && readAnswer(refusal, answer.body).detail === noSuchPayment) return null
       // Asked with a key that it does not know, LNbits tells of any wallet's payment, but leaves out the details.
       const { details, status = null } = readAnswer(found, bodyOf(answer))
+      if (details.payment_hash !== hash) throw new LightningUnavailable('LNbits answers for another payment')
       return { payment: details, live: status }
     },
     payments: async (query, signal) => {

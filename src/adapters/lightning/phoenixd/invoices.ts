@@ -65,6 +65,7 @@ export async function lookUpInvoice(api: Api, paymentHash: string, signal: Abort
   const request = { method: 'GET', path: `/payments/incoming/${paymentHash}` } as const
   const found = await api.find(request, incomingPayment, signal)
   if (found === null) return { status: 'unknown' }
+  if (found.paymentHash !== paymentHash) throw new LightningUnavailable('phoenixd answers for another invoice')
   if (found.isPaid) return { status: 'settled', ...arrivalOf(found), preimage: found.preimage }
   return { status: found.isExpired ? 'expired' : 'open' }
 }

@@ -74,6 +74,7 @@ describe('Core Lightning, answering nonsense', () => {
     ['listinvoices', 'less than nothing', done({ invoices: [{ ...invoice, amount_received_msat: -1 }] })],
     ['listinvoices', 'no amount', done({ invoices: [{ ...invoice, amount_received_msat: undefined }] })],
     ['listinvoices', 'another state', done({ invoices: [{ ...invoice, status: 'almost paid' }] })],
+    ['listinvoices', 'another invoice', done({ invoices: [{ ...invoice, payment_hash: 'cd'.repeat(32) }] })],
     ['listinvoices', 'no preimage', done({ invoices: [{ ...invoice, payment_preimage: '' }] })],
     ['waitanyinvoice', 'no index', done({ ...paid, pay_index: undefined })],
     ['waitanyinvoice', 'an index as text', done({ ...paid, pay_index: '1' })],

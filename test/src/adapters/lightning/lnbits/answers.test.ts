@@ -37,6 +37,7 @@ describe('the LNbits adapter, given an answer that is not as documented', () => 
     ['a state nobody knows', details({ status: 'settled' })],
     ['no state', details({ status: null })],
     ['a hash that is none', details({ payment_hash: 'abc' })],
+    ['another payment', details({ payment_hash: 'cd'.repeat(32) })],
     ['a time that is none', details({ time: 'yesterday' })],
     ['no details, as for a key it does not know', { status: 200, json: { paid: true, preimage: line.preimage } }],
     ['nothing but a number', { status: 200, json: 7 }],

@@ -72,6 +72,7 @@ describe('phoenixd, answering nonsense', () => {
     ['/payments/incoming?', 'an entry without an amount', done([{ ...paid, receivedSat: undefined }])],
     ['/payments/incoming?', 'an entry without a time', done([{ ...paid, completedAt: undefined }])],
     ['/payments/incoming?', 'an amount as text', done([{ ...paid, receivedSat: '1' }])],
+    [`/payments/incoming/${hash}`, 'another invoice', done({ ...paid, paymentHash: 'cd'.repeat(32) })],
     [`/payments/incoming/${hash}`, 'less than nothing', done({ ...paid, receivedSat: -1 })],
     [`/payments/incoming/${hash}`, 'a fraction', done({ ...paid, receivedSat: 0.5 })],
     [`/payments/incoming/${hash}`, 'too much', done({ ...paid, receivedSat: 2 ** 60 })],
