@@ -37,15 +37,15 @@ async function* settlementsAfter(
   cursor: string | null,
   signal: AbortSignal,
 ): AsyncGenerator<IncomingPayment, void, void> {
-  const { id } = await rpc.read('getinfo', {}, node, signal)
+  const patience = () => AbortSignal.any([signal, timeLimit(waitSeconds * 2_000)])
+  const { id } = await rpc.read('getinfo', {}, node, patience())
   const wallet = id.slice(-16)
   const [of, position] = cursor?.split(':') ?? []
   // Another node counts from the first again: the index of the former one would skip what this one receives.
   let last = of === wallet ? Number(position) : 0
   while (!signal.aborted) {
-    const patience = AbortSignal.any([signal, timeLimit(waitSeconds * 2_000)])
     const parameters = { lastpay_index: last, timeout: waitSeconds }
-    const answer = await rpc.call('waitanyinvoice', parameters, paid, patience)
+    const answer = await rpc.call('waitanyinvoice', parameters, paid, patience())
     if (signal.aborted) return
     if (answer.status === 'refused') {
       if (answer.code === refusals.waitTimedOut) continue

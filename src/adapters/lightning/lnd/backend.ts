@@ -24,6 +24,8 @@ export type LndOptions = {
   readonly privateRouteHints?: boolean
   /** How long a stream may be silent before it is opened anew. */
   readonly quietMs?: number
+  /** How long a call may take whose answer does not go on. */
+  readonly answerMs?: number
 }
 
 /**
@@ -31,8 +33,8 @@ export type LndOptions = {
  * lost is found again. Throws when the URL, macaroon or certificate cannot be one.
  */
 export function createLndBackend(options: LndOptions): LightningBackend {
-  const { now, privateRouteHints = false, quietMs = 60_000 } = options
-  const connection = connectToLnd(readTarget(options))
+  const { now, privateRouteHints = false, quietMs = 60_000, answerMs = 60_000 } = options
+  const connection = connectToLnd(readTarget(options), answerMs)
   const payments = createLndPayments(connection)
   const holdNews = createHoldNews()
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { timeLimit } from '../../time-limit.ts'
 import { ask, askForLines, type HttpRequest, type HttpTarget, readAnswer } from '../http-client.ts'
 import { LightningUnavailable } from '../port.ts'
 import { type Refusal, refusalSchema, unexpected } from './refusals.ts'
@@ -29,7 +30,8 @@ const lineSchema = z.union([
   refusalSchema,
 ])
 
-export function connectToLnd(target: HttpTarget): LndConnection {
+/** `answerMs`: how long a call may take whose answer does not go on, whoever waits for it. */
+export function connectToLnd(target: HttpTarget, answerMs: number): LndConnection {
   const closing = new AbortController()
   const open = (signal: AbortSignal) => {
     if (closing.signal.aborted) throw new LightningUnavailable('the connection to lnd was closed')
@@ -37,7 +39,7 @@ export function connectToLnd(target: HttpTarget): LndConnection {
   }
 
   const call: LndConnection['call'] = async (schema, request, signal) => {
-    const { status, body } = await ask(target, request, open(signal))
+    const { status, body } = await ask(target, request, AbortSignal.any([open(signal), timeLimit(answerMs)]))
     if (status === 200) return { answer: readAnswer(schema, body) }
     // A proxy before LND answers with pages of its own: those are no refusals of LND's.
     return { refusal: readAnswer(refusalSchema, body) }

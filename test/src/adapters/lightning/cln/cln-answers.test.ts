@@ -146,6 +146,11 @@ describe('Core Lightning, answering nonsense', () => {
       await expect(collect(fixture.backend, null, 1)).rejects.toThrow(LightningUnavailable)
     })
 
+    it('not at all when the node does not even say which it is', async () => {
+      server.answerNext('getinfo', { stream: () => undefined })
+      await expect(collect(fixture.backend, null, 1)).rejects.toThrow(LightningUnavailable)
+    })
+
     it('from the first when the cursor is of another node, or is none', async () => {
       const paymentHash = await payNew('a')
       for (const cursor of [`${'0'.repeat(16)}:57`, '57', '', ':']) {

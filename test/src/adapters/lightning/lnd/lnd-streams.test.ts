@@ -61,6 +61,15 @@ describe('LND tells what arrives', () => {
     expect(hashesOf(await collect(fixture.backend, null, 4))).toEqual([first, ...rest])
   })
 
+  it.each(['list', 'lookup'])('not at all when it leaves a call of the stream without an answer: %s', async kind => {
+    await fixture.close()
+    fixture = await openLnd(() => ({ answerMs: 500 }))
+    await payNew('a')
+    const [{ cursor } = { cursor: null }] = await collect(fixture.backend, null, 1)
+    fixture.server.answerNext(kind, { stream: () => undefined })
+    await expect(collect(fixture.backend, kind === 'list' ? null : cursor, 2)).rejects.toThrow(LightningUnavailable)
+  })
+
   it('what it did not tell, once the silence is over', async () => {
     await payNew('a')
     const [{ cursor } = { cursor: null }] = await collect(fixture.backend, null, 1)
