@@ -77,8 +77,8 @@ export function startJobs(options: {
         report: onWalletError,
       }),
       'look-up-invoice': lookUpInvoiceWorker(wallet),
-      'settle-hold': settleHoldWorker(wallet, preimageOf),
-      'cancel-hold': cancelHoldWorker(wallet),
+      'settle-hold': settleHoldWorker(wallet, preimageOf, clock.now),
+      'cancel-hold': cancelHoldWorker(wallet, clock.now),
       'resolve-address': resolveAddressWorker(askAddress),
       'pay-invoice': payInvoiceWorker({
         backend: wallet,

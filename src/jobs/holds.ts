@@ -1,4 +1,4 @@
-import type { LightningBackend } from '../adapters/lightning/port.ts'
+import { CannotHold, type LightningBackend } from '../adapters/lightning/port.ts'
 import { holdEnded } from '../domain/billing/hold-facts.ts'
 import type { Fact } from '../pipeline/facts.ts'
 import type { Job, JobWorker } from './job.ts'
@@ -7,11 +7,22 @@ import { unlessUnavailable } from './unless-unavailable.ts'
 
 type HoldJob = Job & { type: 'settle-hold' | 'cancel-hold' }
 
-/** Has the wallet take a payment that waits. It goes on until the wallet says what became of the payment. */
-export function settleHoldWorker(backend: LightningBackend, preimageOf: PreimageOf): JobWorker<'settle-hold'> {
+/** Two weeks: nodes lock a payment for 2,016 blocks at most, and then it is back with the payer. */
+const longestWaitSeconds = 14 * 86_400
+
+/**
+ * Has the wallet take a payment that waits. It goes on until the wallet says what became of the payment, or, where another has
+ * taken its place that has none which wait, until no payment can. `now` is log time, Unix seconds.
+ */
+export function settleHoldWorker(
+  backend: LightningBackend,
+  preimageOf: PreimageOf,
+  now: () => number,
+): JobWorker<'settle-hold'> {
   return {
     attempt: async (job, signal) => {
-      const outcome = await unlessUnavailable(backend.settleHold(preimageOf(job.payload.invoiceId), signal))
+      const settled = backend.settleHold(preimageOf(job.payload.invoiceId), signal)
+      const outcome = await answerOr(settled, isBack(job, now()) ? 'lost' : null)
       if (outcome === null) return null
       return outcome === 'lost' ? ended(job, null) : whatArrived(backend, job, signal)
     },
@@ -20,15 +31,30 @@ export function settleHoldWorker(backend: LightningBackend, preimageOf: Preimage
 }
 
 /** Has the wallet give a payment back, or end an invoice that nobody need pay. */
-export function cancelHoldWorker(backend: LightningBackend): JobWorker<'cancel-hold'> {
+export function cancelHoldWorker(backend: LightningBackend, now: () => number): JobWorker<'cancel-hold'> {
   return {
     attempt: async (job, signal) => {
-      const outcome = await unlessUnavailable(backend.cancelHold(job.payload.paymentHash, signal))
+      const cancelled = backend.cancelHold(job.payload.paymentHash, signal)
+      const outcome = await answerOr(cancelled, isBack(job, now()) ? 'cancelled' : null)
       if (outcome === null) return null
       return outcome === 'cancelled' ? ended(job, null) : whatArrived(backend, job, signal)
     },
     giveUp: () => null,
   }
+}
+
+/** What the wallet answers; `other`: it is another than the one that was paid. */
+async function answerOr<T>(answer: Promise<T>, other: T | null): Promise<T | null> {
+  try {
+    return await unlessUnavailable(answer)
+  } catch (error) {
+    if (error instanceof CannotHold) return other
+    throw error
+  }
+}
+
+function isBack({ createdAt }: HoldJob, now: number): boolean {
+  return now > createdAt + longestWaitSeconds
 }
 
 async function whatArrived(backend: LightningBackend, job: HoldJob, signal: AbortSignal): Promise<Fact | null> {

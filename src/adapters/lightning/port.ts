@@ -99,6 +99,14 @@ export class InvoiceRefused extends Error {
   override readonly name = 'InvoiceRefused'
 }
 
+/** The backend has no payments that wait, and never had. */
+export class CannotHold extends Error {
+  override readonly name = 'CannotHold'
+  constructor(backend: string) {
+    super(`${backend} cannot hold payments`)
+  }
+}
+
 /** A Lightning wallet or node that makes invoices, tells when they are paid, and pays. */
 export interface LightningBackend {
   /** Short name for logs and the start message, without secrets or addresses. */
@@ -111,10 +119,13 @@ export interface LightningBackend {
   lookUpInvoice(paymentHash: string, signal: AbortSignal): Promise<InvoiceState>
   /**
    * Takes the payment that was accepted for the invoice of this preimage. `lost`: it can be taken no more, since it went
-   * back to the payer. Throws `LightningUnavailable`; asking again is safe.
+   * back to the payer. Throws `LightningUnavailable` and `CannotHold`; asking again is safe.
    */
   settleHold(preimage: string, signal: AbortSignal): Promise<'settled' | 'lost'>
-  /** Gives an accepted payment back and ends the invoice; `settled`: too late. Throws `LightningUnavailable`; asking again is safe. */
+  /**
+   * Gives an accepted payment back and ends the invoice; `settled`: too late. Throws `LightningUnavailable` and `CannotHold`;
+   * asking again is safe.
+   */
   cancelHold(paymentHash: string, signal: AbortSignal): Promise<'cancelled' | 'settled'>
   /**
    * Settlements after `cursor` (`null`: from the first), then new ones as they happen, and payments that wait to be taken,

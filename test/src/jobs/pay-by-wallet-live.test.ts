@@ -58,8 +58,8 @@ beforeEach(async () => {
     workers: {
       'create-invoice': createInvoiceWorker(ours.backend, preimageOf, { currency: () => 'bcrt', now, report: onError }),
       'look-up-invoice': lookUpInvoiceWorker(ours.backend),
-      'settle-hold': settleHoldWorker(ours.backend, preimageOf),
-      'cancel-hold': cancelHoldWorker(ours.backend),
+      'settle-hold': settleHoldWorker(ours.backend, preimageOf, now),
+      'cancel-hold': cancelHoldWorker(ours.backend, now),
       'resolve-address': { attempt: () => Promise.resolve(null), giveUp: () => null },
       'pay-invoice': payInvoiceWorker({
         backend: ours.backend,

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CircuitOpen } from '../../../src/adapters/lightning/circuit-breaker.ts'
-import { type CreatedInvoice, InvoiceRefused, type LightningBackend } from '../../../src/adapters/lightning/port.ts'
+import {
+  CannotHold,
+  type CreatedInvoice,
+  InvoiceRefused,
+  type LightningBackend,
+} from '../../../src/adapters/lightning/port.ts'
 import { parseBolt11 } from '../../../src/bolt11.ts'
 import { cancelHoldWorker, settleHoldWorker } from '../../../src/jobs/holds.ts'
 import { createInvoiceWorker } from '../../../src/jobs/invoices.ts'
@@ -154,7 +159,8 @@ describe('having an invoice made', () => {
 })
 
 describe('taking a payment that waits', () => {
-  const settle = () => settleHoldWorker(fixture.backend, preimageOf).attempt({ ...hold, type: 'settle-hold' }, never)
+  const settle = () =>
+    settleHoldWorker(fixture.backend, preimageOf, fixture.now).attempt({ ...hold, type: 'settle-hold' }, never)
 
   it('says what was taken', async () => {
     const receivedMsat = await paid()
@@ -173,14 +179,14 @@ describe('taking a payment that waits', () => {
     await paid()
     fixture.fail(call, 'unavailable')
     expect(await settle()).toBe(null)
-    const worker = settleHoldWorker(fixture.backend, preimageOf)
+    const worker = settleHoldWorker(fixture.backend, preimageOf, fixture.now)
     expect(worker.giveUp({ ...hold, type: 'settle-hold' })).toBe(null)
     expect(await settle()).toMatchObject({ params: { settled: { settledAt: fixture.now() } } })
   })
 })
 
 describe('giving a payment back', () => {
-  const cancel = () => cancelHoldWorker(fixture.backend).attempt({ ...hold, type: 'cancel-hold' }, never)
+  const cancel = () => cancelHoldWorker(fixture.backend, fixture.now).attempt({ ...hold, type: 'cancel-hold' }, never)
 
   it('says that it is back', async () => {
     await paid()
@@ -198,6 +204,26 @@ describe('giving a payment back', () => {
     await paid()
     fixture.fail('hold', 'unavailable')
     expect(await cancel()).toBe(null)
-    expect(cancelHoldWorker(fixture.backend).giveUp({ ...hold, type: 'cancel-hold' })).toBe(null)
+    expect(cancelHoldWorker(fixture.backend, fixture.now).giveUp({ ...hold, type: 'cancel-hold' })).toBe(null)
   })
+})
+
+describe('a payment that waits at another wallet, whose place one has taken that cannot hold any', () => {
+  const cannotHold = () => Promise.reject(new CannotHold('this'))
+  const ended = { params: { jobId: hold.id, invoiceId, settled: null } }
+  const weeks = (count: number) => hold.createdAt + count * 7 * 86_400
+
+  it.each(['settle-hold', 'cancel-hold'] as const)(
+    'is waited for, and lost when none can wait any more: %s',
+    async type => {
+      const other = { ...fixture.backend, settleHold: cannotHold, cancelHold: cannotHold }
+      const attempt = (now: number) =>
+        type === 'settle-hold'
+          ? settleHoldWorker(other, preimageOf, () => now).attempt({ ...hold, type }, never)
+          : cancelHoldWorker(other, () => now).attempt({ ...hold, type }, never)
+      expect(await attempt(weeks(0))).toBe(null)
+      expect(await attempt(weeks(2))).toBe(null)
+      expect(await attempt(weeks(2) + 1)).toMatchObject(ended)
+    },
+  )
 })

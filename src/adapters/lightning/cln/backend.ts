@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { maxDescriptionBytes } from '../invoice-request.ts'
-import { type LightningBackend, LightningUnavailable } from '../port.ts'
+import { CannotHold, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createInvoice, lookUpInvoice } from './invoices.ts'
 import { lookUpPayment, pay, retrySeconds } from './payments.ts'
 import { createRpc, msat, type Rpc, refusals, refused } from './rpc.ts'
@@ -80,5 +80,5 @@ async function mayPay(rpc: Rpc, signal: AbortSignal): Promise<boolean> {
 }
 
 function cannotHold(): never {
-  throw new Error('Core Lightning cannot hold payments')
+  throw new CannotHold('Core Lightning')
 }

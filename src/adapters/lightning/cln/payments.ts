@@ -73,8 +73,7 @@ async function payNow(
   const answer = await rpc.call('xpay', parameters, sent, signal)
   if (answer.status === 'done') {
     run.end()
-    const { payment_preimage: preimage, amount_msat, amount_sent_msat } = answer.result
-    return { status: 'paid', preimage, feeMsat: amount_sent_msat - amount_msat }
+    return { status: 'paid', preimage: answer.result.payment_preimage, feeMsat: feeOf(answer.result) }
   }
   const reason = ends[answer.code]
   if (reason === undefined) return { status: 'unknown' }
@@ -106,7 +105,7 @@ function outcomeOf(pays: Tries, hasEnded: Runs['isOver']): PaymentOutcome | null
   for (const one of pays) {
     switch (one.status) {
       case 'complete':
-        return { status: 'paid', preimage: one.preimage, feeMsat: one.amount_sent_msat - one.amount_msat }
+        return { status: 'paid', preimage: one.preimage, feeMsat: feeOf(one) }
       case 'pending':
         isOver = false
         break
@@ -116,6 +115,11 @@ function outcomeOf(pays: Tries, hasEnded: Runs['isOver']): PaymentOutcome | null
     }
   }
   return isOver ? { status: 'failed', reason: 'the payment failed' } : { status: 'unknown' }
+}
+
+/** A node that says that it sent less than arrived has made a mistake, and the payment no fee. */
+function feeOf(sums: { amount_sent_msat: number; amount_msat: number }): number {
+  return Math.max(0, sums.amount_sent_msat - sums.amount_msat)
 }
 
 function orUnknown<Outcome>(outcome: Promise<Outcome>): Promise<Outcome | { status: 'unknown' }> {

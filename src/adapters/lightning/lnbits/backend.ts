@@ -1,6 +1,6 @@
 import { parseBolt11 } from '../../../bolt11.ts'
 import { isHash, maxDescriptionBytes } from '../invoice-request.ts'
-import { type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
+import { CannotHold, type Capabilities, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { createLnbitsApi } from './api.ts'
 import { streamIncoming } from './incoming.ts'
@@ -85,5 +85,5 @@ const canDo: Omit<Capabilities, 'pay'> = {
 }
 
 function cannotHold(): never {
-  throw new Error('LNbits cannot hold payments')
+  throw new CannotHold('LNbits')
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { parseBolt11 } from '../../../bolt11.ts'
-import { type CreatedInvoice, InvoiceRefused, type InvoiceRequest, LightningUnavailable } from '../port.ts'
+import { CannotHold, type CreatedInvoice, InvoiceRefused, type InvoiceRequest, LightningUnavailable } from '../port.ts'
 import { type ErrorCode, resultOf } from './answer.ts'
 import { type Ask, keyOf, listIncoming, lookUp, type Transaction } from './transactions.ts'
 import { createTurns } from './turns.ts'
@@ -140,8 +140,8 @@ export function createInvoices({ askInBackground, now, historySeconds }: Options
 }
 
 /** Thrown where a wallet has no such invoices. */
-export function cannotHold(): Error {
-  return new Error('this wallet connection cannot hold payments')
+export function cannotHold(): CannotHold {
+  return new CannotHold('this wallet connection')
 }
 
 /** The payment hash of a preimage, both hex. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type LightningBackend, LightningUnavailable } from '../port.ts'
+import { CannotHold, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { type Api, amount, createApi, refused } from './api.ts'
 import { createInvoice, lookUpInvoice, maxDescriptionLength } from './invoices.ts'
@@ -69,5 +69,5 @@ async function mayPay(api: Api, signal: AbortSignal): Promise<boolean> {
 }
 
 function cannotHold(): never {
-  throw new Error('phoenixd cannot hold payments')
+  throw new CannotHold('phoenixd')
 }

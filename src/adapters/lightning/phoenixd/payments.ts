@@ -14,6 +14,7 @@ const maxReasonCharacters = 200
 /** Entry of `/payments/outgoingbyhash`; `fees` are millisatoshi. phoenixd shows the one that matters most. */
 const outgoingPayment = z.object({
   paymentId: z.string(),
+  paymentHash: hash.optional(),
   isPaid: z.boolean(),
   preimage: hash.optional(),
   fees: amount,
@@ -136,8 +137,13 @@ function isUnanswered({ unanswered, now }: Context, paymentHash: string): boolea
   return unanswered.has(paymentHash)
 }
 
-function findPayment(api: Api, paymentHash: string, signal: AbortSignal): Promise<Outgoing | null> {
-  return api.find({ method: 'GET', path: `/payments/outgoingbyhash/${paymentHash}` }, outgoingPayment, signal)
+async function findPayment(api: Api, paymentHash: string, signal: AbortSignal): Promise<Outgoing | null> {
+  const request = { method: 'GET', path: `/payments/outgoingbyhash/${paymentHash}` } as const
+  const found = await api.find(request, outgoingPayment, signal)
+  if (found?.paymentHash !== undefined && found.paymentHash !== paymentHash) {
+    throw new LightningUnavailable('phoenixd answers for another payment')
+  }
+  return found
 }
 
 /** A payment that ended otherwise has a time of completion too (phoenixd, JsonSerializers.kt). */

@@ -1,7 +1,7 @@
 import { parseBolt11 } from '../../../bolt11.ts'
 import { isHash } from '../invoice-request.ts'
 import { createNews } from '../news.ts'
-import { type LightningBackend, LightningUnavailable } from '../port.ts'
+import { CannotHold, type LightningBackend, LightningUnavailable } from '../port.ts'
 import { createTurns } from '../turns.ts'
 import { createStrikeApi } from './api.ts'
 import { streamIncoming } from './incoming.ts'
@@ -88,5 +88,5 @@ export function createStrikeBackend({ url, apiKey, webhookSecret, now, pollMs = 
 }
 
 function cannotHold(): never {
-  throw new Error('Strike cannot hold payments')
+  throw new CannotHold('Strike')
 }

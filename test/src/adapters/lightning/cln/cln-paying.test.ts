@@ -183,6 +183,16 @@ describe('Core Lightning pays', () => {
     expect(askedOf(server, 'xpay')).toEqual([])
   })
 
+  it('costs nothing when the node says that it sent less than arrived', async () => {
+    const { bolt11, paymentHash } = await invoice()
+    const sums = { amount_msat: 5_000, amount_sent_msat: 4_999 }
+    const paid = { status: 'paid', preimage: 'cd'.repeat(32), feeMsat: 0 }
+    server.answerNext('listpays', done({ pays: [{ status: 'complete', preimage: paid.preimage, ...sums }] }))
+    expect(await lookUp(paymentHash)).toEqual(paid)
+    server.answerNext('xpay', done({ payment_preimage: paid.preimage, ...sums }))
+    expect(await pay(bolt11)).toEqual(paid)
+  })
+
   it('tells one complete try among others that failed', async () => {
     const { bolt11, paymentHash } = await invoice()
     const complete = { status: 'complete', preimage: 'cd'.repeat(32), amount_msat: 5_000, amount_sent_msat: 5_007 }

@@ -79,6 +79,7 @@ describe('phoenixd, answering nonsense', () => {
     [`/payments/incoming/${hash}`, 'no preimage', done({ ...paid, preimage: '' })],
     [`/payments/incoming/${hash}`, 'a text for yes', done({ ...paid, isPaid: 'true' })],
     [`/payments/outgoingbyhash/${hash}`, 'a fee as text', done({ ...sent, fees: '0' })],
+    [`/payments/outgoingbyhash/${hash}`, 'another payment', done({ ...sent, paymentHash: 'ef'.repeat(32) })],
     [`/payments/outgoingbyhash/${hash}`, 'no identifier', done({ ...sent, paymentId: undefined })],
     ['/getbalance', 'a text', done({ balanceSat: '1' })],
     ['/getbalance', 'more than is exact', done({ balanceSat: Number.MAX_SAFE_INTEGER })],
