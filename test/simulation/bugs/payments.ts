@@ -100,8 +100,8 @@ export const paymentBugs: readonly Bug[] = [
     changes: [
       {
         file: holding,
-        find: 'unlessUnavailable(backend.settleHold(preimageOf(job.payload.invoiceId), signal))',
-        replace: 'unlessUnavailable(Promise.resolve(null))',
+        find: 'backend.settleHold(preimageOf(job.payload.invoiceId), signal)',
+        replace: 'Promise.resolve(null)',
       },
     ],
   },
