@@ -74,8 +74,9 @@ export function createHoldsWatch(options: {
       if (after === undefined) holds.delete(name)
       else holds.set(name, after)
       const order = before?.unpaid ? orders.find(({ key: [id] }) => id === before.orderId) : undefined
-      if (before === undefined || order?.before?.status !== 'invoiced') continue
-      if (order.after?.status !== 'expired' && order.after?.status !== 'cancelled') continue
+      const isGivenUp = order?.after?.status === 'cancelled'
+      const isOver = order?.before?.status === 'invoiced' && order.after?.status === 'expired'
+      if (before === undefined || !(isGivenUp || isOver)) continue
       const until = time + (limits?.lapsedHoldSeconds ?? 0)
       lapses.set(name, [...(lapses.get(name) ?? []), { orderId: before.orderId, until }])
     }

@@ -53,9 +53,9 @@ export function endOrder(
   status: 'expired' | 'cancelled',
 ): Order {
   const order = giveUpReplacement(tx, context, orderId, before, reject('CONFLICT', `the order is ${status}`))
-  for (const [sellable, ordered] of itemsOf(context, orderId, order)) {
-    sellable.release(ordered, order.status === 'invoiced', tx, context)
-  }
+  // Who cancels while the invoice is being made could have paid it; where it cannot be made, nobody could.
+  const lapsed = order.status === 'invoiced' || status === 'cancelled'
+  for (const [sellable, ordered] of itemsOf(context, orderId, order)) sellable.release(ordered, lapsed, tx, context)
   releaseCredit(tx, context, orderId, order)
   if (usesCoupon(order)) countCouponUse(tx, order.coupon, order.account, -1)
   const ended: Order = { ...order, status }

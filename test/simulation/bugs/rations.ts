@@ -47,8 +47,19 @@ export const rationBugs: readonly Bug[] = [
     changes: [
       {
         file: 'src/domain/billing/order-outcomes.ts',
-        find: "release(ordered, order.status === 'invoiced',",
-        replace: "release(ordered, order.status === 'invoiced' && status === 'expired',",
+        find: "const lapsed = order.status === 'invoiced' || status === 'cancelled'",
+        replace: "const lapsed = order.status === 'invoiced' && status === 'expired'",
+      },
+    ],
+  },
+  {
+    name: 'a hold that is given up before its invoice is made does not lapse',
+    caughtBy: /is held for order .* lapsed/,
+    changes: [
+      {
+        file: 'src/domain/billing/order-outcomes.ts',
+        find: "order.status === 'invoiced' || status === 'cancelled'",
+        replace: "order.status === 'invoiced'",
       },
     ],
   },

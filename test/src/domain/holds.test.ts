@@ -203,6 +203,15 @@ describe('order.cancel', () => {
     expect(service.environment.reader.range(tables.holds, [])).toEqual([])
   })
 
+  it('does not let a name be held again before its invoice is made either', async () => {
+    order()
+    const [placed] = service.environment.reader.range(tables.orders, [])
+    cancel(placed?.key[0])
+    expect(order().status).toBe('pending')
+    expect(service.environment.reader.range(tables.holds, [])).toEqual([])
+    expect(service.environment.reader.range(tables.holdCounts, [])).toEqual([])
+  })
+
   it.each<[string, string, () => Promise<readonly [unknown, typeof alice]>]>([
     ['NOT_FOUND', 'there is none', async () => ['0'.repeat(32), alice]],
     ['UNAUTHORIZED', 'it is another’s', async () => [invoiceOf(await invoiced())?.orderId, bob]],
