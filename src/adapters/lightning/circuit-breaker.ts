@@ -28,9 +28,10 @@ export function withCircuitBreaker(
     openUntilMs = null
     changed(false)
   }
-  const failed = () => {
+  /** `wentToSee`: it was let through since. What was under way before tells nothing new, however much there was of it. */
+  const failed = (wentToSee: boolean) => {
     failures++
-    if (failures < failuresToOpen) return
+    if (failures < failuresToOpen || (openUntilMs !== null && !wentToSee)) return
     if (openUntilMs === null) changed(true)
     openUntilMs = nowMs() + pauseMs
     pauseMs = Math.min(longestPauseMs, pauseMs * 2)
@@ -43,12 +44,13 @@ export function withCircuitBreaker(
   }
   const guard = async <T>(call: () => Promise<T>): Promise<T> => {
     checkClosed()
+    const wentToSee = openUntilMs !== null
     try {
       const value = await call()
       succeeded()
       return value
     } catch (error) {
-      if (error instanceof LightningUnavailable) failed()
+      if (error instanceof LightningUnavailable) failed(wentToSee)
       // Who says no is there; else a stranger's amounts could close the wallet for all.
       else if (error instanceof InvoiceRefused) succeeded()
       throw error

@@ -55,6 +55,14 @@ describe('a backend that does not answer', () => {
     }
   })
 
+  it('is asked again as soon when many calls were under way as it went', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => expect(ask()).rejects.toThrow('connection refused')))
+    isAway = false
+    nowMs += 1_000
+    expect(await ask()).toBe(7)
+    expect(changes).toEqual([true, false])
+  })
+
   it('is trusted again once it answers', async () => {
     await failTimes(5)
     isAway = false
