@@ -241,6 +241,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     relay,
     appendFact,
     clock,
+    wallSeconds,
     metrics,
     log,
   })

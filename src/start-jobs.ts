@@ -54,6 +54,8 @@ export function startJobs(options: {
   relay: Pick<Relay, 'applyLocally'>
   appendFact: AppendFact
   clock: LogClock
+  /** Unix seconds by the machine's clock. */
+  wallSeconds(): number
   metrics: Pick<ServiceMetrics, 'jobs'>
   log: Pick<Logger, 'warn' | 'error'>
   waits?: Waits
@@ -74,6 +76,7 @@ export function startJobs(options: {
       'create-invoice': createInvoiceWorker(wallet, preimageOf, {
         currency: () => currentSettings(environment).payments.currency,
         now: clock.now,
+        wallSeconds: options.wallSeconds,
         report: onWalletError,
       }),
       'look-up-invoice': lookUpInvoiceWorker(wallet),

@@ -142,6 +142,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     relay: { applyLocally },
     appendFact,
     clock,
+    wallSeconds,
     metrics: createServiceMetrics(),
     log: { warn: () => undefined, error: () => undefined },
     waits: timeline.waits(life),

@@ -56,7 +56,12 @@ beforeEach(async () => {
     environment,
     appendFact,
     workers: {
-      'create-invoice': createInvoiceWorker(ours.backend, preimageOf, { currency: () => 'bcrt', now, report: onError }),
+      'create-invoice': createInvoiceWorker(ours.backend, preimageOf, {
+        currency: () => 'bcrt',
+        now,
+        wallSeconds: now,
+        report: onError,
+      }),
       'look-up-invoice': lookUpInvoiceWorker(ours.backend),
       'settle-hold': settleHoldWorker(ours.backend, preimageOf, now),
       'cancel-hold': cancelHoldWorker(ours.backend, now),

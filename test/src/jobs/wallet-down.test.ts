@@ -69,6 +69,7 @@ describe.each(Object.entries(openers))('an order, while the backend is away: %s'
     createInvoiceWorker(fixture.backend, preimagesOf(Buffer.alloc(32, 7)), {
       currency: () => 'bcrt',
       now: fixture.now,
+      wallSeconds: fixture.now,
       report: error => service.errors.push(error),
     })
 

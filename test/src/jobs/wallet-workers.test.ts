@@ -49,11 +49,11 @@ describe('having an invoice made', () => {
     params: { jobId: job().id, invoiceId, reason: 'refused' },
     dedupeKey: `invoice:${invoiceId}:failed`,
   }
-  const create = (backend: LightningBackend, changes = {}) =>
-    createInvoiceWorker(backend, preimageOf, { currency: () => currency, now: fixture.now, report }).attempt(
-      job(changes),
-      never,
-    )
+  const create = (backend: LightningBackend, changes = {}, clocks = {}) => {
+    const { now } = fixture
+    const options = { currency: () => currency, now, wallSeconds: now, report, ...clocks }
+    return createInvoiceWorker(backend, preimageOf, options).attempt(job(changes), never)
+  }
 
   it.each([true, false])('with our preimage, its payment waiting if that is wanted: %s', async wanted => {
     const fact = await create(fixture.backend, { hold: wanted })
@@ -135,6 +135,14 @@ describe('having an invoice made', () => {
       fixture.backend.createInvoice({ ...request, expirySeconds: request.expirySeconds + seconds }, signal)
     expect(await create({ ...fixture.backend, createInvoice })).toMatchObject(refused)
     expect(String(reports)).toContain('expires at another time')
+  })
+
+  it.each([
+    ['log time waits for an operator to confirm a jump', { now: () => fixture.now() - 7_200 }],
+    ['the machine’s clock has jumped, and the wallet’s has not', { wallSeconds: () => fixture.now() + 7_200 }],
+  ])('is made while %s', async (_when, clocks) => {
+    expect(await create(fixture.backend, {}, clocks)).toMatchObject({ dedupeKey: `invoice:${invoiceId}:created` })
+    expect(reports).toEqual([])
   })
 
   it('is not believed when it has expired, or is of another network', async () => {
