@@ -24,6 +24,7 @@ const coupons = [
   { ...plain, code: 'LATER', percent: 10, validFrom: startTime + 100 },
   { ...plain, code: 'GONE', percent: 10, validUntil: startTime },
   { ...plain, code: 'RENEW', percent: 50, items: ['identifier-renewal'] },
+  { ...plain, code: 'MINUS25', amountMsat: 25_000, items: ['item'] },
   { ...plain, code: 'STICK', percent: 50, items: ['item:sticker'], usesPerAccount: 9 },
 ]
 
@@ -82,6 +83,14 @@ describe('a coupon', () => {
     })
     expect(place('mug')).toMatchObject({ code: 'COUPON_INVALID', message: 'STICK is not for what you order' })
     expect(register('STICK').body).toMatchObject({ code: 'COUPON_INVALID' })
+  })
+
+  it('of an amount is taken off once, however many things it is for', () => {
+    const items = [{ itemId: 'mug' }, { itemId: 'sticker', quantity: 2 }]
+    expect(service.send(alice, 'order.place', { items, pay: 'balance', coupon: 'MINUS25' }).body).toMatchObject({
+      order: { totalMsat: 5_000, items: [{ totalMsat: 0 }, { totalMsat: 5_000 }] },
+    })
+    expect(balance()).toBe(10_000_000 - 5_000)
   })
 
   it('is refused to whom has used it, and to all when it is used up', async () => {

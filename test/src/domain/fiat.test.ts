@@ -168,6 +168,14 @@ describe('a name priced in a currency', () => {
     expect(register({ pay: 'balance', coupon: 'TENTH' }).body.order).toMatchObject({ totalMsat: 9_882_000 })
   })
 
+  it('costs nothing by a coupon of the whole price, parts of a satoshi included', async () => {
+    await service.close()
+    const all = { percent: 100, amountMsat: null, validFrom: 0, validUntil: 2 ** 40, maxUses: null, usesPerAccount: 1 }
+    service = await openService({ ...settings, coupons: [{ ...all, code: 'GIFT', items: ['identifier'] }] })
+    await observe('70000')
+    expect(register({ coupon: 'GIFT' }).body.order).toMatchObject({ status: 'fulfilled', totalMsat: 0 })
+  })
+
   it('is refused at a rate by which it would cost more than there is', async () => {
     await observe('0.00000001')
     expect(quote()).toMatchObject({ status: 'error', body: { code: 'LIMIT_REACHED' } })

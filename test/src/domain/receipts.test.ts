@@ -93,6 +93,16 @@ describe('a receipt', () => {
     expect(JSON.stringify(content)).not.toMatch(/preimage|mine/)
   })
 
+  it('of an order that was paid too much says what of that was its price', async () => {
+    register()
+    const paymentHash = await service.walletAnswers()
+    await service.settle(paymentHash, 1_600_000)
+    expect(receiptOf(lastOrder()).content).toMatchObject({
+      paid: { byInvoiceMsat: 1_500_000, fromBalanceMsat: 0 },
+      invoice: { amountMsat: 1_500_000, receivedMsat: 1_600_000 },
+    })
+  })
+
   it('of an order whose invoice was paid when the balance had paid already names no invoice', async () => {
     register()
     const paymentHash = await service.walletAnswers()
