@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { invoiceCreated } from '../../../src/domain/billing/invoice-facts.ts'
 import { configApplied } from '../../../src/domain/settings.ts'
 import { tables } from '../../../src/store/tables.ts'
 import { type Key, keyOf, openService, type TestService, testSettings } from '../service.ts'
@@ -102,6 +103,23 @@ describe('identifier.register by invoice', () => {
     expect(service.query(bob, 'identifier.get', { identifier: 'alice@example.com' }).body).toMatchObject({
       owner: bob.publicKey,
     })
+  })
+
+  it('is PAYMENT_UNAVAILABLE when the wallet gives it the payment hash of another invoice, which stays', async () => {
+    service.send(alice, 'identifier.register', { identifier: 'alice@example.com' })
+    const paymentHash = await service.walletAnswers()
+    const { id } = service.send(bob, 'identifier.register', { identifier: 'bob@example.com' })
+    const [job] = service.environment.reader.range(tables.jobs, [])
+    if (job === undefined) throw new Error('no invoice was asked for')
+    const { invoiceId } = job.row.payload as { invoiceId: string }
+    const made = { bolt11: 'lnbcrt-twice', paymentHash, expiresAt: service.clock.time + 900 }
+    const params = { jobId: job.key[0], invoiceId, ...made }
+    await service.appendFact({ method: invoiceCreated, params, dedupeKey: `test:${invoiceId}` })
+    expect(service.resultOf(id, bob)).toMatchObject({ status: 'error', body: { code: 'PAYMENT_UNAVAILABLE' } })
+    expect(service.query(bob, 'identifier.quote', { identifier: 'bob@example.com' }).body.status).toBe('available')
+    await service.settle(paymentHash, priceOfAlice)
+    expect(service.notices(alice).at(-1)).toMatchObject({ type: 'order.fulfilled' })
+    expect(service.notices(bob)).toEqual([])
   })
 
   it('rations unpaid holds per account: beyond them an order races', async () => {
