@@ -177,7 +177,7 @@ export const moneyTables = {
     key: ['hash'],
     row: z.object({ withdrawals: int, byWallet: int }),
   }),
-  /** domain, name → how its owner has it renewed by itself, for at most how much a year, and the order that was last placed for that. */
+  /** domain, name → how its owner has it renewed by itself, for at most how much a year. */
   renewals: defineTable({
     name: 'renewals',
     mark: 'fold',
@@ -189,8 +189,14 @@ export const moneyTables = {
       handle: text.nullable(),
       maxMsat: int,
       nextTryAt: int,
-      orderId: text.nullable(),
     }),
+  }),
+  /** domain, name → the order that was last placed to renew it, whoever had it: a wallet may be paying it still. */
+  renewalOrders: defineTable({
+    name: 'renewal-orders',
+    mark: 'fold',
+    key: ['text', 'text'],
+    row: z.object({ orderId: text }),
   }),
   /** backend name, time → what the wallet had then, and what it should have had. */
   reconciliations: defineTable({

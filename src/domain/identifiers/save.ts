@@ -31,6 +31,7 @@ export function removeName(tx: Transactor, context: Context, identifier: Identif
   const publishedAt = nextCreatedAt(context, row)
   tx.delete(tables.identifiers, [domain, name])
   endRenewal(tx, identifier)
+  tx.delete(tables.renewalOrders, [domain, name])
   tx.put(tables.released, [domain, name], { publishedAt })
   publish(context, identifier, publishedAt, [['status', 'released']])
 }

@@ -45,15 +45,12 @@ export const renewalSet = defineCommand({
     if (params.from === 'wallet' && !tx.has(tables.walletBudgets, [owner, params.handle])) {
       return reject('CONFLICT', 'this wallet has no budget: renewal.set_budget gives it one')
     }
-    const before = tx.get(tables.renewals, [target.domain, target.name])
     const renewal: Renewal = {
       owner,
       commandId,
       handle: params.from === 'wallet' ? params.handle : null,
       maxMsat: params.maxMsat,
       nextTryAt: Math.max(time, noticeTime(context, row.expiresAt)),
-      // Its payment may be under way, and must not be made twice.
-      orderId: before?.orderId ?? null,
     }
     putRenewal(tx, target, renewal)
     return ok({ renewal: present(params.identifier, renewal) })

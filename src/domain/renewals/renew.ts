@@ -35,18 +35,19 @@ export function tryRenewal(tx: Transactor, context: Context, identifier: Identif
   const isNear = nearEndAt <= context.time
   const later: Renewal = { ...renewal, nextTryAt: isNear ? context.time + daySeconds : nearEndAt }
   const mayBuy = row.status === 'active' && !context.settings.suspended.includes(row.owner)
-  const isFree = isNear && mayBuy && endLastOrder(tx, context, renewal)
-  const { orderId } = renewal
-  putRenewal(tx, identifier, {
-    ...later,
-    orderId: isFree ? placeRenewal(tx, context, identifier, row, renewal) : orderId,
-  })
+  putRenewal(tx, identifier, later)
+  if (!isNear || !mayBuy || !endLastOrder(tx, context, identifier)) return
+  const orderId = placeRenewal(tx, context, identifier, row, renewal)
+  if (orderId !== null) tx.put(tables.renewalOrders, [domain, name], { orderId })
 }
 
 /** Sees to it that the order of the last try cannot be fulfilled any more; `false`: its payment is under way. */
-function endLastOrder(tx: Transactor, context: Context, { orderId }: Renewal): boolean {
-  const order = orderId === null ? undefined : tx.get(tables.orders, [orderId])
-  if (orderId === null || order === undefined) return true
+function endLastOrder(tx: Transactor, context: Context, { domain, name }: Identifier): boolean {
+  const last = tx.get(tables.renewalOrders, [domain, name])
+  if (last === undefined) return true
+  const { orderId } = last
+  const order = tx.get(tables.orders, [orderId])
+  if (order === undefined) throw new Error(`order ${orderId} of a renewal is missing`)
   const { invoiceId } = order
   if (invoiceId === null) return true
   if (order.status === 'accepted' || isUnderWay(tx.get(tables.walletPayments, [invoiceId]))) return false
@@ -55,6 +56,7 @@ function endLastOrder(tx: Transactor, context: Context, { orderId }: Renewal): b
     // What is paid late for it goes back or to the balance, and not for a second year.
     tx.put(tables.orders, [orderId], { ...order, status: 'cancelled' })
   }
+  tx.delete(tables.renewalOrders, [domain, name])
   return true
 }
 

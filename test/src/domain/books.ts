@@ -277,6 +277,11 @@ export function contradictions(environment: Environment): string[] {
       found.push(`${full} is renewed for nobody`)
     if (!due.has(`${row.nextTryAt} renewal-try ${full}`)) found.push(`${full} is never renewed`)
   }
+  for (const { key, row } of rows(tables.renewalOrders)) {
+    if (!environment.reader.has(tables.identifiers, key)) found.push(`${key[1]} is renewed, and nobody's`)
+    const item = environment.reader.get(tables.orders, [row.orderId])?.items[0]
+    if (item?.sellable !== 'identifier-renewal') found.push(`${row.orderId} renews nothing`)
+  }
 
   const tickets = rows(tables.tickets)
   for (const { key, row } of tickets) byAccount.push(`${row.account} ticket ${row.createdAt} ${key[0]}`)

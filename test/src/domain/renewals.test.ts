@@ -243,6 +243,19 @@ describe('a name that is renewed by a wallet', () => {
     await service.walletAnswers('failed')
   })
 
+  it('is not paid twice when its owner ends that and chooses it again meanwhile', async () => {
+    byWallet()
+    await untilAsked()
+    service.send(alice, 'renewal.unset', { identifier })
+    byWallet()
+    await service.advance(1)
+    expect(orders()).toHaveLength(1)
+    await service.customerWalletSays({ status: 'unknown' })
+    await service.advance(day)
+    expect(orders()).toHaveLength(2)
+    await service.walletAnswers('failed')
+  })
+
   it('is tried a day later when the invoice could not be made', async () => {
     byWallet()
     await toNotice()
