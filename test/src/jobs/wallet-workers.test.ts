@@ -140,8 +140,12 @@ describe('having an invoice made', () => {
   it.each([
     ['log time waits for an operator to confirm a jump', { now: () => fixture.now() - 7_200 }],
     ['the machine’s clock has jumped, and the wallet’s has not', { wallSeconds: () => fixture.now() + 7_200 }],
-  ])('is made while %s', async (_when, clocks) => {
-    expect(await create(fixture.backend, {}, clocks)).toMatchObject({ dedupeKey: `invoice:${invoiceId}:created` })
+    ['the machine’s clock was set back', { wallSeconds: () => fixture.now() - 1_800 }],
+  ])('waits for nobody while %s', async (_when, clocks) => {
+    expect(await create(fixture.backend, {}, clocks)).toMatchObject({
+      ...refused,
+      params: { ...refused.params, reason: 'unavailable' },
+    })
     expect(reports).toEqual([])
   })
 
