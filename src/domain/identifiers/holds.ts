@@ -31,7 +31,10 @@ export function holdName(
   return true
 }
 
-/** Holds a name for an order whose payment waits to be taken; nobody else has it then, and no ration counts it. */
+/**
+ * Holds a name for an order whose payment waits to be taken; nobody else has it then, and no ration counts it. One that is
+ * somebody's stays so.
+ */
 export function claimName(
   tx: Transactor,
   context: Context,

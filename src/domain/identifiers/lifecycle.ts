@@ -9,6 +9,8 @@ import { removeName, saveName } from './save.ts'
 const daySeconds = 86_400
 /** A year of registration. Calendar years would make the price of a day depend on the date. */
 const yearSeconds = 365 * daySeconds
+/** After which it is seen again whether the payment that a name waits for has been taken. */
+const claimedForSeconds = 3_600
 
 type Row = RowOf<'identifiers'>
 
@@ -90,11 +92,15 @@ export function beginGrace(tx: Transactor, context: Context, identifier: Identif
   context.emit({ kind: 'notice', type: 'identifier.expired', to: row.owner, about: null, body })
 }
 
-/** The grace time is over: the name is nobody's. */
+/** The grace time is over: the name is nobody's, unless more years of it are just being paid. */
 export function releaseName(tx: Transactor, context: Context, identifier: Identifier): void {
   const { name, domain } = identifier
   const row = tx.get(tables.identifiers, [domain, name])
   if (row?.status !== 'grace') return
+  if (tx.has(tables.holds, [domain, name])) {
+    schedule(tx, context.time + claimedForSeconds, 'identifier-release', formatIdentifier(identifier))
+    return
+  }
   unlist(tx, row.owner, 'identifier', placeOf('grace', formatIdentifier(identifier)))
   removeName(tx, context, identifier, row)
 }

@@ -5,6 +5,7 @@ import { tables } from '../../store/tables.ts'
 import { revenueAccount } from '../billing/ledger.ts'
 import type { Ordered, Sellable } from '../billing/sellable.ts'
 import { renewalObstacle } from './availability.ts'
+import { claimName, releaseHold } from './holds.ts'
 import { renewName } from './lifecycle.ts'
 
 /** `since`: which registration of the name it is for; another that follows is not what was paid for. */
@@ -16,8 +17,14 @@ export const renewal: Sellable = {
   revenue: revenueAccount,
   // A name that is somebody's already is nobody else's meanwhile.
   hold: () => false,
-  claim: () => undefined,
-  release: () => undefined,
+  claim: (ordered, tx, context) => {
+    const { name, domain } = wantedOf(ordered)
+    // One is enough to keep the name its owner's; several may be paid at once.
+    if (!tx.has(tables.holds, [domain, name])) claimName(tx, context, { name, domain }, ordered)
+  },
+  release: (ordered, lapsed, tx, context) => {
+    releaseHold(tx, context, wantedOf(ordered), ordered.orderId, lapsed)
+  },
   obstacle: (ordered, tx, { time }) => {
     const { since, ...wanted } = wantedOf(ordered)
     const obstacle = renewalObstacle(tx, { ...wanted, time })

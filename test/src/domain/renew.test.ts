@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { tables } from '../../../src/store/tables.ts'
 import { keyOf, openService, operator, startTime, type TestService } from '../service.ts'
 import { contradictions } from './books.ts'
 
@@ -72,6 +73,34 @@ describe('identifier.renew', () => {
   ])('refuses with %s %s', async (code, _what, prepare, { by = alice, ...params }: { by?: typeof alice }) => {
     await prepare()
     expect(renew(params, by).body).toMatchObject({ code })
+  })
+
+  it('keeps a name beyond its grace time as long as its payment is being taken', async () => {
+    service.send(alice, 'identifier.renew', { identifier })
+    const taken = await service.walletAnswers('held')
+    service.send(bob, 'identifier.renew', { identifier })
+    const second = await service.walletAnswers('held')
+    await service.advance(year + 30 * day - 1)
+    for (const paymentHash of [taken, second]) await service.accept(paymentHash, pricePerYearMsat)
+    await service.advance(day)
+    expect(name()).toMatchObject({ status: 'grace', owner: alice.publicKey })
+    for (;;) {
+      const { length } = service.environment.reader.range(tables.jobs, [])
+      if (length === 0) break
+      await service.endHold({ receivedMsat: pricePerYearMsat })
+    }
+    expect(name()).toMatchObject({ status: 'active', owner: alice.publicKey, expiresAt: startTime + 3 * year })
+  })
+
+  it('keeps no name whose payment is lost', async () => {
+    service.send(alice, 'identifier.renew', { identifier })
+    const paymentHash = await service.walletAnswers('held')
+    await service.advance(year + 30 * day - 1)
+    await service.accept(paymentHash, pricePerYearMsat)
+    await service.advance(60)
+    while (service.environment.reader.range(tables.jobs, []).length > 0) await service.endHold(null)
+    await service.advance(day)
+    expect(name()).toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('credits a payment that comes when the name is another’s by then', async () => {
