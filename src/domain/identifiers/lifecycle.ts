@@ -77,6 +77,11 @@ export function remindOfExpiry(tx: Transactor, context: Context, identifier: Ide
   context.emit({ kind: 'notice', type: 'identifier.expiring', to: row.owner, about: null, body })
 }
 
+/** When the grace time of a name ends, Unix seconds. */
+function graceEnd({ settings }: Context, { expiresAt }: Row): number {
+  return expiresAt + settings.identifiers.graceDays * daySeconds
+}
+
 /** The paid time is over: the name still answers, and its owner alone may keep it, until the grace time ends. */
 export function beginGrace(tx: Transactor, context: Context, identifier: Identifier): void {
   const { name, domain } = identifier
@@ -86,7 +91,7 @@ export function beginGrace(tx: Transactor, context: Context, identifier: Identif
   const full = formatIdentifier(identifier)
   unlist(tx, row.owner, 'identifier', placeOf('active', full))
   list(tx, row.owner, 'identifier', placeOf('grace', full))
-  const releasedAt = row.expiresAt + context.settings.identifiers.graceDays * daySeconds
+  const releasedAt = graceEnd(context, row)
   schedule(tx, releasedAt, 'identifier-release', full)
   const body = { identifier: full, releasedAt }
   context.emit({ kind: 'notice', type: 'identifier.expired', to: row.owner, about: null, body })
@@ -97,10 +102,17 @@ export function releaseName(tx: Transactor, context: Context, identifier: Identi
   const { name, domain } = identifier
   const row = tx.get(tables.identifiers, [domain, name])
   if (row?.status !== 'grace') return
-  if (tx.has(tables.holds, [domain, name])) {
-    schedule(tx, context.time + claimedForSeconds, 'identifier-release', formatIdentifier(identifier))
+  const full = formatIdentifier(identifier)
+  const atLeast = graceEnd(context, row)
+  if (atLeast > context.time) {
+    // Renewed since, and in its next grace time already, or the grace time is longer now.
+    schedule(tx, atLeast, 'identifier-release', full)
     return
   }
-  unlist(tx, row.owner, 'identifier', placeOf('grace', formatIdentifier(identifier)))
+  if (tx.has(tables.holds, [domain, name])) {
+    schedule(tx, context.time + claimedForSeconds, 'identifier-release', full)
+    return
+  }
+  unlist(tx, row.owner, 'identifier', placeOf('grace', full))
   removeName(tx, context, identifier, row)
 }

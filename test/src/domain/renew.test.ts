@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { configApplied } from '../../../src/domain/settings.ts'
 import { tables } from '../../../src/store/tables.ts'
-import { keyOf, openService, operator, startTime, type TestService } from '../service.ts'
+import { keyOf, openService, operator, startTime, type TestService, testSettings } from '../service.ts'
 import { contradictions } from './books.ts'
 
 const [alice, bob] = [keyOf(2), keyOf(3)]
@@ -63,6 +64,19 @@ describe('identifier.renew', () => {
     expect(service.query(alice, 'identifier.list', {}).body.identifiers).toMatchObject([{ identifier }])
     await service.advance(25 * day)
     expect(name()).toMatchObject({ status: 'active' })
+  })
+
+  it('leaves a name its whole grace time after the new end, however long that is', async () => {
+    const settings = { ...testSettings, identifiers: { ...testSettings.identifiers, graceDays: 365 } }
+    await service.appendFact({ method: configApplied, params: { settings }, dedupeKey: 'config:2' })
+    await service.advance(year + 10 * day)
+    renew()
+    await service.advance(year)
+    expect(name()).toMatchObject({ status: 'grace', expiresAt: startTime + 2 * year })
+    await service.advance(year - 11 * day)
+    expect(name()).toMatchObject({ status: 'grace' })
+    await service.advance(2 * day)
+    expect(name()).toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it.each<[string, string, () => unknown, object]>([
