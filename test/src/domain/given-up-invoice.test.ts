@@ -61,3 +61,18 @@ it('leaves neither the invoice before it nor the one that was asked for since', 
   expect([statusOf(first.invoiceId), statusOf(third.invoiceId)]).toEqual(['expired', 'expired'])
   expect([owner(), balance()]).toEqual([alice.publicKey, 1_600_000])
 })
+
+it('does not take the one with it that was asked for since, when it cannot be made after all', async () => {
+  service.send(alice, 'identifier.register', { identifier })
+  const first = await made()
+  pay(first.invoiceId, 400_000)
+  await service.advance(60)
+  const { id } = pay(first.invoiceId, 300_000)
+  await service.walletAnswers('failed')
+  expect(service.resultOf(id, alice)).toBeUndefined()
+  const third = await made()
+  expect(service.resultOf(id, alice)).toMatchObject({ status: 'payment-required' })
+  expect([statusOf(first.invoiceId), statusOf(third.invoiceId)]).toEqual(['expired', 'open'])
+  await service.settle(third.paymentHash, 1_200_000)
+  expect([owner(), balance()]).toEqual([alice.publicKey, 1_700_000])
+})

@@ -256,6 +256,19 @@ describe('a name that is renewed by a wallet', () => {
     await service.walletAnswers('failed')
   })
 
+  it('is not tried anew while a payment waits to be taken, though the wallet said that it failed', async () => {
+    const end = expiresAt() ?? 0
+    byWallet()
+    await toNotice()
+    const paymentHash = await service.walletAnswers('held')
+    await service.customerWalletSays({ status: 'failed', code: 'PAYMENT_FAILED' })
+    await service.accept(paymentHash, priceMsat)
+    await service.advance(2 * day)
+    expect(orders()).toHaveLength(1)
+    await service.endHold({ receivedMsat: priceMsat })
+    expect([expiresAt(), balance()]).toEqual([end + year, 0])
+  })
+
   it('is tried a day later when the invoice could not be made', async () => {
     byWallet()
     await toNotice()
