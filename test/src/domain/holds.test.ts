@@ -52,6 +52,14 @@ describe('a payment that waits', () => {
     expect(service.notices(alice).filter(({ type }) => type === 'order.fulfilled')).toHaveLength(1)
   })
 
+  it('stays booked when the wallet says afterwards that it cannot be taken', async () => {
+    const paymentHash = await invoiced()
+    await service.accept(paymentHash, priceMsat)
+    await service.settle(paymentHash, priceMsat)
+    expect(await service.endHold(null)).toBe('settle-hold')
+    expect([invoiceOf(paymentHash)?.status, owner(), balance()]).toEqual(['settled', alice.publicKey, 0])
+  })
+
   it('keeps the name from others however long it takes', async () => {
     const paymentHash = await invoiced()
     await service.accept(paymentHash, priceMsat)

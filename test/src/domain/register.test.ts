@@ -72,6 +72,16 @@ describe('identifier.register by invoice', () => {
     expect(service.notices(alice).at(-1)).toMatchObject({ type: 'order.credited' })
   })
 
+  it('is held for as long as its invoice can be paid, and five minutes more for what is under way then', async () => {
+    service.send(alice, 'identifier.register', { identifier: 'alice@example.com' })
+    await service.walletAnswers()
+    const quoted = () => service.query(bob, 'identifier.quote', { identifier: 'alice@example.com' }).body.status
+    await service.advance(900 + 300 - 1)
+    expect(quoted()).toBe('held')
+    await service.advance(1)
+    expect(quoted()).toBe('available')
+  })
+
   it.each([
     { paid: 'too late, name free', wait: 1_300, received: priceOfAlice, owner: true, balanceMsat: 0 },
     { paid: 'too little', wait: 0, received: priceOfAlice - 1, owner: false, balanceMsat: priceOfAlice - 1 },
