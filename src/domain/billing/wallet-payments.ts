@@ -174,7 +174,14 @@ function fail(
   put(tx, invoiceId, { ...payment, status, code })
   const { commandId, renewal, account } = payment
   if (commandId !== null) resolvePending(tx, context, commandId, rejectionOf(code))
-  if (renewal !== null) tellRenewalFailed(tx, context, account, renewal, code, rejectionOf(code).message)
+  if (renewal !== null && !isFulfilled(tx, invoiceId))
+    tellRenewalFailed(tx, context, account, renewal, code, rejectionOf(code).message)
+}
+
+/** Whether what an invoice is for was paid otherwise, before a wallet did. */
+function isFulfilled(tx: Transactor, invoiceId: string): boolean {
+  const orderId = tx.get(tables.invoices, [invoiceId])?.orderId
+  return orderId !== undefined && tx.get(tables.orders, [orderId])?.status === 'fulfilled'
 }
 
 /** Tells the owner of a name why it was not renewed by itself. */

@@ -287,19 +287,33 @@ describe('a name that is renewed by a wallet', () => {
     expect(jobs('pay-by-wallet')).toEqual([])
   })
 
-  it('is not paid when the balance pays it while its invoice is made', async () => {
-    const end = expiresAt() ?? 0
+  it('has not failed when the balance pays it while the wallet is asked', async () => {
     await service.fund(alice, priceMsat)
     byWallet()
-    await toNotice()
+    await untilAsked()
     const { invoiceId } = orders()[0]?.row ?? {}
     expect(service.send(alice, 'invoice.pay', { from: 'balance', invoiceId }).status).toBe('ok')
-    await service.walletAnswers()
-    expect([expiresAt(), balance(), jobs('pay-by-wallet')]).toEqual([end + year, 0, []])
-    await service.advance(year)
-    expect(orders()).toHaveLength(2)
-    await service.walletAnswers('failed')
+    await service.customerWalletSays({ status: 'failed', code: 'CANCELLED' })
+    expect(failures()).toEqual([])
   })
+
+  it.each(['created', 'failed'] as const)(
+    'is paid by the balance while its invoice is made, which is %s',
+    async made => {
+      const end = expiresAt() ?? 0
+      await service.fund(alice, priceMsat)
+      byWallet()
+      await toNotice()
+      const { invoiceId } = orders()[0]?.row ?? {}
+      expect(service.send(alice, 'invoice.pay', { from: 'balance', invoiceId }).status).toBe('ok')
+      await service.walletAnswers(made)
+      expect([expiresAt(), balance(), jobs('pay-by-wallet')]).toEqual([end + year, 0, []])
+      expect(failures()).toEqual([])
+      await service.advance(year)
+      expect(orders()).toHaveLength(2)
+      await service.walletAnswers('failed')
+    },
+  )
 
   it('costs no more than is allowed in whole satoshis, which some wallets ask for', async () => {
     service.send(operator, 'domain.set_policy', { domain: 'example.com', basePriceMsat: 999_001 })
