@@ -56,8 +56,9 @@ export function createPayments(now: () => number): Payments {
     if (before !== null && before.outcome.status !== 'failed') {
       return isOf(before.row, idempotencyKey) ? before.outcome : failed('this invoice was paid before')
     }
-    // Wallets try a failed payment again when they are asked to; a key is for one try.
-    if (before !== null && keyOf(before.row)?.idempotency_key === idempotencyKey) return before.outcome
+    // Wallets try a failed payment again when they are asked to; a key is for one try. Where the wallet has kept no key, what
+    // it says of the payment afterwards could be about the former try, and given back while this one is under way.
+    if (before !== null && isOf(before.row, idempotencyKey)) return before.outcome
     if (amountMsat === null) return failed('this invoice names no amount')
     if (now() >= expiresAt) return failed('this invoice has expired')
     const metadata = { idempotency_key: idempotencyKey }

@@ -212,4 +212,12 @@ describe('payments of a wallet through Nostr Wallet Connect', () => {
     expect(await pay(bolt11)).toMatchObject({ status: 'paid' })
     expect(asked()).toHaveLength(1)
   })
+
+  it('are not tried again where the wallet keeps no metadata: what it tells afterwards could be of the former try', async () => {
+    await open({ keepsMetadata: false })
+    const { bolt11 } = await fixture.outsideInvoice({ amountMsat: 1_000_000, fate: 'failed' })
+    expect(await pay(bolt11)).toMatchObject({ status: 'failed' })
+    expect(await pay(bolt11, { idempotencyKey: 'payment-2' })).toMatchObject({ status: 'failed' })
+    expect(asked()).toHaveLength(1)
+  })
 })
