@@ -13,8 +13,8 @@ const recentSeconds = 2 * 86_400
 const pageLength = 100
 /** Of invoices that have expired, one sweep looks at so many pages: of those there may be two days' worth. */
 const expiredPages = 10
-/** Between pages: of ever so many open invoices, a sweep looks at twenty a second. */
-const pagePauseMs = 5_000
+/** Between pages: of ever so many open invoices, a sweep looks at sixteen a second. */
+const pagePauseMs = 6_000
 const longestPauseMs = 30_000
 /** A look-up that is never answered must not end all others. */
 const lookUpTimeoutMs = 15_000
