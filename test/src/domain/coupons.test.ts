@@ -262,6 +262,16 @@ describe('an order paid partly from the balance', () => {
     expect(balance()).toBe(10_000_000 - priceMsat)
   })
 
+  it('has that part back when it is paid in time and cannot be fulfilled', async () => {
+    order(400_000, { coupon: 'SAVE500' })
+    const { paymentHash, amountMsat } = await asked()
+    for (const name of ['one', 'two']) register('SAVE500', { identifier: `${name}@example.com` })
+    const before = balance() as number
+    await service.settle(paymentHash, amountMsat)
+    expect(service.notices(alice).at(-1)).toMatchObject({ type: 'order.credited' })
+    expect(balance()).toBe(before + 400_000 + amountMsat)
+  })
+
   it('that is paid late is fulfilled if the balance still covers its part, else credited', async () => {
     order(9_000_000, { identifier: 'alice@example.com', years: 10 })
     const { paymentHash, amountMsat } = await asked()
