@@ -63,6 +63,9 @@ export function createAudit(options: {
   }
 }
 
+/** Orders that wait for something. */
+const unfinished = new Set(['held', 'invoiced', 'accepted'])
+
 /** What must hold when everything had its time: nothing waits, and everything is as it is in truth. */
 export function auditEnd(environment: Environment, node: Node): string[] {
   const { reader } = environment
@@ -79,6 +82,9 @@ export function auditEnd(environment: Environment, node: Node): string[] {
   }
   for (const { status, paymentHash } of node.incoming.values()) {
     if (status === 'accepted') found.push(`every paid invoice ends: the payment of ${paymentHash} still waits`)
+  }
+  for (const { key, row } of reader.range(tables.orders, [])) {
+    if (unfinished.has(row.status)) found.push(`every order ends: ${key[0]} is still ${row.status}`)
   }
   for (const { key, row } of reader.range(tables.withdrawals, [])) {
     const truth = node.outgoing.get(key[0])?.status ?? 'failed'
