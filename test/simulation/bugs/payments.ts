@@ -117,6 +117,17 @@ export const paymentBugs: readonly Bug[] = [
     ],
   },
   {
+    name: 'an order whose payment went back waits for ever',
+    caughtBy: /every order ends/,
+    changes: [
+      {
+        file: 'src/domain/billing/accept.ts',
+        find: "const ended = endOrder(tx, context, invoice.orderId, order, 'expired')",
+        replace: 'const ended = order',
+      },
+    ],
+  },
+  {
     name: 'all that is on the balance is sent back',
     caughtBy: /refunds have an end/,
     changes: [
