@@ -123,7 +123,7 @@ export function createRelay(options: {
 }): Relay {
   const { root, writer, secp, host = openHost, limits, identity, urls, now, clientIp, onError } = options
   const { metrics = createRelayMetrics() } = options
-  const store = openEventStore(root, limits.recordCacheBytes)
+  const store = openEventStore(root, limits.recordCacheBytes, host.isProtected)
   const indexing = startIndexing({ store, writer, kinds: options.searchedKinds ?? [...store.searchedKinds()], onError })
   const { onIndexing = () => undefined } = options
   let isClosing = false

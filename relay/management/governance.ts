@@ -5,7 +5,6 @@ import type { Limits } from '../limits.ts'
 import { createMembership, type Membership, type MembershipSettings, noMembership } from '../membership/membership.ts'
 import { allOf, type Policy } from '../policies/policy.ts'
 import type { Secp256k1 } from '../signatures/secp256k1.ts'
-import { createRemovals } from '../store/removals.ts'
 import { createRemoving } from '../store/removing.ts'
 import type { EventStore } from '../store/store.ts'
 import type { Outcome, Writer } from '../store/writer.ts'
@@ -70,10 +69,9 @@ export function createGovernance(options: {
 }): Governance {
   const { store, writer, host, identity, urls, policy, management, find, applyLocally, endBlocked, now, onError } =
     options
-  const { databases, vanished } = store
+  const { databases, vanished, removals } = store
   const isOperator = management?.isOperator ?? (() => false)
-  const removals = createRemovals(store, databases.removals)
-  const removing = createRemoving({ ...options, removals, isProtected: host.isProtected })
+  const removing = createRemoving({ ...options, removals })
   const managed = createManaged(databases.management, writer)
   const rules = createManagedRules(managed)
   const membership = createMembership({

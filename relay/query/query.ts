@@ -117,6 +117,8 @@ function openIndexScan(store: EventStore, filter: Filter, options: ScanOptions, 
       if (record === undefined) continue
       work.done += workOn(record, passes)
       if (!isAsked(record)) continue
+      record = store.shown(seq, record)
+      if (record === undefined) continue
       if (rows.length > 0) {
         work.done += rows.length
         if (!standsUnder(store, rows, seq, record)) continue

@@ -1,7 +1,17 @@
+import type { NostrEvent } from '../event.ts'
 import type { IsProtected } from '../host.ts'
 import { authorPrefix, maxUint48, positionBytes, seqOfKey, startKey, tagPrefix } from './keys.ts'
 import type { Rows } from './pending-writes.ts'
-import { protectable, type RecordView, recordHasTag, recordIsBy, recordKind } from './record.ts'
+import {
+  protectable,
+  type RecordView,
+  recordCreatedAt,
+  recordEvent,
+  recordHasTag,
+  recordIsBy,
+  recordKind,
+  recordPubkey,
+} from './record.ts'
 import { rowsPerTask } from './rows-per-task.ts'
 import type { EventStore } from './store.ts'
 import { vanishKind, wrapKinds } from './vanished.ts'
@@ -15,12 +25,17 @@ export type Removals = {
   request(reason: RemovalReason, pubkey: Buffer, upTo: number): void
   /** Leaves what is not removed yet. */
   cancel(reason: RemovalReason, pubkey: Buffer): void
-  isAny(): boolean
+  /** Looks whether there is anything to remove; outside transactions, and again whenever that may have changed. */
+  watch(): boolean
+  /** Whether there was at the last look. Only then anything is hidden. */
+  isWatching(): boolean
+  /** Whether an event is to be removed and has not been reached yet. Reads: its record is not valid any more. */
+  hides(record: RecordView): boolean
   /**
    * Removes some, up to about so many rows, and says how many events; `null` when there is nothing to do. Protected events and
    * requests to vanish stay.
    */
-  step(isProtected: IsProtected): number | null
+  step(): number | null
 }
 
 /** `upTo` is what is asked for, `walking` what this walk over the indexes is for, `cursor` where it goes on. */
@@ -38,7 +53,11 @@ const nothing = Buffer.alloc(0)
 const beyond = Buffer.alloc(positionBytes + 4, 0xff)
 
 /** Keeps the removals of a store in `reason (1) | key (32)` → `upTo (6) | walking (6) | place (1) | cursor`. */
-export function createRemovals(store: EventStore, database: Rows): Removals {
+export function createRemovals(
+  store: Pick<EventStore, 'databases' | 'record' | 'remove'>,
+  isProtected: IsProtected,
+): Removals {
+  const database = store.databases.removals
   const read = (key: Buffer): Job | undefined => {
     const value = database.get(key)
     if (value === undefined) return undefined
@@ -87,7 +106,7 @@ export function createRemovals(store: EventStore, database: Rows): Removals {
     return { removed, cursor: start }
   }
 
-  const walkPlace = (pubkey: Buffer, job: Job, isProtected: IsProtected): Progress => {
+  const walkPlace = (pubkey: Buffer, job: Job): Progress => {
     const { byAuthorKind, byTag } = store.databases
     const hex = pubkey.toString('hex')
     if (job.place === 0) {
@@ -104,6 +123,13 @@ export function createRemovals(store: EventStore, database: Rows): Removals {
     })
   }
 
+  const watch = () => {
+    isWatching = [...database.getKeys({ limit: 1 })].length > 0
+    return isWatching
+  }
+  let isWatching = false
+  watch()
+
   return {
     request: (reason, pubkey, upTo) => {
       const key = jobKey(reason, pubkey)
@@ -113,13 +139,24 @@ export function createRemovals(store: EventStore, database: Rows): Removals {
       else write(key, { ...job, upTo: Math.max(job.upTo, upTo) })
     },
     cancel: (reason, pubkey) => void database.removeSync(jobKey(reason, pubkey)),
-    isAny: () => [...database.getKeys({ limit: 1 })].length > 0,
-    step: isProtected => {
+    watch,
+    isWatching: () => isWatching,
+    hides: record => {
+      const kind = recordKind(record)
+      const createdAt = recordCreatedAt(record)
+      const author = recordPubkey(record)
+      const recipients = wrapKinds.has(kind) ? recipientsOf(recordEvent(record)) : []
+      if (kind === vanishKind || isProtected(protectable(record))) return false
+      const isUpTo = (reason: RemovalReason, pubkey: Buffer) => createdAt <= (read(jobKey(reason, pubkey))?.upTo ?? -1)
+      if (isUpTo('ban', author) || isUpTo('vanish', author)) return true
+      return recipients.some(pubkey => isUpTo('vanish', pubkey))
+    },
+    step: () => {
       const [first] = database.getKeys({ limit: 1 })
       const key = first === undefined ? undefined : Buffer.from(first)
       const job = key === undefined ? undefined : read(key)
       if (key === undefined || job === undefined) return null
-      const { removed, cursor } = walkPlace(key.subarray(1), job, isProtected)
+      const { removed, cursor } = walkPlace(key.subarray(1), job)
       if (cursor !== null) write(key, { ...job, cursor })
       else if (job.place === 0 && key[0] === codes.vanish) write(key, { ...job, place: 1, cursor: nothing })
       else if (job.upTo > job.walking) write(key, { ...job, walking: job.upTo, place: 0, cursor: nothing })
@@ -131,4 +168,10 @@ export function createRemovals(store: EventStore, database: Rows): Removals {
 
 function jobKey(reason: RemovalReason, pubkey: Buffer): Buffer {
   return Buffer.concat([Buffer.from([codes[reason]]), pubkey])
+}
+
+/** Whom a wrapped message is for. */
+function recipientsOf({ tags }: NostrEvent): Buffer[] {
+  const keys = tags.flatMap(([name, value]) => (name === 'p' && value?.length === 64 ? [value] : []))
+  return keys.map(key => Buffer.from(key, 'hex'))
 }

@@ -1,4 +1,3 @@
-import type { IsProtected } from '../host.ts'
 import type { Removals } from './removals.ts'
 import type { EventStore } from './store.ts'
 import type { Writer } from './writer.ts'
@@ -17,28 +16,26 @@ export function createRemoving(options: {
   store: Pick<EventStore, 'forgetRemoved'>
   removals: Removals
   writer: Writer
-  isProtected: IsProtected
   /** Hears how many events were removed. */
   removed(count: number): void
   onError(error: unknown): void
 }): Removing {
-  const { store, removals, writer, isProtected, removed, onError } = options
+  const { store, removals, writer, removed, onError } = options
   let isUnderWay = false
   let stopped = false
 
   const wake = () => {
-    if (isUnderWay || stopped) return
+    if (stopped || !removals.watch() || isUnderWay) return
     isUnderWay = true
     writer.submit({
       lane: 'events',
-      run: () => removals.step(isProtected),
+      run: () => removals.step(),
       done: outcome => {
         isUnderWay = false
         // It is still written down, and is tried again at the next look.
         if (!outcome.ok) return onError(outcome.error)
-        if (outcome.value === null) return
         store.forgetRemoved()
-        removed(outcome.value)
+        if (outcome.value !== null) removed(outcome.value)
         wake()
       },
     })
@@ -46,7 +43,7 @@ export function createRemoving(options: {
   return {
     wake,
     look: () => {
-      if (!isUnderWay && !writer.isBroken() && removals.isAny()) wake()
+      if (!isUnderWay && !writer.isBroken()) wake()
     },
     stop: () => {
       stopped = true

@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb'
 import { wholeSpan } from '../connection/page.ts'
 import type { NostrEvent } from '../event.ts'
+import type { IsProtected } from '../host.ts'
 import { defaultLimits } from '../limits.ts'
 import { indexedKinds } from '../search/search-index.ts'
 import { ownWireEvent } from '../signatures/wire-event.ts'
@@ -11,6 +12,7 @@ import { openPositions, type Positions } from './positions.ts'
 import { addressOf, type IndexKey, indexKeysOf, type Prepared, prepare } from './prepared.ts'
 import { indexedTags, type RecordView, recordEvent, recordExpiration, recordId, recordPubkey } from './record.ts'
 import { createRecordCache } from './record-cache.ts'
+import { createRemovals, type Removals } from './removals.ts'
 import { rowsPerTask } from './rows-per-task.ts'
 import { createVanished, type Vanished } from './vanished.ts'
 
@@ -29,6 +31,7 @@ export type EventStore = {
   /** The same indexes, to be read by position. */
   readonly positions: Positions
   readonly vanished: Vanished
+  readonly removals: Removals
   /** `kept`: an event of the application's own, which neither a deletion that came before nor an expiration touches. */
   put(event: NostrEvent, kept?: boolean): Stored
   /** The same for what `prepare` has made ready before the transaction. */
@@ -50,6 +53,8 @@ export type EventStore = {
   searchKinds(kinds: readonly number[]): void
   /** The event as it is stored, or `undefined`. */
   record(seq: number): RecordView | undefined
+  /** The same, of which this is the record, for readers: `undefined` if it is about to be removed. */
+  shown(seq: number, record: RecordView): RecordView | undefined
   /** Says that a record was of use and may be asked for again. */
   keepAtHand(seq: number, record: RecordView): void
   seqOf(id: Buffer): number | undefined
@@ -63,8 +68,15 @@ export type EventStore = {
 
 const nothing = Buffer.alloc(0)
 
-/** Opens the store in an environment that others may use too, with a cache of so many bytes. */
-export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.recordCacheBytes): EventStore {
+/**
+ * Opens the store in an environment that others may use too, with a cache of so many bytes. Whoever does not say what of a key
+ * is protected sees everything that is there, and removes nothing of keys that are to be removed.
+ */
+export function openEventStore(
+  root: RootDatabase,
+  cacheBytes = defaultLimits.recordCacheBytes,
+  isProtected: IsProtected = () => true,
+): EventStore {
   const db = openDatabases(root)
   const positions = openPositions(root)
   const cache = createRecordCache(cacheBytes)
@@ -149,11 +161,13 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
   }
 
   const deletions = createDeletions(db, { seqOf, record: recordOf, remove })
+  const removals = createRemovals({ databases: db, record: recordOf, remove }, isProtected)
 
   return {
     databases: db,
     positions,
     vanished,
+    removals,
     put: (event, kept) => putPrepared(prepare(ownWireEvent(event), searched, kept)),
     putPrepared,
     deletionFault: faultOf,
@@ -177,6 +191,10 @@ export function openEventStore(root: RootDatabase, cacheBytes = defaultLimits.re
     },
     has: id => db.ids.getBinaryFast(Buffer.from(id, 'hex')) !== undefined,
     record: recordOf,
+    shown: (seq, record) => {
+      if (!removals.isWatching()) return record
+      return removals.hides(record) ? undefined : recordOf(seq)
+    },
     keepAtHand: (seq, record) => {
       if (record.bytes !== cache.bytes) cache.put(seq, record)
     },

@@ -55,10 +55,13 @@ export function openWalk(
         if (steps % stepsBetweenLooks === 0 && isOver()) return undefined
         if (at >= page.length && !turnPage()) return null
         const key = page[at++]
-        const record = key === undefined ? undefined : store.record(seqOfKey(key))
+        const seq = key === undefined ? 0 : seqOfKey(key)
+        const record = store.record(seq)
         if (record === undefined || !isAsked(record)) continue
+        const shown = store.shown(seq, record)
+        if (shown === undefined) continue
         left--
-        return record
+        return shown
       }
       return null
     },

@@ -43,12 +43,12 @@ export type TemporaryStore = {
   close(): Promise<void>
 }
 
-/** Opens a store; `isProtected` says what deletions do not touch. */
+/** Opens a store; `isProtected` says what neither deletions nor removals touch. */
 export function openTemporaryStore(
   isProtected: (event: { kind: number; pubkey: string }) => boolean = () => false,
 ): TemporaryStore {
   const { root, close } = openTemporaryRoot()
-  const store = openEventStore(root)
+  const store = openEventStore(root, undefined, isProtected)
   return {
     root,
     store,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventId, type NostrEvent } from '../../relay/event.ts'
 import type { Origin } from '../../relay/host.ts'
 import { openHost } from '../../relay/open-host.ts'
-import { createRemovals } from '../../relay/store/removals.ts'
+import { recordEvent } from '../../relay/store/record.ts'
 import { rowsPerTask } from '../../relay/store/rows-per-task.ts'
 import { author, startTime } from './authors.ts'
 import type { Client } from './client.ts'
@@ -35,7 +35,10 @@ afterEach(() => served.close())
 const stored = async (relay = served): Promise<NostrEvent[]> => {
   await relay.writer.idle()
   expect(relay.errors).toEqual([])
-  return relay.relay.find({})
+  const found = relay.relay.find({})
+  // What is only hidden is not removed.
+  expect([...relay.relay.store.databases.ids.getKeys({})]).toHaveLength(found.length)
+  return found
 }
 const submit = (event: NostrEvent, origin: Origin) =>
   new Promise<{ accepted: boolean; message: string }>(done => served.relay.submit(event, origin, done))
@@ -176,12 +179,12 @@ describe('the removal of many events', () => {
 
     const second = await serveRelay({ host, data })
     const { store } = second.relay
-    const removals = createRemovals(store, store.databases.removals)
+    const { removals } = store
     const pubkey = Buffer.from(alice.pubkey, 'hex')
     await second.writer.idle()
     const removed = data.root.transactionSync(() => {
       removals.request('vanish', pubkey, later)
-      return [removals.step(host.isProtected), removals.step(host.isProtected)]
+      return [removals.step(), removals.step()]
     })
     expect(removed.every(count => count !== null && count > 0 && 5 * count <= rowsPerTask)).toBe(true)
     await second.close()
@@ -198,16 +201,60 @@ describe('the removal of many events', () => {
     await data.close()
   })
 
+  it('is done for every reader from its OK on, however long the removal takes', async () => {
+    const gone = [
+      ...Array.from({ length: 300 }, (_, index) => alice.sign({ content: String(index) })),
+      ...Array.from({ length: 30 }, (_, index) => wrapFor(alice.pubkey, String(index))),
+    ]
+    const kept = [alice.sign({ kind: commandKind }), alice.sign({ created_at: later + 1 }), bob.sign()]
+    for (const event of [...gone, ...kept]) client.send('EVENT', event)
+    for (const _ of [...gone, ...kept]) await client.next()
+    const request = vanish()
+    expect(await client.publish(request)).toEqual([true, ''])
+    expect(served.relay.find({ kinds: [1_059] })).toEqual([])
+    const shown = await client.query({ limit: 500 })
+    expect(shown.map(({ id }) => id).sort()).toEqual([...kept, request].map(({ id }) => id).sort())
+    client.send('COUNT', 'c', { authors: [alice.pubkey] })
+    expect(await client.next()).toMatchObject(['COUNT', 'c', { count: 3 }])
+  })
+
+  it.each(['vanish', 'ban'] as const)('or a %s hides what is to be removed as long as it is', reason => {
+    const { root, store, put, close } = openTemporaryStore(event => event.kind === commandKind)
+    const kept = [alice.sign({ kind: commandKind }), alice.sign({ created_at: later + 1 }), bob.sign(), vanish()]
+    for (const event of [...kept, alice.sign(), wrapFor(alice.pubkey)]) put(event)
+    const shown = () => {
+      const seqs = [...store.databases.events.getKeys({})].map(key => key.readUIntBE(0, 6))
+      return seqs.flatMap(seq => {
+        const record = store.record(seq)
+        const seen = record && store.shown(seq, record)
+        return seen === undefined ? [] : [recordEvent(seen)]
+      })
+    }
+    const change = (made: () => void) => {
+      root.transactionSync(made)
+      store.removals.watch()
+    }
+    const key = Buffer.from(alice.pubkey, 'hex')
+    expect(shown()).toHaveLength(6)
+    change(() => store.removals.request(reason, key, later))
+    // Whoever is banned may still be written to.
+    const wraps = reason === 'ban' ? [wrapFor(alice.pubkey)] : []
+    expect(shown()).toEqual([...kept, ...wraps])
+    change(() => store.removals.cancel(reason, key))
+    expect(shown()).toHaveLength(6)
+    return close()
+  })
+
   it('comes to its end though its author asks for it again and again', () => {
     const { root, store, put, close } = openTemporaryStore()
     for (let index = 0; index < 300; index++) put(alice.sign({ content: String(index) }))
-    const removals = createRemovals(store, store.databases.removals)
+    const { removals } = store
     const pubkey = Buffer.from(alice.pubkey, 'hex')
     let steps = 0
     root.transactionSync(() => {
       removals.request('vanish', pubkey, startTime)
       for (; steps < 100 && [...store.databases.ids.getKeys({})].length > 0; steps++) {
-        removals.step(() => false)
+        removals.step()
         removals.request('vanish', pubkey, startTime + steps)
       }
     })
@@ -219,11 +266,11 @@ describe('the removal of many events', () => {
     const { root, store, put, close } = openTemporaryStore()
     const tags = Array.from({ length: 400 }, (_, index) => ['t', String(index)])
     for (const content of ['a', 'b', 'c']) put(alice.sign({ content, tags }))
-    const removals = createRemovals(store, store.databases.removals)
+    const { removals } = store
     const steps: (number | null)[] = []
     root.transactionSync(() => {
       removals.request('ban', Buffer.from(alice.pubkey, 'hex'), startTime)
-      while (steps.at(-1) !== null) steps.push(removals.step(() => false))
+      while (steps.at(-1) !== null) steps.push(removals.step())
     })
     expect(steps).toEqual([1, 1, 1, 0, null])
     return close()
@@ -237,9 +284,9 @@ describe('the removal of many events', () => {
     put(twin)
     put(alice.sign())
     root.transactionSync(() => {
-      const removals = createRemovals(store, store.databases.removals)
+      const { removals } = store
       removals.request('vanish', Buffer.from(alice.pubkey, 'hex'), later)
-      while (removals.step(() => false) !== null);
+      while (removals.step() !== null);
     })
     expect([...store.databases.ids.getKeys({})].map(key => key.toString('hex'))).toEqual([twin.id])
     return close()

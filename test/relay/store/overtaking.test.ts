@@ -8,7 +8,7 @@ import { createManagedRules } from '../../../relay/management/managed-rules.ts'
 import { createRelayMetrics } from '../../../relay/metrics/metrics.ts'
 import { openHost } from '../../../relay/open-host.ts'
 import type { WireEvent } from '../../../relay/signatures/wire-event.ts'
-import { createRemovals, type Removals } from '../../../relay/store/removals.ts'
+import type { Removals } from '../../../relay/store/removals.ts'
 import type { Task, Writer } from '../../../relay/store/writer.ts'
 import { createSubscriptions } from '../../../relay/subscriptions.ts'
 import { createVanishing } from '../../../relay/vanish.ts'
@@ -27,7 +27,7 @@ let tasks: Task<unknown>[]
 beforeEach(() => {
   temporary = openTemporaryStore()
   const { store } = temporary
-  removals = createRemovals(store, store.databases.removals)
+  removals = store.removals
   tasks = []
   const writer: Writer = {
     submit: task => void tasks.push(task as Task<unknown>),
@@ -70,7 +70,7 @@ const runAll = () => {
     done({ ok: true, value: temporary.root.transactionSync(run) })
   }
   temporary.root.transactionSync(() => {
-    while (removals.step(() => false) !== null);
+    while (removals.step() !== null);
   })
 }
 const storedKinds = () => {
