@@ -112,6 +112,9 @@ export function watchBusiness(
     const truth = payment?.status ?? 'failed'
     if (truth !== after.status)
       found.push(`unknown is not failed: withdrawal ${id} is ${after.status}, in truth ${truth}`)
+    if (payment !== undefined && payment.maxFeeMsat !== after.maxFeeMsat) {
+      found.push(`the limit of a fee: ${payment.maxFeeMsat} was told for ${id}, which has ${after.maxFeeMsat}`)
+    }
     const neverTold = payment === undefined ? isAskedInVain(String(id), reader, node) : payment.kept !== 'told'
     if (neverTold && !decided.has(String(id))) {
       found.push(`unknown is not failed: that withdrawal ${id} is ${after.status} is a guess`)

@@ -7,6 +7,17 @@ const refunding = 'src/domain/billing/refunds.ts'
 /** In payments that go out, wait to be taken, or go back, and in what they are to come to. */
 export const paymentBugs: readonly Bug[] = [
   {
+    name: 'the wallet may spend more on a fee than its customer allows',
+    caughtBy: /the limit of a fee/,
+    changes: [
+      {
+        file: withdrawing,
+        find: 'bolt11, paymentHash, maxFeeMsat, reserveMsat, expiresAt }',
+        replace: 'bolt11, paymentHash, maxFeeMsat: Math.max(maxFeeMsat, reserveMsat), reserveMsat, expiresAt }',
+      },
+    ],
+  },
+  {
     name: 'a payment of unknown outcome is taken for a failed one',
     caughtBy: /unknown is not failed/,
     changes: [

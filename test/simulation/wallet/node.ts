@@ -28,6 +28,8 @@ export type Outgoing = {
   readonly id: string
   readonly paymentHash: string
   readonly amountMsat: number
+  /** The most that the wallet was told the fee may be; it may cost more all the same. */
+  readonly maxFeeMsat: number
   readonly feeMsat: number
   status: 'unknown' | 'paid' | 'failed'
   /** The wallet never says what became of it: that it does not know, or even that it has never heard of it. */
@@ -187,7 +189,8 @@ export function createNode(options: { timeline: Timeline; random: Random; abilit
       // Now and then a wallet spends more than it was allowed to.
       const feeMsat = random.chance(0.05) ? maxFeeMsat + 1_000 : random.whole(maxFeeMsat + 1)
       const kept = random.chance(0.1) ? (abilities.knowsItsPayments ? 'unknown' : 'forgotten') : 'told'
-      const payment: Outgoing = { id: idempotencyKey, paymentHash, amountMsat, feeMsat, status: 'unknown', kept }
+      const asked = { id: idempotencyKey, paymentHash, amountMsat, maxFeeMsat }
+      const payment: Outgoing = { ...asked, feeMsat, status: 'unknown', kept }
       outgoing.set(idempotencyKey, payment)
       if (now() >= target.expiresAt) decide(payment, false)
       else if (random.chance(0.6)) decide(payment, random.chance(0.7))

@@ -89,6 +89,8 @@ describe('balance.withdraw', () => {
   it('allows the fee that the customer says', () => {
     expect(withdraw(invoice(), { maxFeeMsat: 7 })).toMatchObject({ body: { withdrawal: { maxFeeMsat: 7 } } })
     expect(balance()).toBe(fundsMsat - amountMsat - 7)
+    const [job] = service.environment.reader.range(tables.jobs, [])
+    expect(job?.row).toMatchObject({ type: 'pay-invoice', payload: { maxFeeMsat: 7, reserveMsat } })
   })
 
   it('allows the least fee for small amounts', () => {
