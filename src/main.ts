@@ -166,7 +166,7 @@ async function compose(config: Config, log: Logger, closing: (() => unknown)[]):
     room: disk.room,
     counts: { query: metrics.queries.count, refusal: metrics.admissionRefusals.count },
   })
-  const program = startOperatorsProgram(config.relay.program, { log, now: wallSeconds })
+  const program = startOperatorsProgram(config, { log, now: wallSeconds })
   closing.push(() => program?.close())
   const relay = createRelay({
     root: environment.root,

@@ -47,6 +47,12 @@ export function parseWallet(text: string): WalletSetting | null {
   return { kind, url, secrets }
 }
 
+/** The variables of the environment that a wallet setting reads secrets from. */
+export function secretVariables(text: string): ReadonlySet<string> {
+  const sources = [...(parseWallet(text)?.secrets.values() ?? [])]
+  return new Set(sources.filter(({ from }) => from === 'env').map(({ name }) => name))
+}
+
 function isKind(text: string): text is keyof typeof kinds {
   return Object.hasOwn(kinds, text)
 }

@@ -9,13 +9,20 @@ afterEach(() => vi.unstubAllEnvs())
 const lines: string[] = []
 const log = pino({ level: 'info' }, { write: line => lines.push(line) })
 
-it('starts no program when there is none', () => {
-  expect(startOperatorsProgram({ command: [], timeoutMs: 1_000 }, { log, now: () => 0 })).toBeUndefined()
+/** A configuration whose wallet has its secret in a variable. */
+const configOf = (command: string[], timeoutMs: number) => ({
+  relay: { program: { command, timeoutMs } },
+  wallet: 'nwc:?uriEnv=NWC_OF_PANDA',
 })
 
-it('keeps the service’s variables from it, and logs what it says', async () => {
+it('starts no program when there is none', () => {
+  expect(startOperatorsProgram(configOf([], 1_000), { log, now: () => 0 })).toBeUndefined()
+})
+
+it('keeps the service’s variables and the wallet’s secrets from it, and logs what it says', async () => {
   vi.stubEnv('PANDA_SECRET', 'hidden')
   vi.stubEnv('NOT_PANDA', 'seen')
+  vi.stubEnv('NWC_OF_PANDA', 'hidden')
   const script = `
     console.error('begun')
     require('node:readline').createInterface({ input: process.stdin }).on('line', line => {
@@ -23,7 +30,7 @@ it('keeps the service’s variables from it, and logs what it says', async () =>
       console.log(JSON.stringify({ id: JSON.parse(line).event.id, action: 'reject', msg: 'error: ' + names }))
     })`
   const command = [process.execPath, '-e', script]
-  const program = startOperatorsProgram({ command, timeoutMs: 10_000 }, { log, now: () => 0 })
+  const program = startOperatorsProgram(configOf(command, 10_000), { log, now: () => 0 })
   const verdict = await new Promise<Verdict>(resolve => program?.ask(eventOf(), originOf(), resolve))
   expect(verdict).toEqual({ action: 'refuse', message: 'error: NOT_PANDA' })
   await program?.close()
