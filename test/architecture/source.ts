@@ -18,7 +18,7 @@ export type Source = {
   readonly imports: readonly Import[]
   /** Nothing of its own, only what others export. */
   readonly isBarrel: boolean
-  /** Dotted names that are read, such as `Date.now`, the bare names of what is imported, and `new Date()`. */
+  /** Dotted names that are read, such as `Date.now`, the bare names of what is imported, and calls: `fetch()`, `new WebSocket`, `new Date()` of now. */
   readonly uses: ReadonlySet<string>
   readonly strings: ReadonlySet<string>
   readonly comments: readonly string[]
@@ -105,6 +105,8 @@ function resolve(from: string, specifier: string, typeOnly: boolean): Import {
 
 function usesOf(node: Node): string[] {
   if (node.type === 'NewExpression' && nameOf(node.callee) === 'Date' && isEmpty(node.arguments)) return ['new Date()']
+  if (node.type === 'NewExpression' && nameOf(node.callee) !== '') return [`new ${nameOf(node.callee)}`]
+  if (node.type === 'CallExpression' && nameOf(node.callee) !== '') return [`${nameOf(node.callee)}()`]
   if (node.type === 'ImportSpecifier') return [nameOf(node.imported)]
   if (node.type === 'MemberExpression') {
     const property = isNode(node.property) ? String(node.property.name ?? node.property.value) : ''
