@@ -82,6 +82,8 @@ export async function openOffline(
       // Requests to vanish (NIP-62) name them.
       urls: ownUrls(config, publicUrls(config, port).websocket, port),
       searchedKinds: config.relay.search.kinds,
+      // Only the service knows whether it may be: it removes what has expired when it is there again.
+      isClockTrusted: () => false,
       now: () => Math.floor(Date.now() / 1_000),
       clientIp: () => '',
       onError,
