@@ -5,6 +5,7 @@ import type { Rows } from './pending-writes.ts'
 import {
   protectable,
   type RecordView,
+  recordAuthorNumber,
   recordCreatedAt,
   recordEvent,
   recordHasTag,
@@ -27,8 +28,8 @@ export type Removals = {
   cancel(reason: RemovalReason, pubkey: Buffer): void
   /** Looks whether there is anything to remove; outside transactions, and again whenever that may have changed. */
   watch(): boolean
-  /** Whether there was at the last look. Only then anything is hidden. */
-  isWatching(): boolean
+  /** Whether `hides` may be true of an event: of few, and without a read, since it is asked of all that are shown to anybody. */
+  mayHide(record: RecordView): boolean
   /** Whether an event is to be removed and has not been reached yet. Reads: its record is not valid any more. */
   hides(record: RecordView): boolean
   /**
@@ -46,6 +47,8 @@ type Progress = { readonly removed: number; readonly cursor: Buffer | null }
 
 const looksAtOnce = 400
 const pageSize = 64
+/** With more, every event is looked up: what is remembered has a bound. */
+const maxSuspects = 100_000
 const codes = { vanish: 118, ban: 98 } as const satisfies Record<RemovalReason, number>
 const letterP = 'p'.charCodeAt(0)
 const nothing = Buffer.alloc(0)
@@ -130,8 +133,16 @@ export function createRemovals(
   let isWatching = false
   watch()
 
+  /** Of whom anything was to be removed since the process began, by the beginnings of their keys. */
+  const suspects = new Set<number>()
+  const suspect = (pubkey: Buffer) => {
+    if (suspects.size < maxSuspects) suspects.add(pubkey.readUIntBE(0, 6))
+  }
+  for (const key of database.getKeys({ limit: maxSuspects })) suspect(key.subarray(1))
+
   return {
     request: (reason, pubkey, upTo) => {
+      suspect(pubkey)
       const key = jobKey(reason, pubkey)
       const job = read(key)
       // One that is on its way finishes first: else who asks again and again would keep it from ever getting to the end.
@@ -140,7 +151,12 @@ export function createRemovals(
     },
     cancel: (reason, pubkey) => void database.removeSync(jobKey(reason, pubkey)),
     watch,
-    isWatching: () => isWatching,
+    mayHide: record => {
+      if (!isWatching) return false
+      return (
+        suspects.size === maxSuspects || suspects.has(recordAuthorNumber(record)) || wrapKinds.has(recordKind(record))
+      )
+    },
     hides: record => {
       const kind = recordKind(record)
       const createdAt = recordCreatedAt(record)

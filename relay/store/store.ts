@@ -192,7 +192,7 @@ export function openEventStore(
     has: id => db.ids.getBinaryFast(Buffer.from(id, 'hex')) !== undefined,
     record: recordOf,
     shown: (seq, record) => {
-      if (!removals.isWatching()) return record
+      if (!removals.mayHide(record)) return record
       return removals.hides(record) ? undefined : recordOf(seq)
     },
     keepAtHand: (seq, record) => {

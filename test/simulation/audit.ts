@@ -1,3 +1,4 @@
+import { isUnpaid } from '../../src/domain/billing/orders.ts'
 import { compareTables, type Difference, foldLog } from '../../src/pipeline/fold.ts'
 import type { Signer } from '../../src/protocol/signer.ts'
 import type { Environment } from '../../src/store/environment.ts'
@@ -63,9 +64,6 @@ export function createAudit(options: {
   }
 }
 
-/** Orders that wait for something. */
-const unfinished = new Set(['held', 'invoiced', 'accepted'])
-
 /** What must hold when everything had its time: nothing waits, and everything is as it is in truth. */
 export function auditEnd(environment: Environment, node: Node): string[] {
   const { reader } = environment
@@ -84,7 +82,7 @@ export function auditEnd(environment: Environment, node: Node): string[] {
     if (status === 'accepted') found.push(`every paid invoice ends: the payment of ${paymentHash} still waits`)
   }
   for (const { key, row } of reader.range(tables.orders, [])) {
-    if (unfinished.has(row.status)) found.push(`every order ends: ${key[0]} is still ${row.status}`)
+    if (isUnpaid(row) || row.status === 'accepted') found.push(`every order ends: ${key[0]} is still ${row.status}`)
   }
   for (const { key, row } of reader.range(tables.withdrawals, [])) {
     const truth = node.outgoing.get(key[0])?.status ?? 'failed'
