@@ -17,22 +17,21 @@ const commands = methodIndex(commandMethods)
 
 /**
  * Folds the log of `source` into the empty environment `target`, checking the hash chain, every signature and every
- * outcome digest on the way. With `from` it goes on where it ended before, in what it has made of the log until then.
+ * outcome digest on the way.
  */
 export function foldLog(
   source: Environment,
   target: Environment,
-  options: { signer: Signer; isSigned(event: NostrEvent): boolean; report(difference: Difference): void; from?: Head },
+  options: { signer: Signer; isSigned(event: NostrEvent): boolean; report(difference: Difference): void },
 ): Head {
-  const { report, from = startOfLog() } = options
-  let head = from
+  let head = startOfLog()
   for (;;) {
     const entries = readEntries(source, head.seq + 1, entriesPerTransaction)
     if (entries.length === 0) return head
     target.root.transactionSync(() => {
       for (const entry of entries) {
         const fault = isChained(head, entry) ? foldEntry(target, entry, head, options) : 'the hash chain is broken here'
-        if (fault !== null) report({ table: 'log', key: String(entry.seq), what: fault })
+        if (fault !== null) options.report({ table: 'log', key: String(entry.seq), what: fault })
         head = { seq: entry.seq, time: entry.time, hash: entry.hash }
       }
     })

@@ -1,6 +1,7 @@
 import { bookBugs } from './bugs/books.ts'
 import { budgetBugs } from './bugs/budgets.ts'
 import type { Bug } from './bugs/bug.ts'
+import { couponBugs } from './bugs/coupons.ts'
 import { bugsOfOthers } from './bugs/of-others.ts'
 import { partBugs } from './bugs/parts.ts'
 import { paymentBugs } from './bugs/payments.ts'
@@ -14,4 +15,5 @@ export const bugs: readonly Bug[] = [
   ...rationBugs,
   ...budgetBugs,
   ...partBugs,
+  ...couponBugs,
 ]

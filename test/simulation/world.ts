@@ -3,9 +3,10 @@ import type { Environment } from '../../src/store/environment.ts'
 import type { Settings } from '../../src/store/settings-row.ts'
 import { tables } from '../../src/store/tables.ts'
 import type { Random } from '../system/random.ts'
-import { auditEnd, createAudit } from './audit.ts'
+import { auditEnd, auditLog } from './audit.ts'
 import { watchBusiness } from './business-watch.ts'
 import { createClients } from './clients.ts'
+import { createCouponWatch } from './coupon-watch.ts'
 import { createDeadlines } from './deadlines.ts'
 import { createFaults } from './faults.ts'
 import { createHoldsWatch } from './holds-watch.ts'
@@ -62,11 +63,12 @@ export async function createWorld(options: {
   const ledger = createLedgerWatch()
   const asked = createWalletWatch(wallets)
   const rations = chooseRations(random)
+  let settings: Settings = firstSettings(makeSigner(keyBytes(operatorNumber)).publicKey, rations)
+  const couponUses = createCouponWatch(settings.coupons)
   const holds = createHoldsWatch({ perAddress: rations.perAddress, clients: () => clients })
   const journal = createJournal(options.environment, holds.undone, (changes, isForgotten) => {
-    audit.changed(changes)
     violations.push(...ledger.changed(changes, isForgotten))
-    violations.push(...asked.changed(changes, isForgotten))
+    violations.push(...asked.changed(changes, isForgotten), ...couponUses.changed(changes))
     violations.push(...holds.changed(changes, isForgotten))
     violations.push(...money.changed(changes, isForgotten), ...comparisons.changed(changes, isForgotten))
     if (!isForgotten) violations.push(...watchBusiness(changes, { node, market, reader, decided }))
@@ -79,7 +81,6 @@ export async function createWorld(options: {
 
   let machine: Machine | null = null
   let life = { alive: false }
-  let settings: Settings = firstSettings(makeSigner(keyBytes(operatorNumber)).publicKey, rations)
   let skewSeconds = 0
   let isDiskFull = false
   let isWalletAway = false
@@ -107,13 +108,12 @@ export async function createWorld(options: {
     }
   }
 
-  const audit = createAudit({
-    environment: journal.environment,
-    scratch,
-    signer,
-    isSigned: event =>
-      secp.verify(Buffer.from(event.sig, 'hex'), Buffer.from(event.id, 'hex'), Buffer.from(event.pubkey, 'hex')),
-  })
+  const replay = () =>
+    auditLog(journal.environment, scratch, {
+      signer,
+      isSigned: ({ id, pubkey, sig }) =>
+        secp.verify(Buffer.from(sig, 'hex'), Buffer.from(id, 'hex'), Buffer.from(pubkey, 'hex')),
+    })
 
   /** The process is no more; without power, neither is what was not flushed. */
   const crash = (losesPower = random.chance(0.5)) => {
@@ -128,7 +128,7 @@ export async function createWorld(options: {
     }
     journal.flush(journal.commits())
     flushed(journal.commits())
-    violations.push(...audit.since())
+    violations.push(...replay())
     for (const { event, acknowledgedAtMs } of clients.sent.values()) {
       if (acknowledgedAtMs !== null && !isKnown(event.id)) violations.push(`acknowledged and lost: ${event.id}`)
     }
@@ -247,7 +247,7 @@ export async function createWorld(options: {
       for (const [id, { acknowledgedAtMs, result }] of clients.sent) {
         if (acknowledgedAtMs !== null && result === null) violations.push(`one result per command: ${id} has none`)
       }
-      violations.push(...audit.anew())
+      violations.push(...replay())
     },
   }
 }

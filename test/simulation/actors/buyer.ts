@@ -22,12 +22,12 @@ export const buyer: Actor = {
         ...anyPayment(world),
       })
     } else {
-      clients.send(by, 'order.place', {
-        items: [
-          { itemId: random.pick(['sticker', 'sticker', 'mug', 'mug', 'nothing']), quantity: 1 + random.whole(300) },
-        ],
-        ...anyPayment(world),
+      const anyItem = () => ({
+        itemId: random.pick(['sticker', 'sticker', 'mug', 'mug', 'nothing']),
+        quantity: 1 + random.whole(300),
       })
+      const items = Array.from({ length: random.pick([1, 1, 2, 3]) }, anyItem)
+      clients.send(by, 'order.place', { items, ...anyPayment(world) })
     }
   },
 }

@@ -23,7 +23,8 @@ type Options = {
 
 /**
  * A wallet of an LNbits server (1.0 or newer). It does not hold payments: LNbits has calls for that where its funding
- * source is LND, but gives its hold invoices no expiry of ours, and no call tells that a payment waits.
+ * source is LND, but no call tells that a payment waits (wallets/lndrest.py, `get_invoice_status`: pending until it is
+ * settled), and its hold invoices get no expiry of ours (services/payments.py, `create_invoice`).
  */
 export function createLnbitsBackend({ url, invoiceKey, adminKey, now, pollMs = 30_000 }: Options): LightningBackend {
   const api = createLnbitsApi({ url, invoiceKey, adminKey })
