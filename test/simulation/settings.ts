@@ -6,7 +6,7 @@ import { maxRateAgeSeconds } from './market.ts'
 /** The number of the operator's key. */
 export const operatorNumber = 900
 
-const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 20, usesPerAccount: 3, items: ['identifier', 'item'] }
+const always = { validFrom: 0, validUntil: 2 ** 40, maxUses: 4, usesPerAccount: 1, items: ['identifier', 'item'] }
 
 const inEuro = { name: 'euro.example', basePriceMsat: 0, pricePerCharMsat: 0, ttlSeconds: 3_600, open: true }
 
@@ -43,8 +43,8 @@ export function firstSettings(operator: string, rations: ReturnType<typeof choos
     identifiers: { ...testSettings.identifiers, graceDays: 3, noticeDays: 2 },
     coupons: [
       { ...always, code: 'TENTH', percent: 10, amountMsat: null },
-      { ...always, code: 'GIFT', percent: null, amountMsat: 900_000, maxUses: 3 },
-      { ...always, code: 'FREE', percent: 100, amountMsat: null, maxUses: 2 },
+      { ...always, code: 'GIFT', percent: null, amountMsat: 900_000, maxUses: 2 },
+      { ...always, code: 'FREE', percent: 100, amountMsat: null, maxUses: 1 },
     ],
   }
 }

@@ -31,6 +31,6 @@ export function anyPayment(world: World): object {
     pay: random.pick(['invoice', 'invoice', 'invoice', 'balance']),
     ...(random.chance(0.2) ? { creditMsat: random.pick([1, 500_000, 9_000_000]) } : {}),
     ...(random.chance(0.3) ? { refundTo: anyAddress(world) } : {}),
-    ...(random.chance(0.2) ? { coupon: random.pick(['TENTH', 'GIFT', 'FREE', 'NONE']) } : {}),
+    ...(random.chance(0.3) ? { coupon: random.pick(['TENTH', 'TENTH', 'GIFT', 'GIFT', 'FREE', 'NONE']) } : {}),
   }
 }

@@ -34,7 +34,7 @@ export const operator: Actor = {
         refund(world)
         break
       default: {
-        const { identifiers, orders, coupons, ...others } = world.settings()
+        const { identifiers, orders, ...others } = world.settings()
         world.configure({
           ...others,
           identifiers: { ...identifiers, graceDays: random.pick([1, 3, 30]) },
@@ -43,7 +43,6 @@ export const operator: Actor = {
             unpaidHoldsPerAccount: random.pick([0, 1, 3]),
             holdSlackSeconds: random.pick([60, 300]),
           },
-          coupons: coupons.map(coupon => ({ ...coupon, usesPerAccount: random.pick([1, 3]) })),
         })
       }
     }
