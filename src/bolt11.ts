@@ -15,6 +15,11 @@ export type Bolt11 = {
 export const maxBolt11Characters = 4_096
 /** When an invoice does not say (BOLT 11, field x). */
 const defaultExpirySeconds = 3_600
+/**
+ * Fields that an invoice has once (BOLT 11, writer requirements), of those that are read here. Of two payment hashes nodes
+ * pay the first; the package tells the last, by which nobody would ever find that payment.
+ */
+const singleFields = ['payment_hash', 'expire_time']
 /** The package does not know this network by itself; of the fields only the prefix is in an invoice. */
 const signet = { bech32: 'tbs', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
 
@@ -22,7 +27,9 @@ const signet = { bech32: 'tbs', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitness
 export function parseBolt11(text: string): Bolt11 | null {
   if (text.length > maxBolt11Characters) return null
   try {
-    const { tagsObject, millisatoshis, timestamp, prefix } = decode(text, /^lntbs/i.test(text) ? signet : undefined)
+    const read = decode(text, /^lntbs/i.test(text) ? signet : undefined)
+    const { tags, tagsObject, millisatoshis, timestamp, prefix } = read
+    if (singleFields.some(name => tags.filter(({ tagName }) => tagName === name).length > 1)) return null
     const { payment_hash: paymentHash, expire_time: expirySeconds = defaultExpirySeconds } = tagsObject
     const currency = /^ln([a-z]+)/.exec(prefix ?? '')?.[1]
     const amountMsat = millisatoshis ? Number(millisatoshis) : null

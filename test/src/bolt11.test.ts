@@ -1,5 +1,5 @@
 import { createECDH, createHash } from 'node:crypto'
-import { decode } from 'bolt11'
+import { decode, encode, sign } from 'bolt11'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type InvoiceFields, signInvoice } from '../../src/adapters/lightning/dev-wallet/sign-invoice.ts'
@@ -65,6 +65,19 @@ describe('a signed invoice', () => {
   })
 })
 
+/** An invoice with more fields than it needs. */
+function signed(more: { tagName: string; data: string | number }[]): string {
+  const network = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] }
+  const tags = [
+    { tagName: 'payment_hash', data: 'aa'.repeat(32) },
+    { tagName: 'description', data: '' },
+    { tagName: 'expire_time', data: 600 },
+    ...more,
+  ]
+  const unsigned = encode({ network, timestamp: 1_790_000_000, millisatoshis: '1000', tags }, false)
+  return sign(unsigned, secretKey).paymentRequest ?? ''
+}
+
 describe('an invoice', () => {
   it.each(examples.valid)('is read: $case', ({ invoice, paymentHash }) => {
     expect(parseBolt11(invoice)?.paymentHash).toBe(paymentHash)
@@ -79,6 +92,16 @@ describe('an invoice', () => {
     const { bolt11, paymentHash } = nobodysInvoice(wanted)
     const read = { currency, amountMsat: 21_001, paymentHash, expiresAt: 1_790_000_060 }
     for (const text of [bolt11, bolt11.toUpperCase()]) expect(parseBolt11(text)).toEqual(read)
+  })
+
+  it.each([
+    // The payer takes the first, whoever looks the payment up by the last finds nothing (BOLT 11, payer requirements).
+    ['payment hashes', { tagName: 'payment_hash', data: 'bb'.repeat(32) }],
+    ['times to expire', { tagName: 'expire_time', data: 60 }],
+    ['times to expire, one beyond all numbers', { tagName: 'expire_time', data: Number.MAX_VALUE }],
+  ])('is not read when it has two %s', (_case, second) => {
+    expect(parseBolt11(signed([]))).toMatchObject({ paymentHash: 'aa'.repeat(32), expiresAt: 1_790_000_600 })
+    expect(parseBolt11(signed([second]))).toBe(null)
   })
 
   it.each([
