@@ -27,8 +27,8 @@ export type HttpRequest = {
 
 export type HttpAnswer = { readonly status: number; readonly body: string }
 
+/** An answer or one line of it. LND writes an invoice with all its parts on one, and payers choose how many those are. */
 const maxAnswerBytes = 4 * 1_024 ** 2
-const maxLineBytes = 256 * 1_024
 
 /**
  * Asks a backend and reads the whole answer, whatever its status; follows no redirect. Throws `LightningUnavailable` when
@@ -58,7 +58,7 @@ export async function* askForLines(
     for await (const chunk of answer as AsyncIterable<string>) {
       const lines = (rest + chunk).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > maxLineBytes) throw new LightningUnavailable('the backend sends a line without end')
+      if (rest.length > maxAnswerBytes) throw new LightningUnavailable('the backend sends a line without end')
       yield* lines.filter(line => line.trim() !== '')
     }
   } catch (error) {

@@ -132,6 +132,19 @@ describe('LND tells what arrives', () => {
     expect(seen).toMatchObject([{ paymentHash: paid[1], cursor: `4:${paid[1]}` }])
   })
 
+  it('also what came in very many parts, with what its payer wrote into each', async () => {
+    const paid = [await payNew('a'), await payNew('b')]
+    const last = await fixture.server.invoice(paid[1] ?? '')
+    const [{ cursor } = { cursor: null }] = await collect(fixture.backend, null, 1)
+    // As many as a channel takes at once (BOLT 2, max_accepted_htlcs); what fits into an onion.
+    const custom_records = { 65537: 'A'.repeat(1_600) }
+    const htlcs = new Array(483).fill({ state: 'SETTLED', accept_time: '1790000000', amt_msat: '1', custom_records })
+    fixture.server.answerNext('stream', {
+      stream: response => response.end(`${JSON.stringify({ result: { ...last, htlcs } })}\n`),
+    })
+    expect(hashesOf(await collectUnlessTaken(cursor))).toEqual([paid[1]])
+  })
+
   it('and lists in pages', async () => {
     const hashes: string[] = []
     for (let index = 0; index < 101; index++) hashes.push((await create(`invoice-${index}`)).paymentHash)
