@@ -55,24 +55,18 @@ export async function openWallet(
   const { kind, secrets } = setting
   const url = setting.url ?? ''
   const bytes = (name: string) => readSecret(kind, name, secrets.get(name), env)
-  const text = (name: string) => bytes(name).toString('utf8').trim()
-  const optional = <Name extends string>(name: Name, as: string = name) =>
-    secrets.has(name) ? { [as]: text(name) } : {}
+  const text = (name: string) => oneLine(kind, name, secrets.get(name), bytes(name))
+  const optional = (name: string) => (secrets.has(name) ? { [name]: text(name) } : {})
+  const certificate = () => (secrets.has('cert') ? { certificate: bytes('cert').toString('utf8').trim() } : {})
   switch (kind) {
     case 'dev': {
       const dev = await createDevWallet({ directory: join(directory, 'dev-wallet'), network: config.network, now })
       return { backend: dev, id: idOf(kind, dev.nodeId), dev, takeWebhook: null }
     }
     case 'lnd':
-      return real(
-        idOf(kind, url),
-        createLndBackend({ url, macaroon: hexOf(bytes('macaroon')), ...optional('cert', 'certificate'), now }),
-      )
+      return real(idOf(kind, url), createLndBackend({ url, macaroon: hexOf(bytes('macaroon')), ...certificate(), now }))
     case 'cln':
-      return real(
-        idOf(kind, url),
-        createClnBackend({ url, rune: text('rune'), ...optional('cert', 'certificate'), now }),
-      )
+      return real(idOf(kind, url), createClnBackend({ url, rune: text('rune'), ...certificate(), now }))
     case 'phoenixd':
       return real(
         idOf(kind, url),
@@ -154,6 +148,18 @@ function readSecret(
     throw new Error(`${what} should be in ${source.name}, which is empty or too long`)
   }
   return content
+}
+
+/** These are hashed or encoded; the other secrets go into headers as they are, which take only what is on a typewriter. */
+const anyText: readonly string[] = ['password', 'webhookSecret']
+
+/** A secret that is one line of text. What no header takes would be an error at every call. */
+function oneLine(kind: string, name: string, source: SecretSource | undefined, content: Buffer): string {
+  const text = content.toString('utf8').trim()
+  if ((anyText.includes(name) ? /^\P{C}+$/u : /^[\x20-\x7e]+$/).test(text)) return text
+  throw new Error(
+    `the ${name} of the wallet (${kind}:) should be in ${source?.name}, which holds no line of plain text`,
+  )
 }
 
 /** LND writes macaroons as bytes; in a variable they are hex. */

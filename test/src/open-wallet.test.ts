@@ -97,10 +97,16 @@ describe('the wallet of the configuration', () => {
       'authorization',
       `Basic ${Buffer.from(`:${secret}`).toString('base64')}`,
     ],
+    [
+      'phoenixd',
+      url => `phoenixd:${url}?passwordEnv=WORD`,
+      'authorization',
+      `Basic ${Buffer.from(':geheimnißvoll').toString('base64')}`,
+    ],
     ['lnbits', url => `lnbits:${url}?invoiceKeyEnv=SECRET`, 'x-api-key', secret],
     ['strike', url => `strike:${url}?apiKeyEnv=SECRET`, 'authorization', `Bearer ${secret}`],
   ])('has its secret from where the setting says: %s', async (_kind, wallet, header, value) => {
-    const call = await firstCall(wallet, { SECRET: secret, MACAROON: '0201BB' })
+    const call = await firstCall(wallet, { SECRET: secret, MACAROON: '0201BB', WORD: 'geheimnißvoll' })
     expect(call?.headers[header]).toBe(value)
   })
 
@@ -116,6 +122,9 @@ describe('the wallet of the configuration', () => {
     ['cln:http://127.0.0.1:1?runeFile=/nowhere/at/all', {}, 'cannot be read from /nowhere/at/all (ENOENT)'],
     [`cln:http://127.0.0.1:1?runeFile=${directory}/empty`, {}, 'which is empty or too long'],
     [`cln:http://127.0.0.1:1?runeFile=${directory}/long`, {}, 'which is empty or too long'],
+    ['cln:http://127.0.0.1:1?runeEnv=SECRET', { SECRET: ' \n' }, 'which holds no line of plain text'],
+    ['lnbits:http://127.0.0.1:1?invoiceKeyEnv=SECRET', { SECRET: `${secret}\nx` }, 'which holds no line of plain text'],
+    ['strike:?apiKeyEnv=SECRET', { SECRET: `${secret}ł` }, 'which holds no line of plain text'],
     ['nwc:?uriEnv=SECRET', { SECRET: secret }, 'no Nostr Wallet Connect URI'],
   ])('is not opened without its secret, and says why without it: %s', async (wallet, env, said) => {
     file('empty', '')

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { ask, type HttpTarget, readAnswer } from '../http-client.ts'
+import { ask, readAnswer } from '../http-client.ts'
+import { nodeTarget } from '../node-target.ts'
 import { LightningUnavailable } from '../port.ts'
 
 /** What the node answered: the result, or a refusal by its code. A refusal's text may quote what was sent: it is dropped. */
@@ -46,13 +47,9 @@ const refusal = z.object({ code: z.int() })
 /** CLNRest in Python, up to v24.11, wraps the refusals of runes (doc/developers-guide, rest.md). */
 const anyRefusal = z.union([refusal, z.object({ error: refusal }).transform(({ error }) => error)])
 
-export function createRpc(options: { url: string; rune: string; certificate?: string }): Rpc {
-  const { url, rune, certificate } = options
-  const target: HttpTarget = {
-    url: new URL(url),
-    headers: { rune },
-    ...(certificate === undefined ? {} : { certificate }),
-  }
+/** Throws when the URL or certificate cannot be one. */
+export function createRpc({ rune, ...node }: { url: string; rune: string; certificate?: string }): Rpc {
+  const target = nodeTarget('Core Lightning', node, { rune })
   const closing = new AbortController()
 
   const call: Rpc['call'] = async (method, parameters, result, signal) => {

@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto'
 import type { HttpTarget } from '../http-client.ts'
 import { checkInvoiceRequest } from '../invoice-request.ts'
+import { nodeTarget } from '../node-target.ts'
 import type { LightningBackend } from '../port.ts'
 import { findCapabilities } from './capabilities.ts'
 import { connectToLnd } from './connection.ts'
@@ -64,23 +64,8 @@ export function createLndBackend(options: LndOptions): LightningBackend {
   }
 }
 
-function readTarget({ url: text, macaroon, certificate }: LndOptions): HttpTarget {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new Error('the URL of lnd is not one of HTTP')
-  if (url.username !== '' || url.password !== '') throw new Error('the URL of lnd must not name a user')
+function readTarget({ url, macaroon, certificate }: LndOptions): HttpTarget {
   if (!/^([0-9a-f]{2})+$/i.test(macaroon)) throw new Error('the macaroon of lnd is not hex')
-  const headers = { 'grpc-metadata-macaroon': macaroon }
-  if (certificate === undefined) return { url, headers }
-  if (url.protocol !== 'https:') throw new Error('a certificate of lnd needs an URL of HTTPS')
-  if (!isCertificate(certificate)) throw new Error('the certificate of lnd is not one in PEM')
-  return { url, headers, certificate }
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).fingerprint256 !== ''
-  } catch {
-    // That is how the class says that it is none.
-    return false
-  }
+  const pinned = certificate === undefined ? {} : { certificate }
+  return nodeTarget('lnd', { url, ...pinned }, { 'grpc-metadata-macaroon': macaroon })
 }

@@ -159,5 +159,14 @@ describe('Core Lightning', () => {
       expect(guarded.local.calls).toEqual([])
       await secure.close()
     })
+
+    it('is not asked for over an open connection, nor by what is no certificate', () => {
+      const node = { rune: runes.all, now: fixture.now }
+      expect(() => createClnBackend({ ...node, url: server.url, certificate: own.cert })).toThrow(
+        'needs an URL of HTTPS',
+      )
+      const secure = { ...node, url: server.url.replace('http:', 'https:') }
+      expect(() => createClnBackend({ ...secure, certificate: own.key })).toThrow('is not one in PEM')
+    })
   })
 })
