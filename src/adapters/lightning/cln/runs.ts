@@ -23,10 +23,12 @@ const marginSeconds = 60
 /** `retrySeconds` is how long a command tries; then it begins no new try. */
 export function createRuns(retrySeconds: number, now: () => number): Runs {
   const begun = new Map<string, { readonly at: number; hasEnded: boolean }>()
+  /** Until then another process may have begun a command, of which nothing need be listed yet. */
+  const startedAt = now()
   const isPast = (at: number) => at + retrySeconds + marginSeconds <= now()
   const isOver = (bolt11: string, triedAt: number) => {
     const run = begun.get(bolt11.toLowerCase())
-    return run === undefined || isPast(run.at) ? isPast(triedAt) : run.hasEnded
+    return run === undefined || isPast(run.at) ? isPast(Math.max(triedAt, startedAt)) : run.hasEnded
   }
 
   return {

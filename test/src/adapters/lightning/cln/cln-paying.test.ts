@@ -99,6 +99,19 @@ describe('Core Lightning pays', () => {
       expect(await lookUp(paymentHash)).toEqual(failed)
     })
 
+    it('although an earlier one failed long ago, when another process asked just now', async () => {
+      const { bolt11, paymentHash } = await invoice({ fate: 'failed' })
+      expect(await pay(bolt11)).toEqual(failed)
+      fixture.advance(1_000)
+      server.local.fail('pay', 'unavailable')
+      expect(await pay(bolt11)).toEqual({ status: 'unknown' })
+      await fixture.reopen()
+      // The node looks for a way, and has listed nothing of it.
+      expect(await lookUp(paymentHash)).toEqual({ status: 'unknown' })
+      fixture.advance(120)
+      expect(await lookUp(paymentHash)).toEqual(failed)
+    })
+
     it('that another process began a short while ago', async () => {
       const { bolt11, paymentHash } = await invoice({ fate: 'failed' })
       expect(await pay(bolt11)).toEqual(failed)
