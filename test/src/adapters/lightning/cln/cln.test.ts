@@ -70,6 +70,12 @@ describe('Core Lightning', () => {
       expect(server.local.calls).toEqual([])
     })
 
+    it('not of another preimage, whatever the node says', async () => {
+      const other = { bolt11: 'lnbcrt1', payment_hash: 'ab'.repeat(32), expires_at: fixture.now() + 900 }
+      server.answerNext('invoice', { status: 201, json: other })
+      await expect(create()).rejects.toThrow('an invoice of another preimage')
+    })
+
     it('anew when the first one was deleted while it was looked for', async () => {
       await create()
       server.answerNext('listinvoices', { status: 201, json: { invoices: [] } })

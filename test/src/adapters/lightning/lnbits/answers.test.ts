@@ -126,6 +126,7 @@ describe('the LNbits adapter, given an answer that is not as documented', () => 
 describe('the LNbits adapter, when a payment is refused', () => {
   const refusals: [string, Reply, object | null, string][] = [
     ['for a reason', { status: 520, json: { detail: 'No.', status: 'failed' } }, null, 'failed'],
+    ['in words with its key', { status: 520, json: { detail: `No, ${adminKey}.`, status: 'failed' } }, null, 'failed'],
     ['before it was tried', { status: 400, json: { detail: 'Daily limit.' } }, null, 'failed'],
     ['but LNbits has it as paid', { status: 520, json: { detail: 'No.', status: 'failed' } }, {}, 'paid'],
     [
@@ -161,6 +162,8 @@ describe('the LNbits adapter, when a payment is refused', () => {
     const backend = createLnbitsBackend({ url: `http://127.0.0.1:${server.port}`, invoiceKey, adminKey, now })
     const outcome = await backend.pay({ idempotencyKey: 'payment', bolt11, maxFeeMsat: 10 }, never)
     expect(outcome.status).toBe(status)
+    // The reason is the customer's to read, and stands in the log.
+    expect(JSON.stringify(outcome)).not.toContain(adminKey)
     await server.close()
     await world.close()
   })

@@ -184,6 +184,21 @@ describe('the Strike adapter', () => {
       expect(sent('/execute')).toHaveLength(1)
     })
 
+    it('and has not failed by what it was refused for, before that is registered', async () => {
+      const { bolt11, paymentHash } = await fixture.outsideInvoice({ amountMsat: 1_000_000, feeMsat: 10_001 })
+      server.failKind('execute', { delayMs: 1 })
+      const paying = pay(bolt11)
+      while (sent('/execute').length === 0) await new Promise(resolve => setImmediate(resolve))
+      server.failKind('register', 'unavailable')
+      expect(await paying).toEqual({ status: 'unknown' })
+      expect(await lookUp(paymentHash)).toMatchObject({ status: 'failed' })
+      const reopened = await fixture.reopen()
+      expect(await reopened.lookUpPayment({ idempotencyKey: 'p', paymentHash }, never)).toMatchObject({
+        status: 'failed',
+      })
+      expect(sent('/execute')).toHaveLength(1)
+    })
+
     it('not what is no invoice', async () => {
       expect(await pay('lnbc1')).toEqual({ status: 'failed', reason: 'this is no invoice' })
     })
