@@ -169,6 +169,22 @@ describe('a wallet behind relays that may lie', () => {
     expect(await backend.balanceMsat(never)).toBe(5)
   })
 
+  it('hears nothing of a stranger, although that is signed, and about itself or what was asked', async () => {
+    await open()
+    const { answer, id } = await askBalance()
+    const stranger = generateSecretKey()
+    const by = (kind: number, tags: string[][], content: string) =>
+      finalizeEvent({ kind, created_at: fixture.now() + 5, tags, content }, stranger)
+    // It offers no NIP-44: of the wallet itself that would be the end.
+    const events = [by(13194, [], 'get_info'), by(23195, tagsOf(id), 'AgAA')]
+    for (const event of events) relay().say(JSON.stringify(['EVENT', 'nwc', event]))
+    const { wallet } = fixture
+    wallet.send(wallet.sign(23195, balanceOf(5), tagsOf(id)))
+    expect(await answer).toBe(5)
+    wallet.answer('get_balance', balanceOf(6))
+    expect(await fixture.backend.balanceMsat(never)).toBe(6)
+  })
+
   it('says who asks when the relay wants to know (NIP-42)', async () => {
     const { backend, wallet, pay } = await open()
     relay().requireAuth()
