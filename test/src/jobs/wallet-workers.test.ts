@@ -119,6 +119,7 @@ describe('having an invoice made', () => {
   it.each<[string, (made: CreatedInvoice, other: CreatedInvoice) => CreatedInvoice]>([
     ['another payment hash', made => ({ ...made, paymentHash: '0'.repeat(64) })],
     ['another amount', (made, other) => ({ ...made, bolt11: other.bolt11 })],
+    ['another expiry', made => ({ ...made, expiresAt: made.expiresAt + 1 })],
     ['no invoice', made => ({ ...made, bolt11: 'lnbcrt1junk' })],
   ])('is not believed when the wallet lies: %s', async (_lie, change) => {
     const other = await fixture.backend.createInvoice(requestOf(), never)
