@@ -134,7 +134,7 @@ export function createIngester(options: {
       done({ accepted, message: accepted && message === '' ? duplicate : message, delivered: [] })
     }
     if (inFlight.join(event.id, join)) return 'waits'
-    if (store.seqOf(id) !== undefined) {
+    if (isStored(id)) {
       metrics.events.duplicate++
       return { accepted: true, message: duplicate, delivered: [] }
     }
@@ -142,6 +142,13 @@ export function createIngester(options: {
     if (dealtWith === undefined) return undefined
     countOutcome(metrics, dealtWith, 'applied')
     return { ...dealtWith, delivered: [] }
+  }
+
+  /** Whether it is here to stay: of one that waits for its removal, nobody is told that it is here. */
+  const isStored = (id: Buffer): boolean => {
+    const seq = store.seqOf(id)
+    const record = seq === undefined ? undefined : store.record(seq)
+    return seq !== undefined && record !== undefined && store.shown(seq, record) !== undefined
   }
 
   const dispatch = (wire: WireEvent<VerifiedEvent>, from: From, done: Done) => {

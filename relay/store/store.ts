@@ -107,8 +107,9 @@ export function openEventStore(
   }
 
   const faultOf: EventStore['deletionFault'] = ({ event, kept, id, pubkey }) => {
-    if (db.ids.getBinaryFast(id) !== undefined) return { status: 'duplicate' }
-    return !kept && vanished.covers(event, pubkey) ? { status: 'vanished' } : null
+    // What its author had removed may still be there.
+    if (!kept && vanished.covers(event, pubkey)) return { status: 'vanished' }
+    return db.ids.getBinaryFast(id) === undefined ? null : { status: 'duplicate' }
   }
 
   const putPrepared = (prepared: Prepared): Stored => {

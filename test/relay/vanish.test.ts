@@ -211,6 +211,10 @@ describe('the removal of many events', () => {
     for (const _ of [...gone, ...kept]) await client.next()
     const request = vanish()
     expect(await client.publish(request)).toEqual([true, ''])
+    // Sent again, it is not acknowledged as one that is here.
+    for (const event of [gone[0], gone[329]]) {
+      expect(await client.publish(event as NostrEvent)).toEqual([false, expect.stringMatching(/^blocked: /)])
+    }
     expect(served.relay.find({ kinds: [1_059] })).toEqual([])
     const shown = await client.query({ limit: 500 })
     expect(shown.map(({ id }) => id).sort()).toEqual([...kept, request].map(({ id }) => id).sort())
