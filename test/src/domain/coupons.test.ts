@@ -156,6 +156,14 @@ describe('a coupon', () => {
     expect([uses('WELCOME20'), uses('WELCOME20', alice.publicKey)]).toEqual([0, 0])
   })
 
+  it('is free again when a payment turns out to be too little once it is taken', async () => {
+    register('WELCOME20', { pay: 'invoice' })
+    await service.accept(await service.walletAnswers('held'), 1_200_000)
+    await service.endHold({ receivedMsat: 1_199_999 })
+    expect(service.notices(alice).at(-1)).toMatchObject({ type: 'order.credited' })
+    expect([uses('WELCOME20'), uses('WELCOME20', alice.publicKey)]).toEqual([0, 0])
+  })
+
   it('gives its price once to an account that has ordered twice with it', async () => {
     const hashes = []
     for (const name of ['alice', 'other']) {
